@@ -1,0 +1,310 @@
+//! What can happen, as clients are told.
+//!
+//! Durable events carry a sequence number: one counter for the whole service, without gaps, so that a client can resume
+//! from a number and miss or double nothing. Streams (`tty.output`, `process.stdout`, `process.stderr`) carry byte offsets
+//! instead and are resumed by offset.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentId, AgentInfo, AgentPhase, AgentState, ErrorCode, ExitInfo, Timestamp, TtyId, TtyInfo};
+
+/// One durable event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Sequence number, from 1, without gaps.
+    #[ts(type = "number")]
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Agent concerned.
+    pub agent_id: Option<AgentId>,
+    /// Owner of that agent; empty for events of the service.
+    pub owner: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: AgentEvent,
+}
+
+macro_rules! events {
+    ($( $(#[$doc:meta])* $variant:ident($payload:ident) = $name:literal { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* $(,)? } )*) => {
+        /// The closed set of events; `type` has the name on the wire.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+        #[serde(tag = "type")]
+        pub enum AgentEvent {
+            $( $(#[$doc])* #[serde(rename = $name)] $variant($payload), )*
+        }
+        impl AgentEvent {
+            /// Name on the wire.
+            pub const fn name(&self) -> &'static str {
+                match self { $( Self::$variant(_) => $name, )* }
+            }
+        }
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+            #[serde(rename_all = "camelCase")]
+            pub struct $payload { $( $(#[$fdoc])* pub $field: $ty, )* }
+            impl From<$payload> for AgentEvent {
+                fn from(payload: $payload) -> Self { Self::$variant(payload) }
+            }
+        )*
+    };
+}
+
+events! {
+    /// An agent was accepted: it exists from now on.
+    Spawned(ProcessSpawned) = "process.spawned" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The agent.
+        info: Box<AgentInfo>,
+    }
+    /// State or phase changed.
+    StateChange(ProcessStateChange) = "process.stateChange" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// State now.
+        state: AgentState,
+        /// Phase now.
+        agent_phase: AgentPhase,
+    }
+    /// The agent's program ended and nothing of it runs any more.
+    Exit(ProcessExit) = "process.exit" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// How.
+        exit: ExitInfo,
+    }
+    /// The agent's record and home were removed.
+    Reaped(ProcessReaped) = "process.reaped" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+    }
+    /// The agent waits for a free place.
+    Queued(ProcessQueued) = "process.queued" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// 1 (first) to 5 (last).
+        priority: u8,
+        /// Place in the queue, from 1.
+        position: u32,
+    }
+    /// The agent left the queue and starts.
+    Dequeued(ProcessDequeued) = "process.dequeued" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Its priority.
+        priority: u8,
+    }
+    /// Its priority in the queue changed.
+    PriorityChanged(ProcessPriorityChanged) = "process.priorityChanged" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Priority now.
+        priority: u8,
+        /// Priority before.
+        previous_priority: u8,
+    }
+    /// The built-in agent thought.
+    Thought(AgentThought) = "agent.thought" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Step, from 1.
+        step: u32,
+        /// The thought.
+        thought: String,
+    }
+    /// The built-in agent is about to use a tool.
+    Action(AgentAction) = "agent.action" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Step, from 1.
+        step: u32,
+        /// Tool.
+        tool: String,
+        /// Its arguments.
+        #[ts(type = "unknown")] args: serde_json::Value,
+    }
+    /// A tool answered.
+    Observation(AgentObservation) = "agent.observation" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Step, from 1.
+        step: u32,
+        /// Tool.
+        tool: String,
+        /// It did what was asked.
+        ok: bool,
+        /// The result, shortened to 4 KiB.
+        result: String,
+    }
+    /// Progress of the built-in agent.
+    Progress(AgentProgress) = "agent.progress" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Step, from 1.
+        step: u32,
+        /// Steps allowed.
+        max_steps: u32,
+        /// One line.
+        summary: String,
+    }
+    /// The built-in agent reached its goal.
+    Completed(AgentCompleted) = "agent.completed" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What it did.
+        summary: String,
+    }
+    /// The cgroup of an agent was frozen.
+    Paused(AgentPaused) = "agent.paused" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+    }
+    /// The cgroup of an agent was thawed.
+    Resumed(AgentResumed) = "agent.resumed" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+    }
+    /// A person wrote to an agent.
+    UserMessage(AgentUserMessage) = "agent.userMessage" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What they wrote.
+        content: String,
+    }
+    /// A note of the service about an agent, for example a restart of the supervisor it lived through.
+    Log(AgentLog) = "agent.log" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// `info`, `warn` or `error`.
+        level: String,
+        /// One line.
+        message: String,
+    }
+    /// Files changed through the service.
+    FsChanged(FsChanged) = "fs.changed" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Path inside.
+        path: String,
+        /// `created`, `modified` or `removed`.
+        change_type: String,
+    }
+    /// A terminal was opened.
+    TtyOpened(TtyOpened) = "tty.opened" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The terminal.
+        tty: TtyInfo,
+    }
+    /// A terminal's program ended.
+    TtyClosed(TtyClosed) = "tty.closed" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The terminal.
+        tty_id: TtyId,
+    }
+}
+
+/// Frames that only travel on a connection and are not numbered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(tag = "type")]
+pub enum StreamFrame {
+    /// First frame of a connection.
+    #[serde(rename = "kernel.ready")]
+    Ready(KernelReady),
+    /// Figures of the service, every 2 s while subscribed.
+    #[serde(rename = "kernel.metrics")]
+    Metrics(KernelMetrics),
+    /// Output of a terminal.
+    #[serde(rename = "tty.output")]
+    TtyOutput(TtyOutput),
+    /// Standard output of the agent's program.
+    #[serde(rename = "process.stdout")]
+    Stdout(ProcessOutput),
+    /// Standard error of the agent's program.
+    #[serde(rename = "process.stderr")]
+    Stderr(ProcessOutput),
+    /// Events were skipped because this client read too slowly; it can catch up from `resume`.
+    #[serde(rename = "lagged")]
+    Lagged(Lagged),
+}
+
+/// The service greets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KernelReady {
+    /// Version of the daemon.
+    pub version: String,
+    /// Seconds since start.
+    #[ts(type = "number")]
+    pub uptime: u64,
+    /// Number of the newest event: resume from here.
+    #[ts(type = "number")]
+    pub seq: u64,
+}
+
+/// Figures of the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KernelMetrics {
+    /// Agents with a sandbox.
+    pub process_count: u32,
+    /// CPUs used by all agents together.
+    pub cpus: f64,
+    /// Memory of all agents together, bytes.
+    #[ts(type = "number")]
+    pub memory_bytes: u64,
+    /// Newest sample of each live agent: number, CPUs, memory in bytes.
+    #[ts(type = "[number, number, number][]")]
+    pub agents: Vec<(u64, f64, u64)>,
+}
+
+/// Bytes a terminal printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TtyOutput {
+    /// The terminal.
+    pub tty_id: TtyId,
+    /// Offset of the first byte; bytes between the last offset and this one were lost (scrollback overflow).
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// The bytes as text; incomplete UTF-8 at the end is kept back for the next frame, invalid bytes become U+FFFD.
+    pub data: String,
+    /// Number of bytes that `data` stands for.
+    #[ts(type = "number")]
+    pub bytes: u64,
+}
+
+/// Bytes the agent's program printed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessOutput {
+    /// Number of the agent.
+    #[ts(type = "number")]
+    pub pid: u64,
+    /// Offset of the first byte within its stream.
+    #[ts(type = "number")]
+    pub offset: u64,
+    /// The bytes as text, as in [`TtyOutput`].
+    pub data: String,
+    /// Number of bytes that `data` stands for.
+    #[ts(type = "number")]
+    pub bytes: u64,
+}
+
+/// This client missed events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Lagged {
+    /// How many.
+    #[ts(type = "number")]
+    pub missed: u64,
+    /// Send `events.resume` with this number.
+    #[ts(type = "number")]
+    pub resume: u64,
+    /// Always [`ErrorCode::Busy`].
+    pub code: ErrorCode,
+}

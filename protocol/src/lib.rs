@@ -1,0 +1,29 @@
+//! The promises of Aether: wire types, ids, commands, events and errors.
+//!
+//! Pure data, no I/O. Every type derives serde (the wire), `ts-rs` (the TypeScript client) and `utoipa` (OpenAPI 3.1).
+//! Field names are camelCase on the wire; unions are tagged with `type`; 64-bit integers are JSON numbers.
+
+pub mod agent;
+pub mod command;
+pub mod error;
+pub mod event;
+pub mod fs;
+pub mod id;
+pub mod spec;
+pub mod system;
+pub mod timestamp;
+pub mod tty;
+
+pub use agent::{AgentInfo, AgentPhase, AgentState, Enforcement, EnforcementMode, ExitInfo, LayerReport, UidRange, Usage};
+pub use command::{Command, CommandEnvelope, Response};
+pub use error::{ApiError, ErrorBody, ErrorCode};
+pub use event::{AgentEvent, Event};
+pub use fs::{FileEntry, FileKind};
+pub use id::{AgentId, AgentName, InvalidId, TtyId};
+pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, NetworkMode, Program};
+pub use system::{DoctorReport, Finding, FindingStatus, HealthInfo, SystemStatus};
+pub use timestamp::Timestamp;
+pub use tty::{Screen, TtyInfo};
+
+/// Version of this wire surface, sent as `X-Aether-Version` and in `kernel.ready`.
+pub const PROTOCOL_VERSION: &str = env!("CARGO_PKG_VERSION");

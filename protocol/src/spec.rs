@@ -1,0 +1,330 @@
+//! What a person asks for: untrusted until [`AgentSpec::check`] and the supervisor's compile step have seen it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AgentName, error::ApiError};
+
+/// The largest single argument or environment value, in bytes (Linux allows 128 KiB, `MAX_ARG_STRLEN`).
+pub const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
+/// The largest sum of all arguments and environment, in bytes.
+pub const MAX_ARGS_TOTAL_BYTES: usize = 1024 * 1024;
+
+/// An agent as wished for. Unknown fields are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentSpec {
+    /// Name; generated from the id when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub name: Option<AgentName>,
+    /// What runs: a program, or the built-in agent with a goal.
+    pub program: Program,
+    /// Environment added to the agent's defaults.
+    #[serde(default)]
+    #[ts(as = "Option<BTreeMap<String, String>>", optional)]
+    pub env: BTreeMap<String, String>,
+    /// Absolute directory inside the sandbox to start in; `/home/agent` when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub workdir: Option<String>,
+    /// What the network may reach; this version has `none` only.
+    #[serde(default)]
+    #[ts(as = "Option<NetworkMode>", optional)]
+    pub network: NetworkMode,
+    /// Limits of its cgroup.
+    #[serde(default)]
+    #[ts(as = "Option<Limits>", optional)]
+    pub limits: Limits,
+    /// Host directories lent to it.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<MountSpec>>", optional)]
+    pub mounts: Vec<MountSpec>,
+    /// Place in the queue, 1 (first) to 5 (last).
+    #[serde(default = "default_priority")]
+    #[ts(as = "Option<u8>", optional)]
+    pub priority: u8,
+    /// Remove home and record when it ends (`--rm`).
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub ephemeral: bool,
+    /// Layers that may be missing on this host: an explicit, audited choice.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<Layer>>", optional)]
+    pub allow_reduced: Vec<Layer>,
+}
+
+const fn default_priority() -> u8 {
+    3
+}
+
+/// What an agent runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum Program {
+    /// A program somebody brings.
+    Command(CommandSpec),
+    /// The built-in think-act-observe agent.
+    Goal(GoalSpec),
+}
+
+/// A program with its arguments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CommandSpec {
+    /// Program and arguments; the program is searched in the sandbox's `PATH`.
+    pub argv: Vec<String>,
+    /// Give it a terminal instead of pipes.
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub tty: bool,
+    /// Keep its standard input open for writers; otherwise it reads end-of-file at once.
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub stdin: bool,
+    /// Columns of the terminal at start (default 120).
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub cols: Option<u16>,
+    /// Rows of the terminal at start (default 36).
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub rows: Option<u16>,
+}
+
+/// A goal for the built-in agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GoalSpec {
+    /// The goal in plain words.
+    pub goal: String,
+    /// Role shown to people and told to the model, for example `Coder`.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub role: Option<String>,
+    /// `PROVIDER/MODEL`, for example `openai/gpt-5.2`; the first available provider when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub model: Option<String>,
+    /// Steps after which it stops (default 50).
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub max_steps: Option<u32>,
+}
+
+/// What an agent's network may reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// A network namespace of its own with nothing but loopback.
+    #[default]
+    None,
+}
+
+/// Limits of an agent's cgroup. Absent means the daemon's configured default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Memory, bytes (swap is always 0).
+    #[serde(default)]
+    #[ts(type = "number | null", optional)]
+    pub memory_bytes: Option<u64>,
+    /// CPUs, for example `1.5`.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub cpus: Option<f64>,
+    /// Processes and threads.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub pids: Option<u32>,
+}
+
+/// A host directory lent to an agent; inside, its files belong to the agent's user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MountSpec {
+    /// Where it comes from.
+    pub source: MountSource,
+    /// Absolute directory inside the sandbox.
+    pub target: String,
+    /// Lend it read-only.
+    #[serde(default)]
+    #[ts(as = "Option<bool>", optional)]
+    pub read_only: bool,
+}
+
+/// Origin of a lent directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum MountSource {
+    /// The n-th descriptor passed with the request over the Unix socket (`SCM_RIGHTS`).
+    Descriptor(DescriptorSource),
+    /// A path below a root that the daemon's configuration names.
+    Root(RootSource),
+}
+
+/// A directory descriptor that travels with the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DescriptorSource {
+    /// Its place among the descriptors of the request, from 0.
+    pub index: u32,
+    /// The client's path, shown to people, never opened.
+    pub shown: String,
+}
+
+/// A directory below a configured root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RootSource {
+    /// Absolute host path.
+    pub path: String,
+}
+
+/// A layer of isolation, by the name that `--allow-reduced` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// User namespace with a uid range of its own.
+    UserNamespace,
+    /// pid, mount, ipc, uts and cgroup namespaces.
+    Namespaces,
+    /// Network namespace.
+    Network,
+    /// Read-only base and overlay home.
+    Filesystem,
+    /// Cgroup placement, freeze and kill.
+    Cgroup,
+    /// Memory limit.
+    Memory,
+    /// Process limit.
+    Pids,
+    /// CPU limit.
+    Cpu,
+    /// Landlock rules.
+    Landlock,
+    /// Seccomp filter.
+    Seccomp,
+    /// Empty capability sets and `no_new_privs`.
+    Capabilities,
+}
+
+impl AgentSpec {
+    /// Checks everything that needs no host: sizes, ranges and shapes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid) with the field, the cause and the fix.
+    pub fn check(&self) -> Result<(), ApiError> {
+        match &self.program {
+            Program::Command(command) => check_command(command)?,
+            Program::Goal(goal) => check_goal(goal)?,
+        }
+        check_env(&self.env)?;
+        if let Some(dir) = &self.workdir {
+            check_guest_path("workdir", dir)?;
+        }
+        for mount in &self.mounts {
+            check_guest_path("mounts.target", &mount.target)?;
+        }
+        if !(1..=5).contains(&self.priority) {
+            return Err(ApiError::invalid(format!("priority {} is out of range", self.priority), "give 1 (first) to 5 (last)"));
+        }
+        self.limits.check()
+    }
+}
+
+/// Checks a program: not empty, no NUL, within the kernel's argument sizes.
+///
+/// # Errors
+/// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid).
+pub fn check_command(command: &CommandSpec) -> Result<(), ApiError> {
+    if command.argv.first().is_none_or(String::is_empty) {
+        return Err(ApiError::invalid("the command is empty", "name a program, for example: aether run -- ls -l"));
+    }
+    let mut total = 0;
+    for arg in &command.argv {
+        check_text("an argument", arg)?;
+        total += arg.len() + 1;
+    }
+    if total > MAX_ARGS_TOTAL_BYTES {
+        return Err(ApiError::invalid(
+            format!("the arguments are {total} bytes together, at most {MAX_ARGS_TOTAL_BYTES} are allowed"),
+            "put the data in a file (aether cp) or send it on standard input (-i)",
+        ));
+    }
+    Ok(())
+}
+
+fn check_goal(goal: &GoalSpec) -> Result<(), ApiError> {
+    if goal.goal.trim().is_empty() {
+        return Err(ApiError::invalid("the goal is empty", "say in a sentence what the agent should do"));
+    }
+    if goal.goal.len() > 64 * 1024 {
+        return Err(ApiError::invalid("the goal is longer than 64 KiB", "put the details in a file and name it in the goal"));
+    }
+    if goal.max_steps.is_some_and(|steps| steps == 0 || steps > 10_000) {
+        return Err(ApiError::invalid("maxSteps is out of range", "give 1 to 10000"));
+    }
+    Ok(())
+}
+
+/// Checks environment names and values.
+///
+/// # Errors
+/// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid).
+pub fn check_env(env: &BTreeMap<String, String>) -> Result<(), ApiError> {
+    let mut total = 0;
+    for (name, value) in env {
+        if name.is_empty() || name.contains('=') || name.contains('\0') {
+            return Err(ApiError::invalid(format!("invalid environment name {name:?}"), "a name has no '=' and is not empty"));
+        }
+        check_text("an environment value", value)?;
+        total += name.len() + value.len() + 2;
+    }
+    if total > MAX_ARGS_TOTAL_BYTES {
+        return Err(ApiError::invalid("the environment is larger than 1 MiB", "put the data in a file"));
+    }
+    Ok(())
+}
+
+fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
+    if text.contains('\0') {
+        return Err(ApiError::invalid(format!("{what} contains a NUL byte"), "remove it: the kernel ends arguments at NUL"));
+    }
+    if text.len() > MAX_ARG_BYTES {
+        return Err(ApiError::invalid(
+            format!("{what} is {} bytes long, at most {MAX_ARG_BYTES} are allowed", text.len()),
+            "put the data in a file (aether cp) or send it on standard input (-i)",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a path inside the sandbox: absolute, no `..`, no NUL, at most 4095 bytes.
+///
+/// # Errors
+/// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid).
+pub fn check_guest_path(field: &str, path: &str) -> Result<(), ApiError> {
+    let plain = path.starts_with('/') && path.len() < 4096 && !path.contains('\0') && !path.split('/').any(|part| part == "..");
+    if plain {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(80).collect();
+    Err(ApiError::invalid(format!("{field}: {shown:?} is not a path inside the sandbox"), "give an absolute path without '..'"))
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ApiError> {
+        if self.memory_bytes.is_some_and(|bytes| bytes < 8 << 20) {
+            return Err(ApiError::invalid("memory below 8 MiB cannot hold a sandbox", "give at least 8M"));
+        }
+        if self.cpus.is_some_and(|cpus| !(0.01..=4096.0).contains(&cpus)) {
+            return Err(ApiError::invalid("cpus is out of range", "give 0.01 to 4096"));
+        }
+        if self.pids.is_some_and(|pids| !(4..=4_194_304).contains(&pids)) {
+            return Err(ApiError::invalid("pids is out of range", "give 4 to 4194304"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! What this kernel and host can do, probed once at start by the spawner. In tests a plain value.
+
+use serde::{Deserialize, Serialize};
+
+/// Capabilities of the host. A missing feature is a value that people see, not a silent branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSupport {
+    /// `uname -r`.
+    pub kernel: String,
+    /// Landlock ABI, 0 when missing.
+    pub landlock_abi: u32,
+    /// User namespaces can be made, or the reason and fix.
+    pub user_namespaces: Feature,
+    /// Seccomp filters can be installed.
+    pub seccomp: Feature,
+    /// The state directory's file system takes idmapped mounts.
+    pub idmapped_state: Feature,
+    /// The file system of the host's `/usr` takes idmapped mounts; otherwise its files show as `nobody` inside.
+    pub idmapped_usr: Feature,
+    /// overlayfs with an idmapped upper directory.
+    pub overlay: Feature,
+    /// Placement, freeze and `cgroup.kill` (cgroup2).
+    pub cgroup: Feature,
+    /// Memory limits.
+    pub memory: Feature,
+    /// Process limits.
+    pub pids: Feature,
+    /// CPU limits.
+    pub cpu: Feature,
+    /// `unified` (pure cgroup v2) or `hybrid` (controllers on v1).
+    pub cgroup_layout: String,
+    /// Uid the daemon runs as.
+    pub service_uid: u32,
+    /// Directories of the host's `/usr`-merged root that are links (`bin` -> `usr/bin`).
+    pub usr_merged: bool,
+}
+
+/// A feature of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    /// It works.
+    pub works: bool,
+    /// How it was found, or why it does not work.
+    pub detail: String,
+    /// What to do about it; empty when it works.
+    pub fix: String,
+}
+
+impl Feature {
+    /// It works.
+    pub fn yes(detail: impl Into<String>) -> Self {
+        Self { works: true, detail: detail.into(), fix: String::new() }
+    }
+
+    /// It does not.
+    pub fn no(detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { works: false, detail: detail.into(), fix: fix.into() }
+    }
+}

@@ -1,0 +1,3 @@
+//! All `unsafe` of Aether: one system call per function, errors as [`std::io::Error`].
+
+#![allow(unsafe_code)]

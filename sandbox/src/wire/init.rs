@@ -1,0 +1,214 @@
+//! `aetherd` and `aether-init`: a Unix stream socket per sandbox, any number of connections.
+//!
+//! A frame is a little-endian `u32` length (at most [`MAX_FRAME`]) and that many bytes: a `postcard` [`ToInit`] or [`FromInit`].
+//! Requests carry a tag chosen by the client; each gets exactly one reply with the same tag, in any order (`Read` and `Wait`
+//! answer when there is something to say). Descriptors travel with the first byte of their frame.
+
+#![allow(missing_docs)] // the fields of the variants are named in the sentence above each variant
+
+use serde::{Deserialize, Serialize};
+
+/// Largest frame without its length, bytes.
+pub const MAX_FRAME: usize = 1 << 20;
+/// Largest chunk of output or input in one frame, bytes.
+pub const MAX_CHUNK: usize = 256 * 1024;
+/// Output held per stream when nobody reads, bytes.
+pub const RING_BYTES: usize = 1 << 20;
+/// Longest time a reader that holds the stream back may stall before it is overtaken, seconds.
+pub const HOLD_SECONDS: u64 = 30;
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToInit {
+    /// Chosen by the client.
+    pub tag: u64,
+    /// The request.
+    pub body: InitRequest,
+}
+
+/// A reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FromInit {
+    /// Tag of the request.
+    pub tag: u64,
+    /// The reply.
+    pub body: InitReply,
+}
+
+/// The closed set of requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitRequest {
+    /// Start a program; [`InitReply::Started`], or [`InitReply::Failed`] with the errno of `execve`.
+    Start(StartProcess),
+    /// Give bytes (at most [`MAX_CHUNK`]) to its input; [`InitReply::Done`] once all of them are taken. `EPIPE` when it reads no more.
+    Write { process: u32, data: Vec<u8> },
+    /// End its input (a terminal gets the end-of-file character).
+    CloseInput { process: u32 },
+    /// New size of its terminal.
+    Resize { process: u32, cols: u16, rows: u16 },
+    /// Signal it (a raw Linux signal number), alone or with its whole process group.
+    Signal { process: u32, signal: i32, group: bool },
+    /// Follow a stream; [`InitReply::Attached`].
+    Attach { process: u32, stream: OutputStream, from: Option<u64>, pace: Pace },
+    /// The next bytes of a reader; [`InitReply::Output`] as soon as there is a byte, or the end.
+    Read { reader: u32, max: u32 },
+    /// End a reader. Readers end with their connection as well.
+    Detach { reader: u32 },
+    /// All processes started by request that were not forgotten; [`InitReply::Processes`].
+    List,
+    /// When it has ended; [`InitReply::Exited`].
+    Wait { process: u32 },
+    /// Drop an ended process with its output.
+    Forget { process: u32 },
+    /// Open a file as the agent; [`InitReply::Opened`] with the descriptor beside it. Never blocks; regular files and directories only.
+    Open { path: String, how: OpenHow },
+    /// Entries of a directory, `.` and `..` left out, at most 10 000; [`InitReply::Entries`].
+    ListDir { path: String },
+    /// One file; links are followed only when `follow`. [`InitReply::Entry`].
+    Stat { path: String, follow: bool },
+    /// Make a directory (0755), with parents when `recursive` (then an existing directory is no error).
+    Mkdir { path: String, recursive: bool },
+    /// Remove a file, link or empty directory; a whole tree when `recursive`. Never follows a link.
+    Remove { path: String, recursive: bool },
+    /// `rename(2)`; across file systems it copies and removes.
+    Rename { from: String, to: String },
+    /// Copy a file or a tree (modes and links kept, owner is the agent).
+    Copy { from: String, to: String },
+}
+
+/// A program to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartProcess {
+    /// Program and arguments. Without a slash the program is searched in the `PATH` of `env`.
+    pub argv: Vec<Vec<u8>>,
+    /// The whole environment, `NAME=value`.
+    pub env: Vec<Vec<u8>>,
+    /// Directory to start in.
+    pub workdir: String,
+    /// Pipes or a terminal.
+    pub stdio: Stdio,
+    /// Kept with the process for the client: `main`, `tty`, `exec`, `tool`.
+    pub label: String,
+    /// Hold output back until a [`Pace::Hold`] reader attaches (at most [`HOLD_SECONDS`]) instead of dropping the oldest.
+    pub hold: bool,
+}
+
+/// Standard streams of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdio {
+    /// Pipes for output; standard input a pipe, or `/dev/null`.
+    Pipes { stdin: bool },
+    /// A terminal of its own, session leader inside; all output is [`OutputStream::Stdout`].
+    Terminal { cols: u16, rows: u16 },
+}
+
+/// Which output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum OutputStream {
+    /// Standard output, or the terminal.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What happens when a reader is slower than the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pace {
+    /// The program waits (flow control), at most [`HOLD_SECONDS`]; then the reader is overtaken and sees a gap.
+    Hold,
+    /// The reader sees a gap.
+    Follow,
+}
+
+/// How to open a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OpenHow {
+    /// For reading; a regular file.
+    Read,
+    /// A directory, for reading.
+    Directory,
+    /// For writing: made or emptied, with these permission bits when made.
+    Create { mode: u32 },
+    /// For writing: must not exist.
+    CreateNew { mode: u32 },
+    /// For writing at the end.
+    Append { mode: u32 },
+}
+
+/// Answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum InitReply {
+    /// Done.
+    Done,
+    /// A program runs. `process` counts from 1 and is never reused; `pid` is its pid inside.
+    Started { process: u32, pid: u32 },
+    /// A reader; `offset` is that of its next byte, `oldest` that of the oldest byte held, `newest` that after the last one.
+    Attached { reader: u32, offset: u64, oldest: u64, newest: u64 },
+    /// Bytes from `offset` on (a gap before it is loss); `end`: nothing follows.
+    Output { offset: u64, data: Vec<u8>, end: bool },
+    /// All processes.
+    Processes(Vec<ProcessReport>),
+    /// How it ended.
+    Exited(ExitReport),
+    /// A descriptor travels beside this; size in bytes.
+    Opened { size: u64 },
+    /// Directory entries.
+    Entries(Vec<EntryReport>),
+    /// One entry.
+    Entry(EntryReport),
+    /// Not done: the errno, and the step in words.
+    Failed { errno: i32, step: String },
+}
+
+/// A process started by request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessReport {
+    /// Its number.
+    pub process: u32,
+    /// Its pid inside.
+    pub pid: u32,
+    /// Label of its start.
+    pub label: String,
+    /// Program and arguments, at most 4 KiB, for people.
+    pub argv: Vec<String>,
+    /// Terminal size, when it has one.
+    pub terminal: Option<(u16, u16)>,
+    /// Started at, milliseconds since the Unix epoch.
+    pub started_at: i64,
+    /// Is it stopped by a signal?
+    pub stopped: bool,
+    /// How it ended, when it has.
+    pub exited: Option<ExitReport>,
+    /// Offsets of standard output (oldest held, after the last).
+    pub stdout: (u64, u64),
+    /// Offsets of standard error.
+    pub stderr: (u64, u64),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitReport {
+    /// With a status.
+    Code(u8),
+    /// By a signal.
+    Signal(i32),
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryReport {
+    /// Name within its directory, raw bytes.
+    pub name: Vec<u8>,
+    /// `st_mode`: kind and permission bits.
+    pub mode: u32,
+    /// Size, bytes.
+    pub size: u64,
+    /// Owner inside.
+    pub uid: u32,
+    /// Group inside.
+    pub gid: u32,
+    /// Modified, milliseconds since the Unix epoch.
+    pub mtime: i64,
+    /// Target of a link, raw bytes.
+    pub link: Option<Vec<u8>>,
+}

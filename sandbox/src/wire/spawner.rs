@@ -1,0 +1,90 @@
+//! `aetherd` and the spawner: one `SOCK_SEQPACKET` pair, one request at a time, one reply to each.
+//!
+//! A packet is one `postcard` value of at most [`MAX_PACKET`] bytes, with descriptors beside it where stated.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    host::HostSupport,
+    plan::{LayerState, PlanLayer, SandboxId, SandboxPlan},
+};
+
+/// Largest packet, bytes.
+pub const MAX_PACKET: usize = 64 * 1024;
+
+/// The closed set of requests. The spawner checks each again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SpawnerRequest {
+    /// What can this host do? Answered by [`SpawnerReply::Host`].
+    Host,
+    /// Build a sandbox; one directory descriptor per [`SandboxPlan::mounts`] travels beside it.
+    /// Answered by [`SpawnerReply::Launched`] with a pidfd.
+    Launch(Box<SandboxPlan>),
+    /// Kill everything in the sandbox's cgroup and wait (at most 5 s) until nothing of it runs; then remove its cgroup,
+    /// control socket and runtime directory. Answered by [`SpawnerReply::Done`]; also when there was nothing.
+    Kill(SandboxId),
+    /// Freeze every process of the sandbox and wait until the kernel says so.
+    Freeze(SandboxId),
+    /// Let it run again.
+    Thaw(SandboxId),
+    /// Remove the home of that name with all it holds (it must not be in use). Answered at once: the tree is renamed to
+    /// the trash and emptied beside.
+    RemoveHome(SandboxId),
+    /// Every sandbox that lives below this service's cgroup. Answered by [`SpawnerReply::Live`] with one pidfd each.
+    List,
+}
+
+/// Answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum SpawnerReply {
+    /// To [`SpawnerRequest::Host`].
+    Host(Box<HostSupport>),
+    /// To [`SpawnerRequest::Launch`]; the pidfd of PID 1 inside travels beside it.
+    Launched(Launched),
+    /// Done.
+    Done,
+    /// To [`SpawnerRequest::List`]; pidfds in the same order travel beside it.
+    Live(Vec<LiveSandbox>),
+    /// Refused or failed; nothing is left behind.
+    Failed(SpawnFailure),
+}
+
+/// A sandbox that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launched {
+    /// Host pid of its PID 1 inside.
+    pub pid: u32,
+    /// Path of its cgroup below the mount point of cgroup2, for example `/aether-1f2e/abc`.
+    pub cgroup: String,
+    /// Every layer.
+    pub layers: Vec<LayerState>,
+}
+
+/// A sandbox found alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSandbox {
+    /// Its name.
+    pub id: SandboxId,
+    /// Host pid of its PID 1 inside.
+    pub pid: u32,
+    /// Path of its cgroup below the mount point of cgroup2.
+    pub cgroup: String,
+    /// Is it frozen?
+    pub frozen: bool,
+}
+
+/// Why a request failed: layer, step, errno and fix, always by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{step}: {cause}")]
+pub struct SpawnFailure {
+    /// Layer it belongs to, when it belongs to one.
+    pub layer: Option<PlanLayer>,
+    /// The step, for example `mount overlay home`.
+    pub step: String,
+    /// Error number of the kernel, 0 when a check of ours refused.
+    pub errno: i32,
+    /// Cause in words, with the errno's name.
+    pub cause: String,
+    /// What the person can do; may be empty.
+    pub hint: String,
+}
