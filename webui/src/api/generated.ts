@@ -1,0 +1,1504 @@
+// Generated from the protocol crate by its test `typescript`; do not edit.
+// AETHER_UPDATE=1 cargo test -p aether-protocol --test typescript writes it anew.
+
+/**
+ * The built-in agent is about to use a tool.
+ */
+export type AgentAction = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step, from 1.
+ */
+step: number, 
+/**
+ * Tool.
+ */
+tool: string, 
+/**
+ * Its arguments.
+ */
+args: unknown, };
+
+/**
+ * The built-in agent reached its goal.
+ */
+export type AgentCompleted = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What it did.
+ */
+summary: string, };
+
+/**
+ * Continues an agent past its step limit by 25 steps.
+ */
+export type AgentContinue = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
+ */
+export type AgentId = string;
+
+/**
+ * An agent as clients see it.
+ */
+export type AgentInfo = { 
+/**
+ * Identity.
+ */
+id: AgentId, 
+/**
+ * Running number, shown to people and used as `pid` on the WebSocket; never reused.
+ */
+number: number, 
+/**
+ * `agent_<number>`.
+ */
+uid: string, 
+/**
+ * Name.
+ */
+name: AgentName, 
+/**
+ * Who owns it: `root`, a user name of the host, or `operator`.
+ */
+owner: string, 
+/**
+ * Host pid of its PID 1 inside, while it lives.
+ */
+pid: number | null, 
+/**
+ * Life-cycle state.
+ */
+state: AgentState, 
+/**
+ * Phase within it.
+ */
+phase: AgentPhase, 
+/**
+ * Role, for goals.
+ */
+role: string | null, 
+/**
+ * What it was asked for.
+ */
+spec: AgentSpec, 
+/**
+ * Provider and model in use, for goals, for example `heuristic`.
+ */
+model: string | null, 
+/**
+ * Steps taken, for goals.
+ */
+step: number, 
+/**
+ * Steps allowed, for goals.
+ */
+maxSteps: number | null, 
+/**
+ * Place in the queue, from 1, while queued.
+ */
+queuePosition: number | null, 
+/**
+ * Its cgroup below the cgroup mount point, while it lives.
+ */
+cgroup: string | null, 
+/**
+ * Its host uids, while it lives.
+ */
+uidRange: UidRange | null, 
+/**
+ * Isolation in force; absent before the first launch.
+ */
+enforcement: Enforcement | null, 
+/**
+ * Home directory inside.
+ */
+home: string, 
+/**
+ * When it was asked for.
+ */
+createdAt: Timestamp, 
+/**
+ * When its program started.
+ */
+startedAt: Timestamp | null, 
+/**
+ * When it ended.
+ */
+endedAt: Timestamp | null, 
+/**
+ * How it ended.
+ */
+exit: ExitInfo | null, 
+/**
+ * The last thing it did, one line.
+ */
+lastAction: string | null, 
+/**
+ * Last sample of its resources.
+ */
+usage: Usage | null, };
+
+/**
+ * A note of the service about an agent, for example a restart of the supervisor it lived through.
+ */
+export type AgentLog = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * `info`, `warn` or `error`.
+ */
+level: string, 
+/**
+ * One line.
+ */
+message: string, };
+
+/**
+ * Writes to the built-in agent; it reads the message before its next step.
+ */
+export type AgentMessage = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * What to say.
+ */
+content: string, };
+
+/**
+ * Name of an agent: `[a-z0-9][a-z0-9-]{0,62}`, unique among agents that have not been removed.
+ */
+export type AgentName = string;
+
+/**
+ * A tool answered.
+ */
+export type AgentObservation = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step, from 1.
+ */
+step: number, 
+/**
+ * Tool.
+ */
+tool: string, 
+/**
+ * It did what was asked.
+ */
+ok: boolean, 
+/**
+ * The result, shortened to 4 KiB.
+ */
+result: string, };
+
+/**
+ * Freezes an agent's cgroup.
+ */
+export type AgentPauseCommand = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * The cgroup of an agent was frozen.
+ */
+export type AgentPaused = { 
+/**
+ * Number of the agent.
+ */
+pid: number, };
+
+/**
+ * What the agent is doing within its state.
+ */
+export type AgentPhase = "booting" | "thinking" | "executing" | "waiting" | "observing" | "idle" | "completed" | "failed";
+
+/**
+ * Progress of the built-in agent.
+ */
+export type AgentProgress = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step, from 1.
+ */
+step: number, 
+/**
+ * Steps allowed.
+ */
+maxSteps: number, 
+/**
+ * One line.
+ */
+summary: string, };
+
+/**
+ * An agent by number, id, name or unique prefix.
+ */
+export type AgentRef = number | string;
+
+/**
+ * Thaws an agent's cgroup.
+ */
+export type AgentResumeCommand = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * The cgroup of an agent was thawed.
+ */
+export type AgentResumed = { 
+/**
+ * Number of the agent.
+ */
+pid: number, };
+
+/**
+ * An agent as wished for. Unknown fields are refused.
+ */
+export type AgentSpec = { 
+/**
+ * Name; generated from the id when absent.
+ */
+name?: AgentName | null, 
+/**
+ * What runs: a program, or the built-in agent with a goal.
+ */
+program: Program, 
+/**
+ * Environment added to the agent's defaults.
+ */
+env?: { [key in string]: string }, 
+/**
+ * Absolute directory inside the sandbox to start in; `/home/agent` when absent.
+ */
+workdir?: string | null, 
+/**
+ * What the network may reach; this version has `none` only.
+ */
+network?: NetworkMode, 
+/**
+ * Limits of its cgroup.
+ */
+limits?: Limits, 
+/**
+ * Host directories lent to it.
+ */
+mounts?: Array<MountSpec>, 
+/**
+ * Place in the queue, 1 (first) to 5 (last).
+ */
+priority?: number, 
+/**
+ * Remove home and record when it ends (`--rm`).
+ */
+ephemeral?: boolean, 
+/**
+ * Layers that may be missing on this host: an explicit, audited choice.
+ */
+allowReduced?: Array<Layer>, };
+
+/**
+ * Life-cycle state.
+ */
+export type AgentState = "queued" | "created" | "running" | "sleeping" | "stopped" | "paused" | "zombie" | "dead";
+
+/**
+ * The built-in agent thought.
+ */
+export type AgentThought = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step, from 1.
+ */
+step: number, 
+/**
+ * The thought.
+ */
+thought: string, };
+
+/**
+ * A person wrote to an agent.
+ */
+export type AgentUserMessage = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What they wrote.
+ */
+content: string, };
+
+/**
+ * What went wrong and what to do about it.
+ */
+export type ApiError = { 
+/**
+ * Kind of failure.
+ */
+code: ErrorCode, 
+/**
+ * The cause, one line.
+ */
+message: string, 
+/**
+ * What to do next, one line; may be empty.
+ */
+hint: string, };
+
+/**
+ * A command with its id.
+ */
+export type CommandEnvelope = { 
+/**
+ * Chosen by the client, echoed in the answer.
+ */
+id: string, } & ({ "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown);
+
+/**
+ * A program with its arguments.
+ */
+export type CommandSpec = { 
+/**
+ * Program and arguments; the program is searched in the sandbox's `PATH`.
+ */
+argv: Array<string>, 
+/**
+ * Give it a terminal instead of pipes.
+ */
+tty?: boolean, 
+/**
+ * Keep its standard input open for writers; otherwise it reads end-of-file at once.
+ */
+stdin?: boolean, 
+/**
+ * Columns of the terminal at start (default 120).
+ */
+cols?: number | null, 
+/**
+ * Rows of the terminal at start (default 36).
+ */
+rows?: number | null, };
+
+/**
+ * A directory descriptor that travels with the request.
+ */
+export type DescriptorSource = { 
+/**
+ * Its place among the descriptors of the request, from 0.
+ */
+index: number, 
+/**
+ * The client's path, shown to people, never opened.
+ */
+shown: string, };
+
+/**
+ * Answer of `aether doctor`: what this host can do.
+ */
+export type DoctorReport = { 
+/**
+ * Every check.
+ */
+findings: Array<Finding>, };
+
+/**
+ * Which isolation is really in force.
+ */
+export type Enforcement = { 
+/**
+ * All layers, or fewer by somebody's explicit choice.
+ */
+mode: EnforcementMode, 
+/**
+ * Each layer by its name.
+ */
+layers: { [key in string]: LayerReport }, };
+
+/**
+ * Full or reduced.
+ */
+export type EnforcementMode = "full" | "reduced";
+
+/**
+ * Body of every failed HTTP request: `{"error": {"code", "message", "hint"}}`.
+ */
+export type ErrorBody = { 
+/**
+ * The error.
+ */
+error: ApiError, };
+
+/**
+ * Kinds of failure; each has one HTTP status and one exit status of the command line.
+ */
+export type ErrorCode = "INVALID" | "UNAUTHENTICATED" | "DENIED" | "NOT_FOUND" | "CONFLICT" | "TOO_LARGE" | "MISDIRECTED" | "WRONG_KIND" | "BUSY" | "UNSUPPORTED" | "SANDBOX_FAILED" | "INTERNAL" | "UNAVAILABLE" | "NO_SPACE";
+
+/**
+ * One durable event.
+ */
+export type Event = { 
+/**
+ * Sequence number, from 1, without gaps.
+ */
+seq: number, 
+/**
+ * When it happened.
+ */
+at: Timestamp, 
+/**
+ * Agent concerned.
+ */
+agentId: AgentId | null, 
+/**
+ * Owner of that agent; empty for events of the service.
+ */
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed);
+
+/**
+ * Sends durable events after a number, then the live ones.
+ */
+export type EventsResume = { 
+/**
+ * Last number already seen; 0 for all.
+ */
+seq: number, };
+
+/**
+ * How a program ended.
+ */
+export type ExitInfo = { 
+/**
+ * Exit status, 128 + n for signal n, 255 when unknown, 125/126/127 when it could not start.
+ */
+code: number, 
+/**
+ * Signal name, for example `SIGKILL`, when a signal ended it.
+ */
+signal?: string | null, 
+/**
+ * One line for people: why it ended.
+ */
+reason?: string | null, };
+
+/**
+ * One file, seen from inside.
+ */
+export type FileEntry = { 
+/**
+ * Name within its directory; bytes that are not UTF-8 are shown as U+FFFD.
+ */
+name: string, 
+/**
+ * Absolute path inside.
+ */
+path: string, 
+/**
+ * Kind.
+ */
+kind: FileKind, 
+/**
+ * Size, bytes.
+ */
+size: number, 
+/**
+ * Permission bits, for example 0o644 as 420.
+ */
+mode: number, 
+/**
+ * Owner inside.
+ */
+uid: number, 
+/**
+ * Group inside.
+ */
+gid: number, 
+/**
+ * Last modification.
+ */
+modifiedAt: Timestamp, 
+/**
+ * Target, for links.
+ */
+linkTarget: string | null, };
+
+/**
+ * Kind of a directory entry; links are never followed to tell it.
+ */
+export type FileKind = "file" | "directory" | "symlink" | "other";
+
+/**
+ * One check of the host.
+ */
+export type Finding = { 
+/**
+ * Short name, for example `landlock`.
+ */
+name: string, 
+/**
+ * Result.
+ */
+status: FindingStatus, 
+/**
+ * What was found.
+ */
+detail: string, 
+/**
+ * The command or setting that fixes it; empty when nothing needs fixing.
+ */
+fix: string, };
+
+/**
+ * Result of a check.
+ */
+export type FindingStatus = "ok" | "warning" | "failure";
+
+/**
+ * Files changed through the service.
+ */
+export type FsChanged = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Path inside.
+ */
+path: string, 
+/**
+ * `created`, `modified` or `removed`.
+ */
+changeType: string, };
+
+/**
+ * Copies a file or a directory.
+ */
+export type FsCp = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * From.
+ */
+from: string, 
+/**
+ * To.
+ */
+to: string, };
+
+/**
+ * Lists a directory; answers with `FileEntry[]`.
+ */
+export type FsLs = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside.
+ */
+path: string, };
+
+/**
+ * Makes a directory.
+ */
+export type FsMkdir = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside.
+ */
+path: string, 
+/**
+ * Make parents as well.
+ */
+recursive: boolean, };
+
+/**
+ * Moves or renames.
+ */
+export type FsMv = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * From.
+ */
+from: string, 
+/**
+ * To.
+ */
+to: string, };
+
+/**
+ * Reads a text file (at most 1 MiB; larger ones through `GET .../files`); answers `{content, size}`.
+ */
+export type FsRead = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside; relative ones start at the home.
+ */
+path: string, };
+
+/**
+ * Removes a file or directory.
+ */
+export type FsRm = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside.
+ */
+path: string, 
+/**
+ * Remove a directory with all it holds.
+ */
+recursive: boolean, };
+
+/**
+ * One file; answers with a `FileEntry`.
+ */
+export type FsStat = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside.
+ */
+path: string, };
+
+/**
+ * Writes a text file (whole, through a temporary file and a rename).
+ */
+export type FsWrite = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Path inside.
+ */
+path: string, 
+/**
+ * New content.
+ */
+content: string, };
+
+/**
+ * A goal for the built-in agent.
+ */
+export type GoalSpec = { 
+/**
+ * The goal in plain words.
+ */
+goal: string, 
+/**
+ * Role shown to people and told to the model, for example `Coder`.
+ */
+role?: string | null, 
+/**
+ * `PROVIDER/MODEL`, for example `openai/gpt-5.2`; the first available provider when absent.
+ */
+model?: string | null, 
+/**
+ * Steps after which it stops (default 50).
+ */
+maxSteps?: number | null, };
+
+/**
+ * Devices of the host; answers with a list (empty without GPUs).
+ */
+export type GpuList = Record<symbol, never>;
+
+/**
+ * Answer of `GET /health` (public; says nothing about agents beyond counts).
+ */
+export type HealthInfo = { 
+/**
+ * `ok`, or `degraded` when the spawner or the store does not answer.
+ */
+status: string, 
+/**
+ * Version of the daemon.
+ */
+version: string, 
+/**
+ * Seconds since start.
+ */
+uptime: number, };
+
+/**
+ * Figures of the service.
+ */
+export type KernelMetrics = { 
+/**
+ * Agents with a sandbox.
+ */
+processCount: number, 
+/**
+ * CPUs used by all agents together.
+ */
+cpus: number, 
+/**
+ * Memory of all agents together, bytes.
+ */
+memoryBytes: number, 
+/**
+ * Newest sample of each live agent: number, CPUs, memory in bytes.
+ */
+agents: [number, number, number][], };
+
+/**
+ * The service greets.
+ */
+export type KernelReady = { 
+/**
+ * Version of the daemon.
+ */
+version: string, 
+/**
+ * Seconds since start.
+ */
+uptime: number, 
+/**
+ * Number of the newest event: resume from here.
+ */
+seq: number, };
+
+/**
+ * Stops the service; agents stay. Only for root and group `aether` on the Unix socket and the operator.
+ */
+export type KernelShutdown = Record<symbol, never>;
+
+/**
+ * The service; answers with `SystemStatus`.
+ */
+export type KernelStatus = Record<symbol, never>;
+
+/**
+ * This client missed events.
+ */
+export type Lagged = { 
+/**
+ * How many.
+ */
+missed: number, 
+/**
+ * Send `events.resume` with this number.
+ */
+resume: number, 
+/**
+ * Always [`ErrorCode::Busy`].
+ */
+code: ErrorCode, };
+
+/**
+ * A layer of isolation, by the name that `--allow-reduced` takes.
+ */
+export type Layer = "user-namespace" | "namespaces" | "network" | "filesystem" | "cgroup" | "memory" | "pids" | "cpu" | "landlock" | "seccomp" | "capabilities";
+
+/**
+ * One layer.
+ */
+export type LayerReport = { 
+/**
+ * In force.
+ */
+active: boolean, 
+/**
+ * How (for example `landlock ABI 7`), or why not.
+ */
+detail: string, };
+
+/**
+ * Limits of an agent's cgroup. Absent means the daemon's configured default.
+ */
+export type Limits = { 
+/**
+ * Memory, bytes (swap is always 0).
+ */
+memoryBytes?: number | null, 
+/**
+ * CPUs, for example `1.5`.
+ */
+cpus?: number | null, 
+/**
+ * Processes and threads.
+ */
+pids?: number | null, };
+
+/**
+ * Providers of models; answers with `ProviderStatus[]`.
+ */
+export type LlmList = Record<symbol, never>;
+
+/**
+ * Origin of a lent directory.
+ */
+export type MountSource = { "type": "descriptor" } & DescriptorSource | { "type": "root" } & RootSource;
+
+/**
+ * A host directory lent to an agent; inside, its files belong to the agent's user.
+ */
+export type MountSpec = { 
+/**
+ * Where it comes from.
+ */
+source: MountSource, 
+/**
+ * Absolute directory inside the sandbox.
+ */
+target: string, 
+/**
+ * Lend it read-only.
+ */
+readOnly?: boolean, };
+
+/**
+ * What an agent's network may reach.
+ */
+export type NetworkMode = "none";
+
+/**
+ * The agent left the queue and starts.
+ */
+export type ProcessDequeued = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Its priority.
+ */
+priority: number, };
+
+/**
+ * The agent's program ended and nothing of it runs any more.
+ */
+export type ProcessExit = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * How.
+ */
+exit: ExitInfo, };
+
+/**
+ * The queue in order; answers with `AgentInfo[]`.
+ */
+export type ProcessGetQueue = Record<symbol, never>;
+
+/**
+ * One agent; answers with its `AgentInfo`.
+ */
+export type ProcessInfo = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Lists agents; answers with `AgentInfo[]`.
+ */
+export type ProcessListCommand = { 
+/**
+ * Also the ended ones.
+ */
+all: boolean, };
+
+/**
+ * Bytes the agent's program printed.
+ */
+export type ProcessOutput = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Offset of the first byte within its stream.
+ */
+offset: number, 
+/**
+ * The bytes as text, as in [`TtyOutput`].
+ */
+data: string, 
+/**
+ * Number of bytes that `data` stands for.
+ */
+bytes: number, };
+
+/**
+ * Its priority in the queue changed.
+ */
+export type ProcessPriorityChanged = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Priority now.
+ */
+priority: number, 
+/**
+ * Priority before.
+ */
+previousPriority: number, };
+
+/**
+ * The agent waits for a free place.
+ */
+export type ProcessQueued = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * 1 (first) to 5 (last).
+ */
+priority: number, 
+/**
+ * Place in the queue, from 1.
+ */
+position: number, };
+
+/**
+ * The agent's record and home were removed.
+ */
+export type ProcessReaped = { 
+/**
+ * Number of the agent.
+ */
+pid: number, };
+
+/**
+ * Removes the record and home of an ended agent.
+ */
+export type ProcessRemove = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Changes the priority of a queued agent.
+ */
+export type ProcessSetPriority = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * 1 (first) to 5 (last).
+ */
+priority: number, };
+
+/**
+ * Sends a signal to the agent's program (`SIGTERM`, `SIGKILL` ends the whole sandbox, `SIGSTOP`, `SIGCONT`, `SIGINT`, `SIGUSR1`, ...).
+ */
+export type ProcessSignal = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Name with or without `SIG`.
+ */
+signal: string, };
+
+/**
+ * Deploys an agent; answers with its `AgentInfo`.
+ */
+export type ProcessSpawnCommand = { 
+/**
+ * What to deploy. Descriptor mounts need the Unix socket's HTTP API.
+ */
+config: AgentSpec, };
+
+/**
+ * An agent was accepted: it exists from now on.
+ */
+export type ProcessSpawned = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The agent.
+ */
+info: AgentInfo, };
+
+/**
+ * State or phase changed.
+ */
+export type ProcessStateChange = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * State now.
+ */
+state: AgentState, 
+/**
+ * Phase now.
+ */
+agentPhase: AgentPhase, };
+
+/**
+ * What an agent runs.
+ */
+export type Program = { "type": "command" } & CommandSpec | { "type": "goal" } & GoalSpec;
+
+/**
+ * A provider of models.
+ */
+export type ProviderStatus = { 
+/**
+ * Name as in `PROVIDER/MODEL`.
+ */
+name: string, 
+/**
+ * Can be used now.
+ */
+available: boolean, 
+/**
+ * Default model, or why it cannot be used.
+ */
+detail: string, };
+
+/**
+ * Answer to a command.
+ */
+export type Response = { "type": "response.ok" } & ResponseOk | { "type": "response.error" } & ResponseError;
+
+/**
+ * Refused or failed.
+ */
+export type ResponseError = { 
+/**
+ * Id of the command; empty when the frame had none.
+ */
+id: string, 
+/**
+ * The cause.
+ */
+error: string, 
+/**
+ * Kind of failure.
+ */
+code: ErrorCode, 
+/**
+ * What to do.
+ */
+hint: string, };
+
+/**
+ * Done.
+ */
+export type ResponseOk = { 
+/**
+ * Id of the command.
+ */
+id: string, 
+/**
+ * What the command answers with.
+ */
+data?: unknown, };
+
+/**
+ * A directory below a configured root.
+ */
+export type RootSource = { 
+/**
+ * Absolute host path.
+ */
+path: string, };
+
+/**
+ * A small true picture of an agent's screen: the text cells of its terminal, or its last lines.
+ */
+export type Screen = { 
+/**
+ * Columns of the terminal.
+ */
+cols: number, 
+/**
+ * Rows of the terminal.
+ */
+rows: number, 
+/**
+ * Text of each row from the top, trailing blanks removed.
+ */
+lines: Array<string>, 
+/**
+ * Changes with every change of the picture.
+ */
+version: number, };
+
+/**
+ * Frames that only travel on a connection and are not numbered.
+ */
+export type StreamFrame = { "type": "kernel.ready" } & KernelReady | { "type": "kernel.metrics" } & KernelMetrics | { "type": "tty.output" } & TtyOutput | { "type": "process.stdout" } & ProcessOutput | { "type": "process.stderr" } & ProcessOutput | { "type": "lagged" } & Lagged;
+
+/**
+ * Answer of `GET /api/v1/system/status`.
+ */
+export type SystemStatus = { 
+/**
+ * Version of the daemon.
+ */
+version: string, 
+/**
+ * Seconds since start.
+ */
+uptime: number, 
+/**
+ * Started at.
+ */
+startedAt: Timestamp, 
+/**
+ * Host name.
+ */
+hostname: string, 
+/**
+ * Kernel release.
+ */
+kernel: string, 
+/**
+ * Agents that have a sandbox.
+ */
+live: number, 
+/**
+ * Agents in the queue.
+ */
+queued: number, 
+/**
+ * Agents ended and not removed.
+ */
+ended: number, 
+/**
+ * Highest number of agents at a time.
+ */
+maxConcurrent: number, 
+/**
+ * Online CPUs of the host.
+ */
+cpus: number, 
+/**
+ * Load averages over 1, 5 and 15 minutes (`/proc/loadavg`).
+ */
+load: [number, number, number], 
+/**
+ * Memory of the host, bytes.
+ */
+memoryTotalBytes: number, 
+/**
+ * Memory available on the host, bytes.
+ */
+memoryAvailableBytes: number, 
+/**
+ * Size of the file system that holds the state, bytes.
+ */
+diskTotalBytes: number, 
+/**
+ * Free on it, bytes.
+ */
+diskFreeBytes: number, 
+/**
+ * Providers of models: name and whether it can be used.
+ */
+providers: Array<ProviderStatus>, };
+
+/**
+ * A point in time: RFC 3339 in UTC with milliseconds, for example `2026-11-20T19:54:00.123Z`.
+ *
+ * Only shown to people; order and time-outs never depend on it (clocks jump).
+ */
+export type Timestamp = string;
+
+/**
+ * Says that this client has shown output up to an offset; the service never runs more than 1 MiB ahead.
+ */
+export type TtyAck = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, 
+/**
+ * Offset after the last byte shown.
+ */
+offset: number, };
+
+/**
+ * Attaches this connection to a terminal from an offset; `tty.output` frames follow. Answers with `TtyInfo`.
+ */
+export type TtyAttach = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, 
+/**
+ * First byte wanted; the oldest one held when absent.
+ */
+from: number | null, };
+
+/**
+ * Hangs a terminal up: its programs get SIGHUP, then SIGKILL.
+ */
+export type TtyClose = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, };
+
+/**
+ * A terminal's program ended.
+ */
+export type TtyClosed = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, };
+
+/**
+ * Ends this connection's `tty.output` frames for a terminal.
+ */
+export type TtyDetach = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, };
+
+/**
+ * A terminal: `<agent id>.<n>`, `n` counted by the agent's init and never reused within the agent.
+ */
+export type TtyId = string;
+
+/**
+ * A terminal.
+ */
+export type TtyInfo = { 
+/**
+ * Its id.
+ */
+ttyId: TtyId, 
+/**
+ * Number of its agent.
+ */
+pid: number, 
+/**
+ * Columns.
+ */
+cols: number, 
+/**
+ * Rows.
+ */
+rows: number, 
+/**
+ * The program, for people.
+ */
+title: string, 
+/**
+ * Opened at.
+ */
+openedAt: Timestamp, 
+/**
+ * Bytes printed so far: the offset the next output has.
+ */
+offset: number, 
+/**
+ * Offset of the oldest byte still held for scrollback.
+ */
+oldest: number, 
+/**
+ * Its program has ended.
+ */
+closed: boolean, };
+
+/**
+ * Types into a terminal.
+ */
+export type TtyInput = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, 
+/**
+ * Keys.
+ */
+data: string, };
+
+/**
+ * The terminals of an agent; answers with `TtyInfo[]`.
+ */
+export type TtyList = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Opens a terminal with a login shell (or `argv`) and attaches this connection; answers with `TtyInfo`.
+ */
+export type TtyOpen = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Columns (default 120).
+ */
+cols: number | null, 
+/**
+ * Rows (default 36).
+ */
+rows: number | null, 
+/**
+ * Program; a login shell when empty.
+ */
+argv: Array<string>, 
+/**
+ * Environment added.
+ */
+env: { [key in string]: string }, };
+
+/**
+ * A terminal was opened.
+ */
+export type TtyOpened = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The terminal.
+ */
+tty: TtyInfo, };
+
+/**
+ * Bytes a terminal printed.
+ */
+export type TtyOutput = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, 
+/**
+ * Offset of the first byte; bytes between the last offset and this one were lost (scrollback overflow).
+ */
+offset: number, 
+/**
+ * The bytes as text; incomplete UTF-8 at the end is kept back for the next frame, invalid bytes become U+FFFD.
+ */
+data: string, 
+/**
+ * Number of bytes that `data` stands for.
+ */
+bytes: number, };
+
+/**
+ * Changes a terminal's size.
+ */
+export type TtyResize = { 
+/**
+ * The terminal.
+ */
+ttyId: TtyId, 
+/**
+ * Columns, 2 to 1000.
+ */
+cols: number, 
+/**
+ * Rows, 1 to 500.
+ */
+rows: number, };
+
+/**
+ * Host uids (and gids) that belong to one agent.
+ */
+export type UidRange = { 
+/**
+ * First host uid; 0 inside.
+ */
+start: number, 
+/**
+ * How many.
+ */
+size: number, };
+
+/**
+ * Resources, read from the agent's cgroup.
+ */
+export type Usage = { 
+/**
+ * CPU time used, microseconds.
+ */
+cpuUsec: number, 
+/**
+ * CPUs in use over the last sampling interval (1.0 = one whole CPU).
+ */
+cpus: number, 
+/**
+ * Memory now, bytes.
+ */
+memoryBytes: number, 
+/**
+ * Highest memory so far, bytes.
+ */
+memoryPeakBytes: number, 
+/**
+ * Memory limit, bytes.
+ */
+memoryLimitBytes: number | null, 
+/**
+ * Processes and threads now.
+ */
+pids: number, 
+/**
+ * Limit of processes and threads.
+ */
+pidsLimit: number | null, };
