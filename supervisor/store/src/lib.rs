@@ -1,1 +1,33 @@
-//! aether-store
+//! What Aether remembers: agents, leases, events, the steps of goals, settings and the audit, in one SQLite database.
+//!
+//! One thread writes. A [`Change`] is a list of writes that are committed together or not at all; it is acknowledged after
+//! its commit reached the disk (`synchronous=FULL`), and changes that wait together share one commit. Reads go to a few
+//! connections of their own and never wait for the writer (WAL).
+
+#![forbid(unsafe_code)]
+
+pub mod agents;
+pub mod audit;
+pub mod change;
+mod counters;
+pub mod error;
+pub mod events;
+pub mod leases;
+pub mod messages;
+mod readers;
+mod row;
+mod schema;
+pub mod settings;
+pub mod steps;
+mod store;
+mod writer;
+
+pub use agents::{AgentField, AgentFilter, AgentRecord, NewAgent};
+pub use audit::{AuditEntry, AuditRecord};
+pub use change::{Change, Committed};
+pub use error::{OpenError, StoreError};
+pub use events::{EventQuery, NewEvent, Window};
+pub use leases::Lease;
+pub use messages::MessageRecord;
+pub use steps::{CallRecord, NewCall, NewStep, StepRecord};
+pub use store::{Options, Store};

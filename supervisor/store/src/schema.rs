@@ -1,0 +1,94 @@
+//! Opening connections: library version, file mode, pragmas, damage, schema.
+
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    sync::LazyLock,
+};
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations, SchemaVersion};
+
+use crate::OpenError;
+
+/// 3.51.3 fixes the loss of committed data by a race of checkpoint and WAL reset (<https://sqlite.org/wal.html>, "WAL-reset").
+const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
+
+const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| STEPS.iter().copied().map(M::up).collect());
+
+/// Opens (or makes) the database for the writer and brings it to the current schema.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
+    check_library()?;
+    restrict_mode(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    refuse_damaged(path, &db)?;
+    refuse_newer(path, &db)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and they were acknowledged.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.set_prepared_statement_cache_capacity(64);
+    MIGRATIONS.to_latest(&mut db)?;
+    Ok(db)
+}
+
+/// Opens one connection that can only read.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+fn check_library() -> Result<(), OpenError> {
+    if rusqlite::version_number() < NEEDED.0 {
+        return Err(OpenError::Library { found: rusqlite::version(), needed: NEEDED.1 });
+    }
+    Ok(())
+}
+
+/// SQLite gives `-wal` and `-shm` the mode of the main file, so the main file is made first and closed to others.
+fn restrict_mode(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+fn refuse_damaged(path: &Path, db: &Connection) -> Result<(), OpenError> {
+    let damaged = |problem: String| OpenError::Damaged { path: path.to_owned(), problem };
+    let found: String = match db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)) {
+        Ok(found) => found,
+        Err(e) => match e.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => return Err(damaged(e.to_string())),
+            _ => return Err(e.into()),
+        },
+    };
+    if found == "ok" { Ok(()) } else { Err(damaged(found)) }
+}
+
+fn refuse_newer(path: &Path, db: &Connection) -> Result<(), OpenError> {
+    let found = match MIGRATIONS.current_version(db)? {
+        SchemaVersion::NoneSet => 0,
+        SchemaVersion::Inside(n) | SchemaVersion::Outside(n) => n.get(),
+    };
+    if found > STEPS.len() {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: STEPS.len() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_migration_runs_on_an_empty_database() {
+        super::MIGRATIONS.validate().expect("valid migrations");
+    }
+
+    #[test]
+    fn the_linked_library_has_the_fix_we_need() {
+        super::check_library().expect("recent SQLite");
+    }
+}

@@ -1,0 +1,115 @@
+//! The handle everybody holds.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread::JoinHandle,
+};
+
+use aether_protocol::Event;
+use rusqlite::Connection;
+use tokio::sync::{broadcast, oneshot};
+
+use crate::{
+    Change, Committed, OpenError, StoreError,
+    readers::Readers,
+    schema,
+    writer::{Request, Writer},
+};
+
+/// Events a slow listener may be behind before it must read them from the database.
+const NEWS: usize = 4096;
+
+/// How the store behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Uid slots there are.
+    pub slots: u32,
+    /// Events kept.
+    pub keep_events: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { slots: 4096, keep_events: 200_000 }
+    }
+}
+
+/// The database; clones share it. Dropping the last clone finishes what was handed in and closes the file.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    requests: Mutex<Option<mpsc::Sender<Request>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+    news: broadcast::Sender<Event>,
+}
+
+impl Store {
+    /// Opens or makes the database at `path` (mode 0600) and brings it to the current schema. Blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be used, is damaged, or is newer than this version.
+    pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
+        let db = schema::open_writer(path)?;
+        let readers = Readers::open(path)?;
+        let (requests, queue) = mpsc::channel();
+        let (news, _) = broadcast::channel(NEWS);
+        let writer = Writer { db, options, news: news.clone(), appended: 0 };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(&queue))
+            .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let inner = Inner { requests: Mutex::new(Some(requests)), writer: Mutex::new(Some(thread)), readers, news };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Commits a change: all of it or, with an error, nothing of it. Returns when it is on the disk.
+    ///
+    /// Changes are committed in the order in which this is called. Dropping the future does not take the change back.
+    ///
+    /// # Errors
+    /// The first write that failed.
+    pub async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        self.submit(change)?.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Store::commit`], but the change has its place in the order when this returns; await the receiver to know it is on
+    /// the disk (a closed receiver means that the store was closed).
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub fn submit(&self, change: Change) -> Result<oneshot::Receiver<Result<Committed, StoreError>>, StoreError> {
+        let (done, answer) = oneshot::channel();
+        let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.as_ref().ok_or(StoreError::Closed)?.send(Request { change, done }).map_err(|_| StoreError::Closed)?;
+        Ok(answer)
+    }
+
+    /// Every event committed from now on, in the order of numbers and without gaps. A listener that is more than 4096 events
+    /// behind is told so (`Lagged`) and reads the rest with [`Store::query_events`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.inner.news.subscribe()
+    }
+
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.inner.readers.read(read).await
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.requests.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(thread) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+    }
+}
