@@ -1,1 +1,20 @@
-//! aether-tests
+//! The promises of Aether, tried from outside: a daemon of its own for each test, the real `aether` command, raw HTTP and
+//! WebSocket where the command line is too polite, and an oracle that says what was left behind.
+//!
+//! The binaries come from `AETHER_BIN_DIR` (default `target/release`); the tests need root, as the daemon does.
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod cli;
+pub mod daemon;
+pub mod http;
+pub mod leaks;
+pub mod proc;
+pub mod terminal;
+pub mod wait;
+
+pub use agent::Agent;
+pub use cli::Outcome;
+pub use daemon::Daemon;
+pub use leaks::Leaks;
+pub use wait::eventually;

@@ -1,0 +1,24 @@
+# Two commands matter: `make run` and `make test`. The rest are parts of them.
+.DEFAULT_GOAL := help
+.PHONY: help run test build fmt generate bench-launch
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+run: ## Build, start Aether on http://127.0.0.1:3001 and deploy a first agent (Ctrl-C ends it)
+	@scripts/run.sh
+
+test: ## Everything that CI runs
+	@scripts/test.sh
+
+build: ## Mission Control and the release binaries in target/release
+	@scripts/build.sh
+
+fmt: ## Format the Rust sources
+	cargo fmt --all
+
+generate: ## Write the generated files again: TypeScript types, OpenAPI, snapshots
+	@scripts/generate.sh
+
+bench-launch: ## Cold start of a sandbox against bubblewrap
+	@scripts/bench-launch.sh

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Starts a daemon of its own and lets webui/e2e/run.mjs use Mission Control in Chromium.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+bin="${AETHER_BIN_DIR:-$PWD/target/release}"
+work="$(mktemp -d /tmp/aether-browser-XXXXXX)"
+socket="$work/run/aether.sock"
+log="$work/aetherd.log"
+
+# shellcheck disable=SC2016 # expanded by the inner shell
+$SUDO sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$work/pid" \
+  "$bin/aetherd" --state "$work/state" --socket "$socket" --listen 127.0.0.1:0 --stop-agents-on-exit >"$log" 2>&1 &
+child=$!
+
+finish() {
+  local status=$?
+  $SUDO kill -TERM "$(cat "$work/pid")" 2>/dev/null || true
+  wait "$child" || true
+  [ "$status" -eq 0 ] || tail -n 60 "$log" >&2
+  $SUDO rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+link=""
+for _ in $(seq 1 150); do
+  link="$($SUDO "$(command -v node)" scripts/signin.mjs "$socket" 2>/dev/null)" && break
+  kill -0 "$child" 2>/dev/null || fail "aetherd ended before it was ready" "its log follows"
+  sleep 0.2
+done
+[ -n "$link" ] || fail "aetherd did not become ready within 30 s" "its log follows"
+
+export AETHER_SIGNIN="$link"
+AETHER_URL="$(printf '%s' "$link" | sed 's#^\(https\{0,1\}://[^/]*\).*#\1#')"
+export AETHER_URL
+export AETHER_SOCKET="$socket"
+export AETHER_CHROMIUM="${AETHER_CHROMIUM:-/usr/bin/chromium}"
+export AETHER_BIN_DIR="$bin"
+node webui/e2e/run.mjs

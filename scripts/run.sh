@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# `make run`: from a fresh checkout to an agent at work. Ctrl-C ends the daemon and its agents; ./.aether keeps their state.
+# AETHER_PORT, AETHER_STATE_DIR and AETHER_SKIP_BUILD=1 change where it listens, where it keeps things, and skip the build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+root="$PWD"
+port="${AETHER_PORT:-3001}"
+base="${AETHER_STATE_DIR:-$root/.aether}"
+case "$base" in
+  /*) ;;
+  *) base="$root/$base" ;;
+esac
+
+# A socket's path has at most 107 bytes; agents' sockets are `agents/<id>.sock` beside the daemon's own.
+run_dir="$base/run"
+if [ "${#run_dir}" -gt 60 ]; then
+  run_dir="/run/aether-$(printf '%s' "$base" | cksum | cut -d ' ' -f 1)"
+fi
+socket="$run_dir/aether.sock"
+
+if [ "${AETHER_SKIP_BUILD:-0}" = 1 ]; then
+  require_toolchain
+else
+  scripts/build.sh
+fi
+bin="$root/target/release"
+
+mkdir -p "$base"
+$SUDO mkdir -p "$run_dir"
+log="$base/aetherd.log"
+pid_file="$base/aetherd.pid"
+rm -f "$pid_file"
+
+# The shell writes its pid, then becomes the daemon: a signal by that pid reaches the daemon through sudo or without it.
+# shellcheck disable=SC2016 # expanded by the inner shell
+$SUDO sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$pid_file" \
+  "$bin/aetherd" --state "$base/state" --socket "$socket" --listen "127.0.0.1:$port" --stop-agents-on-exit >"$log" 2>&1 &
+child=$!
+
+stop() {
+  trap '' INT TERM
+  local pid
+  pid="$(cat "$pid_file" 2>/dev/null || true)"
+  if [ -n "$pid" ] && kill -0 "$child" 2>/dev/null; then
+    printf '\nStopping Aether and its agents ...\n'
+    $SUDO kill -TERM "$pid" 2>/dev/null || true
+    wait "$child" || true
+    printf 'Stopped. Homes and history stay in %s\n' "$base"
+  fi
+  $SUDO rm -f "$pid_file"
+  case "$run_dir" in /run/aether-*) $SUDO rmdir --ignore-fail-on-non-empty "$run_dir/agents" "$run_dir" 2>/dev/null || true ;; esac
+}
+trap 'stop; exit 130' INT
+trap 'stop; exit 143' TERM
+trap stop EXIT
+
+export AETHER_SOCKET="$socket"
+aether=("$bin/aether" --socket "$socket")
+if [ -n "$SUDO" ]; then
+  aether=("$SUDO" "${aether[@]}")
+fi
+
+for _ in $(seq 1 150); do
+  "${aether[@]}" version >/dev/null 2>&1 && break
+  if ! kill -0 "$child" 2>/dev/null; then
+    cat "$log" >&2
+    fail "aetherd ended before it was ready (its log is above)" "when the port is taken: AETHER_PORT=3002 make run"
+  fi
+  sleep 0.2
+done
+link="$($SUDO "$(command -v node)" scripts/signin.mjs "$socket")" || {
+  cat "$log" >&2
+  fail "aetherd did not answer on $socket (its log is above)" "run ${SUDO:+sudo }$bin/aether --socket $socket doctor"
+}
+
+if ! "${aether[@]}" inspect first-agent >/dev/null 2>&1; then
+  "${aether[@]}" run -d --name first-agent --goal "Inspect this machine and write a report" >/dev/null
+fi
+
+prefix="${SUDO:+sudo }target/release/aether --socket ${socket#"$root"/}"
+cat <<TEXT
+
+Aether is running. The first agent inspects its machine and writes ~/report.md.
+
+  Mission Control   $link
+                    (this link signs you in once, within 15 minutes)
+
+Try in another terminal, in this directory:
+
+  $prefix logs -f first-agent
+  $prefix cp first-agent:/home/agent/report.md .
+  $prefix run -it --rm -- bash
+
+Ctrl-C stops everything. The daemon's log is $log
+TEXT
+
+wait "$child"

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# `make test`: everything that CI runs, in sections, each with its time. Ends with `N passed, N failed`.
+# `scripts/test.sh NAME...` runs only the sections of those names.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+require_toolchain
+# make and python3: programs of the work test. chromium: the browser test. bzip2: the source archive it unpacks.
+require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium
+
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+wanted=" $* "
+passed=0
+failed=0
+failures=()
+summary=()
+
+# count LOG: adds the figures of cargo's, vitest's and the browser test's closing lines; a section without any counts as one.
+count() {
+  local figures
+  figures="$(sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+    /^test result:/ { p += $4; f += $6; seen = 1 }
+    /^ *Tests +[0-9]/ { for (i = 2; i < NF; i++) { if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } seen = 1 }
+    /^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3; seen = 1 }
+    END { if (seen) print p + 0, f + 0 }')"
+  printf '%s' "${figures:-}"
+}
+
+# section NAME COMMAND...: runs it, shows it, remembers how it went. Later sections run even if this one fails.
+section() {
+  local name="$1" start status=0 p f
+  shift
+  case "$wanted" in
+    "  ") ;;
+    *" $name "*) ;;
+    *) return 0 ;;
+  esac
+  printf '\n==== %s ====\n' "$name"
+  start=$SECONDS
+  "$@" 2>&1 | tee "$logs/$name" || status=$?
+  read -r p f <<<"$(count "$logs/$name")" || true
+  if [ -z "${p:-}" ]; then
+    p=0 f=0
+    if [ "$status" -eq 0 ]; then p=1; fi
+  fi
+  if [ "$status" -ne 0 ]; then
+    failures+=("$name")
+    if [ "$f" -eq 0 ]; then f=1; fi
+  fi
+  passed=$((passed + p))
+  failed=$((failed + f))
+  summary+=("$(printf '%-12s %4d s  %4d passed  %d failed' "$name" $((SECONDS - start)) "$p" "$f")")
+}
+
+web_packages() { (cd webui && npm ci --ignore-scripts --no-audit --no-fund); }
+web_lint() { (cd webui && npm run --silent lint); }
+web_unit() { (cd webui && npm run --silent test); }
+
+# Sandboxes need root; the tests are built by whoever runs this and only started through sudo.
+system_tests() {
+  if [ -n "$SUDO" ]; then
+    local host
+    host="$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')"
+    export "CARGO_TARGET_${host}_RUNNER=sudo -E env PATH=$PATH"
+  fi
+  cargo test --locked -p aether-tests --no-fail-fast -- --test-threads=1
+}
+
+export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
+section web-packages web_packages
+section web-lint web_lint
+section web-unit web_unit
+section fmt cargo fmt --all --check
+section build scripts/build.sh
+section clippy cargo clippy --locked --workspace --all-targets -- -D warnings
+section unit cargo test --locked --workspace --exclude aether-tests
+section system system_tests
+section browser scripts/browser-test.sh
+
+printf '\n'
+[ "${#summary[@]}" -eq 0 ] || printf '%s\n' "${summary[@]}"
+[ "${#failures[@]}" -eq 0 ] || printf 'failed: %s\n' "${failures[*]}"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "${#failures[@]}" -eq 0 ]

@@ -1,0 +1,262 @@
+//! An `aetherd` of one test: own state, own sockets, a free port; nothing of it survives the test.
+
+use std::{
+    cell::OnceCell,
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, Uid},
+};
+
+use crate::{Agent, Outcome, cli, eventually, http, proc};
+
+/// One daemon at a time: the leak oracle looks at the whole machine.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// How long a command may take unless a test says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A daemon that runs (or was just killed by its test).
+pub struct Daemon {
+    dir: tempfile::TempDir,
+    child: Option<Child>,
+    port: u16,
+    scope: OnceCell<String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Where the binaries are.
+pub fn bin_dir() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+    std::env::var_os("AETHER_BIN_DIR").map_or_else(|| root.join("target/release"), PathBuf::from)
+}
+
+impl Daemon {
+    /// Starts one with the defaults.
+    ///
+    /// # Panics
+    /// When it does not become ready; its log is in the message.
+    pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts one with a configuration file.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn with(config: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("aether-t-").permissions(fs::Permissions::from_mode(0o755)).tempdir();
+        Self::below(dir.expect("a temporary directory"), config)
+    }
+
+    /// Starts one in a directory that the test prepared.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn below(dir: tempfile::TempDir, config: &str) -> Self {
+        assert!(Uid::effective().is_root(), "these tests start sandboxes: run them as root (scripts/test.sh does)");
+        let binary = bin_dir().join("aetherd");
+        assert!(binary.exists(), "{} is missing: run `make build` first", binary.display());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::write(dir.path().join("aether.toml"), config).expect("write the configuration");
+        let mut daemon = Self { dir, child: None, port: 0, scope: OnceCell::new(), _turn: turn };
+        daemon.restart();
+        daemon
+    }
+
+    /// Starts it again on the same state.
+    ///
+    /// # Panics
+    /// As [`Daemon::start`].
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let log = File::options().create(true).append(true).open(self.log_path()).expect("open the log");
+        let before = log.metadata().expect("log").len();
+        let mut command = Command::new(bin_dir().join("aetherd"));
+        command.arg("--config").arg(self.dir.path().join("aether.toml"));
+        command.arg("--state").arg(self.state()).arg("--socket").arg(self.socket());
+        // The port of the first start is kept: a browser would come back to it.
+        command.arg("--listen").arg(format!("127.0.0.1:{}", self.port)).arg("--stop-agents-on-exit");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("dup")).stderr(log);
+        let mut child = command.spawn().expect("start aetherd");
+        self.port = eventually("aetherd to become ready", Duration::from_secs(30), || {
+            if let Some(status) = child.try_wait().expect("wait") {
+                panic!("aetherd ended with {status}:\n{}", self.log());
+            }
+            let said = self.log().split_off(usize::try_from(before).expect("a small log"));
+            let port = said.split("http://127.0.0.1:").nth(1)?.chars().take_while(char::is_ascii_digit).collect::<String>();
+            http::unix(&self.socket(), "GET", "/health")
+                .try_send()
+                .is_some_and(|answer| answer.status == 200)
+                .then(|| port.parse().ok())?
+        });
+        self.child = Some(child);
+    }
+
+    /// `kill -9`, as the kernel would do when memory is short. Agents and their inits are not touched.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+    }
+
+    /// SIGTERM; it stops its agents first.
+    ///
+    /// # Panics
+    /// When it does not end within 30 seconds.
+    pub fn stop(&mut self) -> i32 {
+        let mut child = self.child.take().expect("it runs");
+        kill(Pid::from_raw(i32::try_from(child.id()).expect("a pid")), Signal::SIGTERM).expect("signal");
+        let status = eventually("aetherd to end", Duration::from_secs(30), || child.try_wait().expect("wait"));
+        status.code().unwrap_or(-1)
+    }
+
+    /// Its pid.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Pid of its privileged half: the child of it that runs as root.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn spawner(&self) -> u32 {
+        let root = |pid: &u32| proc::status(*pid).is_some_and(|fields| fields["Uid"].starts_with("0 "));
+        proc::children(self.pid()).into_iter().find(root).unwrap_or_else(|| panic!("no spawner below {}", self.pid()))
+    }
+
+    /// TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// State directory.
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// Directory of the sockets.
+    pub fn run_dir(&self) -> PathBuf {
+        self.dir.path().join("run")
+    }
+
+    /// The Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.run_dir().join("aether.sock")
+    }
+
+    /// A directory of the test's own beside them.
+    pub fn scratch(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Name of the temporary directory: part of every path that belongs to this daemon.
+    pub fn dir_name(&self) -> String {
+        self.dir.path().display().to_string()
+    }
+
+    /// The token of the TCP side.
+    ///
+    /// # Panics
+    /// When the file is missing.
+    pub fn token(&self) -> String {
+        fs::read_to_string(self.state().join("token")).expect("the token").trim().to_owned()
+    }
+
+    /// What it printed so far.
+    pub fn log(&self) -> String {
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.dir.path().join("aetherd.log")
+    }
+
+    /// The `aether` command for this daemon.
+    pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(bin_dir().join("aether"));
+        command.env("AETHER_SOCKET", self.socket()).args(args);
+        command
+    }
+
+    /// Runs `aether ARGS` to its end.
+    pub fn aether<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Outcome {
+        self.aether_with(args, b"", PATIENCE)
+    }
+
+    /// Runs `aether ARGS` with standard input and a limit of time.
+    pub fn aether_with<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, input: &[u8], limit: Duration) -> Outcome {
+        cli::spawn(self.command(args), input).end(limit)
+    }
+
+    /// `aether run -d OPTIONS -- sh -c SCRIPT`: an agent at work.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[track_caller]
+    pub fn agent(&self, options: &[&str], script: &str) -> Agent<'_> {
+        let args = [&["run", "-d"], options, &["--", "sh", "-c", script]].concat();
+        let id = self.aether(args).ok().text().trim().to_owned();
+        Agent::new(self, id)
+    }
+
+    /// The cgroup below which this daemon's agents live, as an agent's own cgroup shows it.
+    pub fn service_cgroup(&self) -> String {
+        let learn = || {
+            let agent = self.agent(&["--name", "where-agents-live"], "exec sleep 600");
+            let cgroup = agent.info()["cgroup"].as_str().expect("a live agent's cgroup").to_owned();
+            agent.remove();
+            cgroup.rsplit_once('/').expect("a path").0.to_owned()
+        };
+        self.scope.get_or_init(learn).clone()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!("---- the end of aetherd's log ----");
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+        // A test that killed it left agents alive: only a daemon on the same state can end them.
+        let restarted = self.child.is_some() || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.restart())).is_ok();
+        if restarted && std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.stop())).is_err() {
+            eprintln!("aetherd did not end on SIGTERM");
+        }
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+        self.end_by_force();
+    }
+}
+
+impl Daemon {
+    /// Last resort, so that a failing test cannot disturb the next one.
+    fn end_by_force(&self) {
+        let Some(scope) = self.scope.get() else { return };
+        for root in proc::cgroup_roots() {
+            let Ok(entries) = fs::read_dir(Path::new(&root).join(scope.trim_start_matches('/'))) else { continue };
+            for cgroup in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+                drop(fs::write(cgroup.join("cgroup.kill"), "1"));
+                drop(fs::remove_dir(cgroup));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a daemon's agents leave behind: nothing.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use crate::{Daemon, eventually, proc};
+
+/// Everything that belongs to one daemon's agents, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaks {
+    processes: BTreeSet<String>,
+    cgroups: BTreeSet<PathBuf>,
+    host_mounts: Vec<String>,
+    spawner_mounts: Vec<String>,
+    files: BTreeSet<PathBuf>,
+    daemon_descriptors: usize,
+    spawner_descriptors: usize,
+    records: BTreeSet<String>,
+}
+
+impl Leaks {
+    /// Looks around.
+    pub fn of(daemon: &Daemon) -> Self {
+        let scope = daemon.service_cgroup();
+        let spawner = daemon.spawner();
+        Self {
+            processes: processes(&scope),
+            cgroups: cgroups(&scope),
+            host_mounts: proc::mounts(std::process::id()).into_iter().filter(|line| line.contains(&daemon.dir_name())).collect(),
+            spawner_mounts: proc::mounts(spawner),
+            files: agent_files(daemon),
+            daemon_descriptors: proc::descriptors(daemon.pid()),
+            spawner_descriptors: proc::descriptors(spawner),
+            records: daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Waits until nothing is there that was not there before: clean-up may end a moment after the answer.
+    ///
+    /// # Panics
+    /// When something stays; the message names it.
+    #[track_caller]
+    pub fn assert_gone(&self, daemon: &Daemon) {
+        let mut left = Vec::new();
+        let clean = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            eventually("nothing left behind", Duration::from_secs(15), || {
+                left = self.left(&Self::of(daemon));
+                left.is_empty().then_some(())
+            });
+        }));
+        assert!(clean.is_ok() && left.is_empty(), "left behind:\n  {}", left.join("\n  "));
+    }
+
+    fn left(&self, now: &Self) -> Vec<String> {
+        let mut left = Vec::new();
+        left.extend(now.processes.difference(&self.processes).map(|what| format!("process {what}")));
+        left.extend(now.cgroups.difference(&self.cgroups).map(|path| format!("cgroup {}", path.display())));
+        left.extend(now.files.difference(&self.files).map(|path| format!("file {}", path.display())));
+        left.extend(now.records.difference(&self.records).map(|id| format!("record {id}")));
+        left.extend(more("mount on the host", &self.host_mounts, &now.host_mounts));
+        left.extend(more("mount of the spawner", &self.spawner_mounts, &now.spawner_mounts));
+        // A connection of the client that just asked may still be open in the daemon.
+        if now.daemon_descriptors > self.daemon_descriptors + 2 {
+            left.push(format!("descriptors of the daemon: {} before, {} now", self.daemon_descriptors, now.daemon_descriptors));
+        }
+        if now.spawner_descriptors > self.spawner_descriptors {
+            left.push(format!(
+                "descriptors of the spawner: {} before, {} now",
+                self.spawner_descriptors, now.spawner_descriptors
+            ));
+        }
+        left
+    }
+}
+
+fn more(what: &str, before: &[String], now: &[String]) -> Vec<String> {
+    let mut rest = before.to_vec();
+    let mut left = Vec::new();
+    for line in now {
+        match rest.iter().position(|known| known == line) {
+            Some(place) => drop(rest.remove(place)),
+            None => left.push(format!("{what}: {line}")),
+        }
+    }
+    left
+}
+
+/// Processes in any cgroup below the service's own.
+fn processes(scope: &str) -> BTreeSet<String> {
+    proc::all()
+        .into_iter()
+        .filter(|pid| proc::cgroup(*pid).is_some_and(|path| path.starts_with(&format!("{scope}/"))))
+        .map(|pid| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            format!("{pid} {}", String::from_utf8_lossy(&command).replace('\0', " "))
+        })
+        .collect()
+}
+
+/// Directories below the service's own cgroup, in every hierarchy.
+fn cgroups(scope: &str) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for root in proc::cgroup_roots() {
+        walk(&Path::new(&root).join(scope.trim_start_matches('/')), 2, &mut found, &|path| path.is_dir());
+    }
+    found
+}
+
+/// Homes, trash, logs and control sockets.
+fn agent_files(daemon: &Daemon) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for place in ["homes", "trash", "logs"] {
+        walk(&daemon.state().join(place), 1, &mut found, &|_| true);
+    }
+    walk(&daemon.run_dir().join("agents"), 1, &mut found, &|_| true);
+    found
+}
+
+fn walk(dir: &Path, depth: u32, found: &mut BTreeSet<PathBuf>, wanted: &dyn Fn(&Path) -> bool) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if depth > 1 && path.is_dir() && !path.is_symlink() {
+            walk(&path, depth - 1, found, wanted);
+        }
+        if wanted(&path) {
+            found.insert(path);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the host's `/proc` says about a process.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Namespaces every sandbox has of its own.
+pub const NAMESPACES: [&str; 7] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
+
+/// Fields of `/proc/<pid>/status`, `None` when it is gone.
+pub fn status(pid: u32) -> Option<BTreeMap<String, String>> {
+    Some(parse_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?))
+}
+
+/// Fields of the text of a `status` file, read anywhere.
+pub fn parse_status(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" ")))
+        .collect()
+}
+
+/// Is there a process of that pid that is not a zombie?
+pub fn runs(pid: u32) -> bool {
+    status(pid).is_some_and(|fields| !fields["State"].starts_with('Z'))
+}
+
+/// All pids of the host.
+pub fn all() -> Vec<u32> {
+    fs::read_dir("/proc").expect("/proc").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Pids of the direct children.
+pub fn children(parent: u32) -> Vec<u32> {
+    let parent = parent.to_string();
+    all().into_iter().filter(|pid| status(*pid).is_some_and(|fields| fields["PPid"] == parent)).collect()
+}
+
+/// Inode of a namespace, for example `net:[4026531840]`.
+pub fn namespace(pid: u32, name: &str) -> String {
+    fs::read_link(format!("/proc/{pid}/ns/{name}")).map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// Path of its cgroup below the mount point of cgroup2.
+pub fn cgroup(pid: u32) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+/// How many descriptors it has open.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// What its descriptors are, for messages.
+pub fn descriptor_list(pid: u32) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let mut list: Vec<String> =
+        entries.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()).map(|path| path.display().to_string()).collect();
+    list.sort();
+    list
+}
+
+/// Its mounts, one line each, without the ids that every mount changes.
+pub fn mounts(pid: u32) -> Vec<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    let mut lines: Vec<String> = text.lines().map(|line| line.splitn(3, ' ').nth(2).unwrap_or("").to_owned()).collect();
+    lines.sort();
+    lines
+}
+
+/// Mount points of all cgroup hierarchies: cgroup2, and the controllers of version 1 where the host has them.
+pub fn cgroup_roots() -> Vec<String> {
+    let text = fs::read_to_string("/proc/self/mounts").expect("/proc/self/mounts");
+    text.lines()
+        .filter_map(|line| {
+            let mut fields = line.split(' ');
+            let (_, point, kind) = (fields.next()?, fields.next()?, fields.next()?);
+            matches!(kind, "cgroup" | "cgroup2").then(|| point.to_owned())
+        })
+        .collect()
+}
+
+/// The value of a controller's file for a cgroup, wherever the host keeps that controller.
+pub fn controller_file(cgroup: &str, names: &[&str]) -> Option<String> {
+    cgroup_roots().iter().find_map(|root| {
+        names.iter().find_map(|name| fs::read_to_string(Path::new(root).join(cgroup.trim_start_matches('/')).join(name)).ok())
+    })
+}
