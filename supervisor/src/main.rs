@@ -1,2 +1,5 @@
-//! x
+//! `aetherd`: the supervisor of Aether.
+
+#![forbid(unsafe_code)]
+
 fn main() {}
