@@ -1,0 +1,70 @@
+//! How people steer a running loop.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Steps added by `agent.continue`.
+pub const CONTINUE_STEPS: u32 = 25;
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    paused: bool,
+    cancelled: bool,
+    max_steps: u32,
+}
+
+/// A handle on one loop; clones steer the same one.
+#[derive(Debug, Clone)]
+pub struct Control {
+    state: Arc<watch::Sender<State>>,
+}
+
+impl Control {
+    /// For a loop that may take `max_steps` steps before it waits.
+    pub fn new(max_steps: u32) -> Self {
+        Self { state: Arc::new(watch::Sender::new(State { paused: false, cancelled: false, max_steps })) }
+    }
+
+    /// No further step or call begins until [`Control::resume`].
+    pub fn pause(&self) {
+        self.state.send_modify(|s| s.paused = true);
+    }
+
+    /// Goes on.
+    pub fn resume(&self) {
+        self.state.send_modify(|s| s.paused = false);
+    }
+
+    /// Ends the loop now; a command it runs is dropped.
+    pub fn cancel(&self) {
+        self.state.send_modify(|s| s.cancelled = true);
+    }
+
+    /// Allows steps up to `max_steps`; a loop that waits at its limit goes on.
+    pub fn allow_steps(&self, max_steps: u32) {
+        self.state.send_modify(|s| s.max_steps = max_steps);
+    }
+
+    /// Steps allowed now.
+    pub fn max_steps(&self) -> u32 {
+        self.state.borrow().max_steps
+    }
+
+    pub(crate) async fn cancelled(&self) {
+        self.until(|s| s.cancelled).await;
+    }
+
+    pub(crate) async fn unpaused(&self) {
+        self.until(|s| !s.paused).await;
+    }
+
+    pub(crate) async fn allowed(&self, step: u32) {
+        self.until(|s| s.max_steps >= step).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
+        // The sender lives in `self`, so the channel cannot close meanwhile.
+        let _ = self.state.subscribe().wait_for(|s| condition(s)).await;
+    }
+}
