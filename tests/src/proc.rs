@@ -79,9 +79,31 @@ pub fn cgroup_roots() -> Vec<String> {
         .collect()
 }
 
-/// The value of a controller's file for a cgroup, wherever the host keeps that controller.
-pub fn controller_file(cgroup: &str, names: &[&str]) -> Option<String> {
-    cgroup_roots().iter().find_map(|root| {
-        names.iter().find_map(|name| fs::read_to_string(Path::new(root).join(cgroup.trim_start_matches('/')).join(name)).ok())
-    })
+/// The value of a controller's file for a process's cgroup, wherever the host keeps that controller.
+pub fn controller_file(pid: u32, controller: &str, names: &[&str]) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let path = |wanted: &dyn Fn(&str) -> bool| {
+        text.lines()
+            .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+            .find(|(list, _)| wanted(list))
+            .map(|(_, path)| path.to_owned())
+    };
+    let old = path(&|list| list.split(',').any(|name| name == controller));
+    let candidates = [old, path(&str::is_empty)];
+    let read = |root: &String, path: &String| {
+        names.iter().find_map(|name| fs::read_to_string(Path::new(root).join(path.trim_start_matches('/')).join(name)).ok())
+    };
+    let found = candidates.iter().flatten().find_map(|path| {
+        let roots = cgroup_roots();
+        // A hierarchy of version 1 is mounted under its controllers' names; cgroup2 elsewhere.
+        let (named, others): (Vec<_>, Vec<_>) = roots.into_iter().partition(|root| root.ends_with(controller));
+        named.iter().chain(&others).find_map(|root| read(root, path))
+    });
+    found.map(|value| value.trim().to_owned())
+}
+
+/// Pids in the cgroup (or below it).
+pub fn in_cgroup(path: &str) -> Vec<u32> {
+    let below = format!("{path}/");
+    all().into_iter().filter(|pid| cgroup(*pid).is_some_and(|own| own == path || own.starts_with(&below))).collect()
 }

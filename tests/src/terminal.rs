@@ -1,6 +1,6 @@
 //! The byte channel of one process (`/api/v1/attach`), with the reader's acknowledgements in the test's hands.
 
-use std::{net::TcpStream, time::Duration};
+use std::{io::ErrorKind, net::TcpStream, time::Duration};
 
 use tungstenite::{Message, WebSocket, client::IntoClientRequest as _, http::HeaderValue};
 
@@ -90,6 +90,26 @@ impl Terminal {
                 4 => Said::Hello(json()),
                 other => panic!("unknown channel {other}"),
             };
+        }
+    }
+
+    /// Says it nothing for so long?
+    ///
+    /// # Panics
+    /// When the channel breaks.
+    #[track_caller]
+    pub fn is_quiet(&mut self, limit: Duration) -> bool {
+        let patience = |socket: &WebSocket<TcpStream>, limit| socket.get_ref().set_read_timeout(Some(limit)).expect("timeout");
+        patience(&self.socket, limit);
+        let frame = self.socket.read();
+        patience(&self.socket, Duration::from_secs(60));
+        match frame {
+            Err(tungstenite::Error::Io(error)) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            Ok(Message::Binary(frame)) if matches!(frame.first(), Some(0 | 1)) => {
+                self.output(frame[0], &frame[1..]);
+                false
+            }
+            other => panic!("neither silence nor output: {other:?}"),
         }
     }
 

@@ -1,0 +1,117 @@
+//! `kill -9` of the daemon: agents go on, and nothing they said is lost.
+#![forbid(unsafe_code)]
+
+use std::{fs, path::Path, time::Duration};
+
+use aether_tests::{Agent, Daemon, Leaks, eventually, proc, terminal::Terminal, wait::until};
+
+/// Numbers after `word ` in a text, in order of appearance.
+fn numbers(text: &str, word: &str) -> Vec<u64> {
+    text.lines().filter_map(|line| line.trim().strip_prefix(word)?.trim().parse().ok()).collect()
+}
+
+fn last_number(file: &Path) -> u64 {
+    fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn three_agents_at_work_live_through_the_death_of_the_daemon() {
+    let mut daemon = Daemon::start();
+    daemon.service_cgroup();
+    let shared = daemon.scratch().join("shared");
+    fs::create_dir_all(shared.join("project")).expect("mkdir");
+    // A project whose tests take long enough to be killed in their midst.
+    let makefile = "all:\n\techo built >built\ntest:\n\techo started >started\n\tsleep 4\n\techo all tests passed\n";
+    fs::write(shared.join("project/Makefile"), makefile).expect("write");
+
+    let mount = format!("{}:/home/agent/shared", shared.display());
+    let count = |word: &str| {
+        format!(
+            "i=0; while :; do i=$((i+1)); echo {word} $i; echo $i >shared/{word}.new; mv shared/{word}.new shared/{word}; sleep 0.02; done"
+        )
+    };
+    let start = |args: &[&str]| {
+        let options = ["run", "-d", "--mount", &mount];
+        daemon.aether([&options, args].concat()).ok().text().trim().to_owned()
+    };
+    let command = start(&["--name", "command", "--", "sh", "-c", &count("tick")]);
+    let terminal = start(&["-t", "--name", "terminal", "--", "sh", "-c", &count("tock")]);
+    let project = format!("{}:/home/agent/project", shared.join("project").display());
+    let goal = ["run", "-d", "--name", "goal", "--mount", &project, "--goal", "build and test the project in ~/project"];
+    let goal = daemon.aether(goal).ok().text().trim().to_owned();
+    until("the goal to be in the midst of the tests", || shared.join("project/started").exists());
+    until("output of both", || last_number(&shared.join("tick")) > 20 && last_number(&shared.join("tock")) > 20);
+    let pids = [&command, &terminal, &goal].map(|id| Agent::new(&daemon, id.as_str()).pid());
+
+    daemon.kill9();
+    let (ticks, tocks) = (last_number(&shared.join("tick")), last_number(&shared.join("tock")));
+    until("both to go on without it", || {
+        last_number(&shared.join("tick")) > ticks + 30 && last_number(&shared.join("tock")) > tocks + 30
+    });
+    let (ticks, tocks) = (last_number(&shared.join("tick")), last_number(&shared.join("tock")));
+    daemon.restart();
+
+    let agents = [&command, &terminal, &goal].map(|id| Agent::new(&daemon, id.as_str()));
+    for (agent, pid) in agents.iter().zip(pids).take(2) {
+        assert_eq!((agent.state().as_str(), agent.pid()), ("running", pid), "the same process as before");
+        assert!(proc::runs(pid));
+    }
+    // The command: every line there is, the ones from the time without a daemon included.
+    let logs = eventually("the lines printed meanwhile", Duration::from_secs(20), || {
+        let logs = agents[0].logs();
+        numbers(&logs, "tick").last().is_some_and(|last| *last > ticks + 20).then_some(logs)
+    });
+    let seen = numbers(&logs, "tick");
+    assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>(), "lines are missing or doubled");
+    // The terminal: from the beginning, and on as it happens.
+    let mut watch = Terminal::attach(&daemon, &terminal, "?from=0");
+    let shown = numbers(&watch.until(&format!("tock {}\r\n", tocks + 20)), "tock");
+    assert_eq!(shown, (1..=shown.len() as u64).collect::<Vec<_>>(), "lines are missing or doubled");
+    drop(watch);
+    // The goal: it completes.
+    eventually("the goal to complete", Duration::from_secs(60), || (agents[2].state() == "dead").then_some(()));
+    let info = agents[2].info();
+    assert_eq!((info["phase"].as_str(), info["exit"]["code"].as_u64()), (Some("completed"), Some(0)), "{info}");
+}
+
+#[test]
+fn what_ended_meanwhile_is_told_truthfully() {
+    let mut daemon = Daemon::start();
+    daemon.service_cgroup();
+    let shared = daemon.scratch().join("shared");
+    fs::create_dir(&shared).expect("mkdir");
+    let mount = format!("{}:/home/agent/shared", shared.display());
+    let id = daemon.agent(&["--mount", &mount], "while [ ! -e shared/go ]; do sleep 0.02; done; echo last words; exit 9").id;
+    let pid = Agent::new(&daemon, id.as_str()).pid();
+    daemon.kill9();
+    fs::write(shared.join("go"), "").expect("write");
+    // Its init stays to tell; its program is gone.
+    until("the program to end", || proc::children(pid).is_empty());
+    daemon.restart();
+    let agent = Agent::new(&daemon, id.as_str());
+    agent.reaches("dead");
+    assert_eq!(agent.info()["exit"]["code"], 9);
+    assert!(agent.logs().contains("last words"));
+}
+
+#[test]
+fn a_restart_leaves_nothing_behind_and_forgets_nothing() {
+    let mut daemon = Daemon::start();
+    let kept = daemon.agent(&["--name", "kept"], "echo mine >~/file; exit 0").id;
+    Agent::new(&daemon, kept.as_str()).reaches("dead");
+    daemon.service_cgroup();
+    for _ in 0..3 {
+        daemon.kill9();
+        daemon.restart();
+    }
+    let before = Leaks::of(&daemon);
+    let agent = daemon.agent(&["--name", "fresh"], "exec sleep 600").id;
+    daemon.kill9();
+    daemon.restart();
+    Agent::new(&daemon, agent.as_str()).remove();
+    before.assert_gone(&daemon);
+    assert_eq!(Agent::new(&daemon, "kept").info()["id"], kept.as_str());
+    let copy = daemon.scratch().join("file");
+    daemon.aether(["cp", "kept:/home/agent/file", copy.to_str().expect("UTF-8")]).ok();
+    assert_eq!(fs::read_to_string(copy).expect("the copy"), "mine\n");
+}
