@@ -9,6 +9,8 @@ pub struct HostSupport {
     pub kernel: String,
     /// Landlock ABI, 0 when missing.
     pub landlock_abi: u32,
+    /// Landlock can be enforced.
+    pub landlock: Feature,
     /// User namespaces can be made, or the reason and fix.
     pub user_namespaces: Feature,
     /// Seccomp filters can be installed.
@@ -31,8 +33,6 @@ pub struct HostSupport {
     pub cgroup_layout: String,
     /// Uid the daemon runs as.
     pub service_uid: u32,
-    /// Directories of the host's `/usr`-merged root that are links (`bin` -> `usr/bin`).
-    pub usr_merged: bool,
 }
 
 /// A feature of the host.

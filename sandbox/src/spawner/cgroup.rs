@@ -1,0 +1,416 @@
+//! Cgroups of the service and of its sandboxes, by directory descriptors.
+//!
+//! Placement, freeze and kill are cgroup2's, on every host. Limits are cgroup2's where its controllers are delegated to us,
+//! else those of the v1 hierarchies (hybrid hosts). Everything lives below the cgroup this process was started in.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    fcntl::{OFlag, openat},
+    sys::stat::{Mode, mkdirat},
+    unistd::{UnlinkatFlags, unlinkat},
+};
+
+use crate::{
+    host::Feature,
+    plan::{CgroupLimits, SandboxId},
+};
+
+/// One v1 controller and where the service's directory is.
+#[derive(Debug)]
+struct V1 {
+    controller: &'static str,
+    dir: OwnedFd,
+}
+
+/// The service's own cgroup tree.
+#[derive(Debug)]
+pub(super) struct Tree {
+    unified: OwnedFd,
+    /// Path of `unified` below the cgroup2 mount point.
+    path: String,
+    v1: Vec<V1>,
+    name: String,
+    /// Where the service's directories are, to remove them at the end when nothing lives in them.
+    parents: Vec<OwnedFd>,
+    memory: Feature,
+    pids: Feature,
+    cpu: Feature,
+    hybrid: bool,
+}
+
+/// What the tree can limit.
+#[derive(Debug, Clone)]
+pub(super) struct Support {
+    pub(super) memory: Feature,
+    pub(super) pids: Feature,
+    pub(super) cpu: Feature,
+    pub(super) layout: &'static str,
+}
+
+const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
+const DELEGATE: &str = "start the service in a cgroup of its own with its controllers delegated: \
+                        systemd-run --scope -p Delegate=yes aetherd, or a unit with Delegate=yes";
+
+impl Tree {
+    /// Makes (or finds again) the service's directories.
+    ///
+    /// # Errors
+    /// In words, with the fix, when there is no cgroup2 or it may not be written.
+    pub(super) fn open(name: &str) -> Result<Self, Feature> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let unified_mount = mount_point(&mounts, "cgroup2", None)
+            .ok_or_else(|| Feature::no("no cgroup2 is mounted", "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified"))?;
+        let own_unified = own_path(&own, "").unwrap_or("/");
+        let parent = below(&unified_mount, own_unified);
+        let refuse = |what: &str, error: &io::Error| Feature::no(format!("{what}: {error}"), DELEGATE);
+        let root = parent.join(name);
+        make_dir(&root).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
+        let unified = open_dir(&root).map_err(|e| refuse("cannot open the service's cgroup", &e))?;
+        if !exists_at(unified.as_fd(), "cgroup.kill") {
+            let _ = fs::remove_dir(&root);
+            return Err(Feature::no("this kernel has no cgroup.kill", "use Linux 5.14 or newer"));
+        }
+        let mut tree = Self {
+            unified,
+            path: format!("{}/{name}", own_unified.trim_end_matches('/')),
+            v1: Vec::new(),
+            name: name.to_owned(),
+            parents: open_dir(&parent).ok().into_iter().collect(),
+            memory: absent("memory"),
+            pids: absent("pids"),
+            cpu: absent("cpu"),
+            hybrid: false,
+        };
+        let available = fs::read_to_string(parent.join("cgroup.controllers")).unwrap_or_default();
+        for controller in CONTROLLERS {
+            let found = if available.split_whitespace().any(|c| c == controller) {
+                delegate(&parent, &root, controller)
+            } else {
+                tree.open_v1(&mounts, &own, controller, name)
+            };
+            match controller {
+                "memory" => tree.memory = found,
+                "pids" => tree.pids = found,
+                _ => tree.cpu = found,
+            }
+        }
+        Ok(tree)
+    }
+
+    fn open_v1(&mut self, mounts: &str, own: &str, controller: &'static str, name: &str) -> Feature {
+        let Some(mount) = mount_point(mounts, "cgroup", Some(controller)) else { return absent(controller) };
+        self.hybrid = true;
+        let parent = below(&mount, own_path(own, controller).unwrap_or("/"));
+        let root = parent.join(name);
+        let opened = make_dir(&root).and_then(|()| Ok((open_dir(&parent)?, open_dir(&root)?)));
+        match opened {
+            Ok((parent, dir)) => {
+                self.parents.push(parent);
+                self.v1.push(V1 { controller, dir });
+                Feature::yes(format!("cgroup v1 controller {controller}"))
+            }
+            Err(error) => Feature::no(format!("the v1 hierarchy of {controller}: {error}"), DELEGATE),
+        }
+    }
+
+    /// What it can limit.
+    pub(super) fn support(&self) -> Support {
+        let layout = if self.hybrid { "hybrid" } else { "unified" };
+        Support { memory: self.memory.clone(), pids: self.pids.clone(), cpu: self.cpu.clone(), layout }
+    }
+
+    /// Makes the cgroup of a sandbox with its limits.
+    pub(super) fn create(&self, id: &SandboxId, limits: &CgroupLimits) -> io::Result<Group> {
+        make_dir_at(self.unified.as_fd(), id.as_str())?;
+        let group = self.group(id)?;
+        match group.limit(limits) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                self.remove(id).ok();
+                Err(error)
+            }
+        }
+    }
+
+    fn group(&self, id: &SandboxId) -> io::Result<Group> {
+        let unified = open_dir_at(self.unified.as_fd(), id.as_str())?;
+        let mut v1 = Vec::new();
+        for hierarchy in &self.v1 {
+            make_dir_at(hierarchy.dir.as_fd(), id.as_str())?;
+            v1.push(V1 { controller: hierarchy.controller, dir: open_dir_at(hierarchy.dir.as_fd(), id.as_str())? });
+        }
+        Ok(Group { unified, path: format!("{}/{id}", self.path), v1 })
+    }
+
+    /// The cgroup of a sandbox, when there is one.
+    pub(super) fn find(&self, id: &SandboxId) -> Option<Group> {
+        exists_at(self.unified.as_fd(), id.as_str()).then(|| self.group(id).ok()).flatten()
+    }
+
+    /// Every sandbox that has a cgroup.
+    pub(super) fn ids(&self) -> Vec<SandboxId> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let Ok(mut entries) = nix::dir::Dir::openat(self.unified.as_fd(), ".", flags, Mode::empty()) else { return Vec::new() };
+        let is_dir = |entry: &nix::dir::Entry| entry.file_type() == Some(nix::dir::Type::Directory);
+        entries.iter().flatten().filter(is_dir).filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
+    }
+
+    /// Removes the empty cgroup of a sandbox from every hierarchy; nothing there is no error.
+    pub(super) fn remove(&self, id: &SandboxId) -> io::Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        for dir in std::iter::once(self.unified.as_fd()).chain(self.v1.iter().map(|h| h.dir.as_fd())) {
+            loop {
+                match unlinkat(dir, id.as_str(), UnlinkatFlags::RemoveDir) {
+                    Ok(()) | Err(nix::errno::Errno::ENOENT) => break,
+                    // The last task is gone from cgroup.procs a moment before the kernel lets go of the directory.
+                    Err(nix::errno::Errno::EBUSY) if Instant::now() < deadline => std::thread::sleep(Duration::from_micros(200)),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the service's directories when no sandbox is left.
+    pub(super) fn remove_roots(&self) {
+        for parent in &self.parents {
+            // Fails while a sandbox lives: then the next start of the service finds and keeps it.
+            let _ = unlinkat(parent.as_fd(), self.name.as_str(), UnlinkatFlags::RemoveDir);
+        }
+    }
+}
+
+/// The cgroup of one sandbox.
+#[derive(Debug)]
+pub(super) struct Group {
+    unified: OwnedFd,
+    /// Path below the cgroup2 mount point.
+    pub(super) path: String,
+    v1: Vec<V1>,
+}
+
+impl Group {
+    /// Its cgroup2 directory, for `CLONE_INTO_CGROUP`.
+    pub(super) fn directory(&self) -> BorrowedFd<'_> {
+        self.unified.as_fd()
+    }
+
+    fn limit(&self, limits: &CgroupLimits) -> io::Result<()> {
+        let memory = limits.memory_bytes.to_string();
+        let quota = limits.cpu_quota_usec.max(1_000);
+        let unified = self.unified.as_fd();
+        if exists_at(unified, "memory.max") {
+            write_at(unified, "memory.max", &memory)?;
+            // Absent without swap accounting: then there is no swap to use up either.
+            write_if_there(unified, "memory.swap.max", "0")?;
+            write_if_there(unified, "memory.oom.group", "1")?;
+        }
+        if exists_at(unified, "pids.max") {
+            write_at(unified, "pids.max", &limits.pids.to_string())?;
+        }
+        if exists_at(unified, "cpu.max") {
+            write_at(unified, "cpu.max", &format!("{quota} 100000"))?;
+        }
+        write_if_there(unified, "cgroup.max.descendants", "0")?;
+        for V1 { controller, dir } in &self.v1 {
+            let dir = dir.as_fd();
+            match *controller {
+                "memory" => {
+                    write_at(dir, "memory.limit_in_bytes", &memory)?;
+                    write_if_there(dir, "memory.memsw.limit_in_bytes", &memory)?;
+                    write_if_there(dir, "memory.swappiness", "0").ok();
+                }
+                "pids" => write_at(dir, "pids.max", &limits.pids.to_string())?,
+                _ => {
+                    write_at(dir, "cpu.cfs_period_us", "100000")?;
+                    write_at(dir, "cpu.cfs_quota_us", &quota.to_string())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a task that `CLONE_INTO_CGROUP` placed in cgroup2 into the v1 hierarchies as well.
+    pub(super) fn attach(&self, pid: u32) -> io::Result<()> {
+        self.v1.iter().try_for_each(|hierarchy| write_at(hierarchy.dir.as_fd(), "cgroup.procs", &pid.to_string()))
+    }
+
+    /// Kills every process in it and waits until none is left; `ETIMEDOUT` when one is.
+    pub(super) fn kill(&self, limit: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + limit;
+        // A frozen task dies of cgroup.kill, too, but only a thawed cgroup lets later ones in: none are made after this.
+        write_at(self.unified.as_fd(), "cgroup.kill", "1")?;
+        self.wait_for("populated 0", deadline)
+    }
+
+    /// Freezes or thaws it and waits until the kernel says so.
+    pub(super) fn set_frozen(&self, frozen: bool, limit: Duration) -> io::Result<()> {
+        let (value, event) = if frozen { ("1", "frozen 1") } else { ("0", "frozen 0") };
+        write_at(self.unified.as_fd(), "cgroup.freeze", value)?;
+        self.wait_for(event, Instant::now() + limit)
+    }
+
+    /// Is it frozen?
+    pub(super) fn frozen(&self) -> bool {
+        read_at(self.unified.as_fd(), "cgroup.events").is_ok_and(|text| text.lines().any(|line| line == "frozen 1"))
+    }
+
+    /// Pids in it, as the spawner sees them.
+    pub(super) fn pids(&self) -> Vec<u32> {
+        read_at(self.unified.as_fd(), "cgroup.procs").map(|t| t.lines().filter_map(|l| l.parse().ok()).collect()).unwrap_or_default()
+    }
+
+    fn wait_for(&self, event: &str, deadline: Instant) -> io::Result<()> {
+        let mut events = File::from(openat(self.unified.as_fd(), "cgroup.events", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
+        loop {
+            let mut text = String::new();
+            io::Seek::rewind(&mut events)?;
+            events.read_to_string(&mut text)?;
+            if text.lines().any(|line| line == event) {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+            }
+            // kernfs signals a change of cgroup.events as POLLPRI (cgroups(7)).
+            let mut poll = [nix::poll::PollFd::new(events.as_fd(), nix::poll::PollFlags::POLLPRI)];
+            let millis = u16::try_from(left.as_millis().min(20)).unwrap_or(20);
+            nix::poll::poll(&mut poll, millis)?;
+        }
+    }
+}
+
+fn absent(controller: &str) -> Feature {
+    Feature::no(format!("no {controller} controller is delegated to the service"), DELEGATE)
+}
+
+/// Turns a cgroup2 controller on for the children of `root`. A cgroup with processes of its own cannot do that for its
+/// children (cgroups(7), no internal processes), so our own processes move to a leaf first; foreign ones are left alone.
+fn delegate(parent: &Path, root: &Path, controller: &str) -> Feature {
+    let enable = |dir: &Path| fs::write(dir.join("cgroup.subtree_control"), format!("+{controller}"));
+    if enable(parent).is_err() {
+        if let Err(error) = move_own_processes(parent) {
+            return Feature::no(format!("{controller}: {error}"), DELEGATE);
+        }
+        if let Err(error) = enable(parent) {
+            return Feature::no(format!("cannot turn {controller} on below {}: {error}", parent.display()), DELEGATE);
+        }
+    }
+    match enable(root) {
+        Ok(()) => Feature::yes(format!("cgroup v2 controller {controller}")),
+        Err(error) => Feature::no(format!("cannot turn {controller} on below {}: {error}", root.display()), DELEGATE),
+    }
+}
+
+fn move_own_processes(parent: &Path) -> io::Result<()> {
+    let pids: Vec<u32> = fs::read_to_string(parent.join("cgroup.procs"))?.lines().filter_map(|l| l.parse().ok()).collect();
+    let ours = [std::process::id(), nix::unistd::getppid().as_raw().unsigned_abs()];
+    if let Some(foreign) = pids.iter().find(|pid| !ours.contains(pid)) {
+        return Err(io::Error::other(format!("the service's cgroup also holds process {foreign}, which is not ours to move")));
+    }
+    let leaf = parent.join("supervisor");
+    make_dir(&leaf)?;
+    pids.iter().try_for_each(|pid| fs::write(leaf.join("cgroup.procs"), pid.to_string()))
+}
+
+/// Mount point of the cgroup2 file system, or of the v1 hierarchy that has `controller`.
+fn mount_point(mountinfo: &str, kind: &str, controller: Option<&str>) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (left, right) = line.split_once(" - ")?;
+        let mut right = right.split(' ');
+        let options = right.clone().nth(2)?;
+        let right_kind = right.next() == Some(kind);
+        let has = controller.is_none_or(|wanted| options.split(',').any(|option| option == wanted));
+        (right_kind && has).then(|| left.split(' ').nth(4).map(PathBuf::from)).flatten()
+    })
+}
+
+/// Path of this process in the hierarchy of `controller` (`""` for cgroup2).
+fn own_path<'a>(cgroups: &'a str, controller: &str) -> Option<&'a str> {
+    cgroups.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        let (number, names, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let found = if controller.is_empty() { number == "0" } else { names.split(',').any(|name| name == controller) };
+        found.then_some(path)
+    })
+}
+
+fn below(mount: &Path, path: &str) -> PathBuf {
+    mount.join(path.trim_start_matches('/'))
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn make_dir_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+    match mkdirat(dir, name, Mode::from_bits_truncate(0o755)) {
+        Ok(()) | Err(nix::errno::Errno::EEXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn open_dir(path: &Path) -> io::Result<OwnedFd> {
+    Ok(nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
+}
+
+fn open_dir_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    Ok(openat(dir, name, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
+}
+
+fn exists_at(dir: BorrowedFd<'_>, name: &str) -> bool {
+    nix::unistd::faccessat(dir, name, nix::unistd::AccessFlags::F_OK, nix::fcntl::AtFlags::empty()).is_ok()
+}
+
+fn read_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
+    let mut text = String::new();
+    File::from(openat(dir, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn write_at(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Result<()> {
+    File::from(openat(dir, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?).write_all(value.as_bytes())
+}
+
+fn write_if_there(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Result<()> {
+    if exists_at(dir, name) { write_at(dir, name, value) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{mount_point, own_path};
+
+    const MOUNTS: &str = "35 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
+                          33 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
+                          41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n";
+
+    #[test]
+    fn finds_hierarchies_in_the_mount_table() {
+        assert_eq!(mount_point(MOUNTS, "cgroup2", None).as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
+        assert_eq!(mount_point(MOUNTS, "cgroup", Some("cpu")).as_deref(), Some(Path::new("/sys/fs/cgroup/cpu,cpuacct")));
+        assert_eq!(mount_point(MOUNTS, "cgroup", Some("pids")), None);
+    }
+
+    #[test]
+    fn finds_the_own_path_in_each_hierarchy() {
+        let own = "9:name=systemd:/\n4:memory:/process_api/5a\n2:cpu,cpuacct:/x\n0::/system.slice/a.service\n";
+        assert_eq!(own_path(own, "memory"), Some("/process_api/5a"));
+        assert_eq!(own_path(own, "cpu"), Some("/x"));
+        assert_eq!(own_path(own, ""), Some("/system.slice/a.service"));
+        assert_eq!(own_path(own, "pids"), None);
+    }
+}

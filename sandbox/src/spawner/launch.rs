@@ -1,0 +1,263 @@
+//! One launch, read top to bottom; whatever fails, nothing is left.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    os::unix::{fs::PermissionsExt, net::UnixListener},
+    time::Duration,
+};
+
+use nix::{
+    sched::CloneFlags,
+    sys::{
+        socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::ReceiveTimeout},
+        stat::fstat,
+        time::TimeVal,
+    },
+};
+
+use super::{
+    cgroup::Group,
+    child::Birth,
+    failure::{at, refused},
+    home,
+    serve::Spawner,
+};
+use crate::{
+    plan::{LayerState, PlanLayer, RANGE_SIZE, SandboxId, SandboxPlan},
+    sys::{
+        packet::{recv_packet, send_packet},
+        task::{Cloned, clone_into, exit_now},
+    },
+    wire::spawner::{Launched, SpawnFailure},
+};
+
+/// Longest time a sandbox may take to set itself up.
+const SETUP_SECONDS: i64 = 20;
+
+/// Builds the sandbox of a plan.
+pub(super) fn launch(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(Launched, OwnedFd), SpawnFailure> {
+    check(plan, lent)?;
+    let layers = layers(spawner, plan)?;
+    if spawner.tree.find(&plan.id).is_some() {
+        return Err(refused(None, "check the plan", format!("a sandbox {} exists already", plan.id), ""));
+    }
+    home::ensure(&plan.home).map_err(at(PlanLayer::Filesystem, "make the home"))?;
+    let group = spawner.tree.create(&plan.id, &plan.limits).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
+    let launched = start(spawner, plan, lent, &group);
+    match launched {
+        Ok((pid, pidfd)) => Ok((Launched { pid, cgroup: group.path.clone(), layers }, pidfd)),
+        Err(failure) => {
+            discard(spawner, &plan.id, &group);
+            Err(failure)
+        }
+    }
+}
+
+/// Kills what is in a sandbox's cgroup and removes the cgroup and the control socket.
+pub(super) fn kill(spawner: &Spawner, id: &SandboxId) -> Result<(), SpawnFailure> {
+    if let Some(group) = spawner.tree.find(id) {
+        group.kill(Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, "kill the sandbox"))?;
+        drop(group);
+    }
+    spawner.tree.remove(id).map_err(at(PlanLayer::Cgroup, "remove the cgroup"))?;
+    let _ = fs::remove_file(socket_path(spawner, id));
+    Ok(())
+}
+
+fn discard(spawner: &Spawner, id: &SandboxId, group: &Group) {
+    // Best effort on the way out of a failure that is reported anyway; a rest is swept at the next start.
+    let _ = group.kill(Duration::from_secs(5));
+    let _ = spawner.tree.remove(id);
+    let _ = fs::remove_file(socket_path(spawner, id));
+}
+
+fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group) -> Result<(u32, OwnedFd), SpawnFailure> {
+    let listener = listen(spawner, &plan.id).map_err(at(PlanLayer::Filesystem, "bind the control socket"))?;
+    let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
+    let (ours, theirs) = pair.map_err(|e| at(PlanLayer::Namespaces, "make a socket pair")(e.into()))?;
+    let namespaces = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS;
+    match clone_into(namespaces.bits(), Some(group.directory())).map_err(at(PlanLayer::Namespaces, "clone3 into new namespaces"))? {
+        Cloned::Child => {
+            drop(ours);
+            Birth {
+                plan,
+                links: &spawner.stage.links,
+                confinement: &spawner.confinement,
+                init: &spawner.init,
+                null: &spawner.null,
+                listener: &listener,
+                sync: theirs,
+            }
+            .run()
+        }
+        Cloned::Parent { pid, pidfd } => {
+            drop(theirs);
+            raise(spawner, plan, lent, group, pid, &ours)?;
+            Ok((pid, pidfd))
+        }
+    }
+}
+
+/// The parent's half: what the child may not do itself.
+fn raise(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group, pid: u32, child: &OwnedFd) -> Result<(), SpawnFailure> {
+    let start = plan.ids.start();
+    write_maps(pid, &format!("0 {start} {RANGE_SIZE}"), &format!("0 {start} {RANGE_SIZE}"))
+        .map_err(at(PlanLayer::UserNamespace, "write the id maps"))?;
+    group.attach(pid).map_err(at(PlanLayer::Cgroup, "enter the v1 cgroups"))?;
+    let userns = open_userns(pid).map_err(at(PlanLayer::UserNamespace, "open the user namespace"))?;
+    let mounts = spawner.stage.sandbox(plan, userns.as_fd(), lent)?;
+    let mut fds = vec![mounts.etc.as_fd(), mounts.usr.as_fd(), mounts.dev.as_fd(), mounts.home.as_fd()];
+    fds.extend(mounts.lent.iter().map(AsFd::as_fd));
+    let step = || at(PlanLayer::Namespaces, "hand the mounts over");
+    send_packet(child.as_fd(), b"go", &fds).map_err(step())?;
+    let timeout = TimeVal::new(SETUP_SECONDS, 0);
+    setsockopt(child, ReceiveTimeout, &timeout).map_err(|e| step()(e.into()))?;
+    let mut buffer = [0; 4096];
+    // The child's end closes when it becomes init; a packet before that is its failure.
+    match recv_packet(child.as_fd(), &mut buffer).map_err(at(PlanLayer::Namespaces, "wait for aether-init"))? {
+        (0, _) => Ok(()),
+        (length, _) => Err(postcard::from_bytes(&buffer[..length])
+            .unwrap_or_else(|e| refused(None, "read the report of the child", e.to_string(), ""))),
+    }
+}
+
+fn socket_path(spawner: &Spawner, id: &SandboxId) -> String {
+    format!("/proc/self/fd/{}/{id}.sock", spawner.sockets.as_raw_fd())
+}
+
+fn listen(spawner: &Spawner, id: &SandboxId) -> io::Result<UnixListener> {
+    let path = socket_path(spawner, id);
+    let _ = fs::remove_file(&path);
+    let listener = UnixListener::bind(&path)?;
+    // The directory is closed to everybody but the service.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+fn write_maps(pid: u32, uids: &str, gids: &str) -> io::Result<()> {
+    fs::write(format!("/proc/{pid}/uid_map"), uids)?;
+    fs::write(format!("/proc/{pid}/gid_map"), gids)
+}
+
+fn open_userns(pid: u32) -> io::Result<OwnedFd> {
+    Ok(fs::File::open(format!("/proc/{pid}/ns/user"))?.into())
+}
+
+/// The spawner trusts nobody's compile step.
+fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
+    let bad = |cause: String, hint: &str| Err(refused(None, "check the plan", cause, hint));
+    let host = &plan.hostname;
+    let host_ok = (1..=63).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !host_ok {
+        return bad(format!("{host:?} is not a host name"), "use a-z, 0-9 and -");
+    }
+    if crate::plan::IdRange::new(plan.ids.slot()).is_none() {
+        return bad(format!("id range {} does not exist", plan.ids.slot()), "");
+    }
+    if lent.len() != plan.mounts.len() {
+        return bad(format!("{} lent directories, {} descriptors", plan.mounts.len(), lent.len()), "");
+    }
+    for (mount, fd) in plan.mounts.iter().zip(lent) {
+        let target = &mount.target;
+        let forbidden = ["/proc", "/sys", "/dev", "/usr", "/etc", "/run", "/bin", "/sbin", "/lib", "/lib64"];
+        let inside = |top: &str| target == top || target.starts_with(&format!("{top}/"));
+        let plain = target.len() > 1 && target.starts_with('/') && !target.contains('\0') && !target.split('/').any(|part| part == "..");
+        if !plain || forbidden.into_iter().any(inside) || target.trim_end_matches('/') == "/home/agent" || target.trim_end_matches('/') == "/home"
+        {
+            return bad(
+                format!("nothing can be mounted on {target:?}"),
+                "choose a directory outside /proc /sys /dev /usr /etc /run, for example /mnt/data or /home/agent/project",
+            );
+        }
+        let directory = fstat(fd).is_ok_and(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFDIR);
+        if !directory {
+            return bad(format!("what is lent for {target} is not a directory"), "lend a directory");
+        }
+    }
+    let limits = &plan.limits;
+    if limits.memory_bytes < 8 << 20 || limits.pids < 4 || limits.cpu_quota_usec < 1_000 {
+        return bad("a limit is too small to hold a sandbox".into(), "give at least 8M of memory, 4 processes and 0.01 CPUs");
+    }
+    Ok(())
+}
+
+/// Every layer as it will be, or the refusal that names the missing one and its fix.
+fn layers(spawner: &Spawner, plan: &SandboxPlan) -> Result<Vec<LayerState>, SpawnFailure> {
+    let host = &spawner.host;
+    PlanLayer::ALL
+        .into_iter()
+        .map(|layer| {
+            let feature = match layer {
+                PlanLayer::UserNamespace | PlanLayer::Namespaces | PlanLayer::Network => &host.user_namespaces,
+                PlanLayer::Filesystem => &host.overlay,
+                PlanLayer::Cgroup => &host.cgroup,
+                PlanLayer::Memory => &host.memory,
+                PlanLayer::Pids => &host.pids,
+                PlanLayer::Cpu => &host.cpu,
+                PlanLayer::Landlock => &host.landlock,
+                PlanLayer::Seccomp => &host.seccomp,
+                PlanLayer::Capabilities => return Ok(LayerState { layer, active: true, detail: "all sets empty, no_new_privs".into() }),
+            };
+            let optional = matches!(layer, PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu | PlanLayer::Landlock | PlanLayer::Seccomp);
+            if feature.works || (optional && plan.may_miss.contains(&layer)) {
+                let detail = if feature.works { describe(layer, plan, &feature.detail) } else { feature.detail.clone() };
+                return Ok(LayerState { layer, active: feature.works, detail });
+            }
+            Err(refused(Some(layer), format!("set up {}", layer.name()), feature.detail.clone(), feature.fix.clone()))
+        })
+        .collect()
+}
+
+fn describe(layer: PlanLayer, plan: &SandboxPlan, found: &str) -> String {
+    match layer {
+        PlanLayer::UserNamespace => format!("host ids {} to {}", plan.ids.start(), plan.ids.start() + RANGE_SIZE - 1),
+        PlanLayer::Namespaces => "pid, mount, ipc, uts, cgroup".into(),
+        PlanLayer::Network => "own namespace, loopback only".into(),
+        PlanLayer::Memory => format!("{} MiB, no swap ({found})", plan.limits.memory_bytes >> 20),
+        PlanLayer::Pids => format!("{} ({found})", plan.limits.pids),
+        PlanLayer::Cpu => format!("{} ms per 100 ms ({found})", plan.limits.cpu_quota_usec / 1000),
+        _ => found.to_owned(),
+    }
+}
+
+/// A process that does nothing but hold a user namespace with one id map open, for id-mapped mounts.
+pub(super) struct Holder {
+    pid: u32,
+    pidfd: OwnedFd,
+}
+
+impl Holder {
+    /// Maps `count` ids on disk from `uid` and `gid` to ids from `shown` on.
+    pub(super) fn new(uid: u32, gid: u32, shown: u32, count: u32) -> io::Result<Self> {
+        match clone_into(CloneFlags::CLONE_NEWUSER.bits(), None)? {
+            Cloned::Child => {
+                // SIGKILL from `drop` ends it; the alarm does if the spawner dies first.
+                nix::unistd::alarm::set(60);
+                nix::unistd::pause();
+                exit_now(0)
+            }
+            Cloned::Parent { pid, pidfd } => {
+                let holder = Self { pid, pidfd };
+                write_maps(pid, &format!("{uid} {shown} {count}"), &format!("{gid} {shown} {count}"))?;
+                Ok(holder)
+            }
+        }
+    }
+
+    /// Its user namespace.
+    pub(super) fn userns(&self) -> io::Result<OwnedFd> {
+        open_userns(self.pid)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = crate::sys::task::kill_pidfd(&self.pidfd);
+    }
+}

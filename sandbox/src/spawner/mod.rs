@@ -1,0 +1,92 @@
+//! The spawner: the one privileged program. Synchronous, one thread, a closed set of requests, each checked again.
+//!
+//! It is the same executable as `aetherd`, started again before `aetherd` has any thread, so that nothing of the web-facing
+//! process is in its memory. Descriptor 0 is its control socket; the first packet is its [`SpawnerConfig`].
+
+mod cgroup;
+mod child;
+mod confine;
+mod failure;
+mod home;
+mod launch;
+mod mounts;
+mod probe;
+mod root;
+mod serve;
+mod syscalls;
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::{Deserialize, Serialize};
+
+use crate::sys::packet::send_packet;
+
+/// First argument that makes `aetherd` the spawner.
+pub const SPAWNER_ARGUMENT: &str = "__spawner";
+
+/// What the spawner is told once, at its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpawnerConfig {
+    /// State directory: holds `base/`, `homes/` and `trash/`.
+    pub state: PathBuf,
+    /// Directory of the control sockets, `<id>.sock` each; only the service may enter it.
+    pub sockets: PathBuf,
+    /// Root tree of every sandbox, below `state` (made by `aether-fs-overlay`).
+    pub base_root: PathBuf,
+    /// Lower layer of every home, below `state`.
+    pub base_home: PathBuf,
+    /// The static `aether-init`.
+    pub init: PathBuf,
+    /// Uid the service runs as.
+    pub service_uid: u32,
+    /// Gid the service runs as.
+    pub service_gid: u32,
+    /// Name of this service's cgroup below its own one: `[a-z0-9-]`, 1 to 64 characters.
+    pub cgroup_name: String,
+}
+
+/// A spawner that runs.
+#[derive(Debug)]
+pub struct SpawnerChild {
+    /// Packets of [`crate::wire::spawner`]. When it is closed, the spawner ends; sandboxes stay.
+    pub control: OwnedFd,
+    /// Its pid.
+    pub pid: u32,
+}
+
+/// Starts the spawner. To be called as root, before the caller has a second thread and before it drops its privileges.
+///
+/// # Errors
+/// Those of socketpair(2) and of starting a process.
+pub fn start(config: &SpawnerConfig) -> io::Result<SpawnerChild> {
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    let packet = postcard::to_stdvec(config).map_err(io::Error::other)?;
+    send_packet(ours.as_fd(), &packet, &[])?;
+    let child = Command::new("/proc/self/exe")
+        .arg0("aether-spawner")
+        .arg(SPAWNER_ARGUMENT)
+        .stdin(Stdio::from(theirs))
+        .env_clear()
+        .current_dir("/")
+        .process_group(0)
+        .spawn()?;
+    Ok(SpawnerChild { control: ours, pid: child.id() })
+}
+
+/// The spawner's whole life. Returns the exit status of the process.
+pub fn main() -> i32 {
+    match serve::run() {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("aether-spawner: {error}");
+            1
+        }
+    }
+}

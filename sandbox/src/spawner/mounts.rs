@@ -1,0 +1,243 @@
+//! The stage: a mount namespace of the spawner's own with nothing but what sandboxes are made of.
+//!
+//! A sandbox copies its parent's mount table, so a small one makes launches cheap and leaves nothing of the host to hide.
+
+use std::{
+    ffi::{CStr, CString},
+    fs, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use nix::{
+    fcntl::{OFlag, open},
+    mount::{MntFlags, MsFlags, mount, umount2},
+    sched::{CloneFlags, setns, unshare},
+    sys::stat::{Mode, SFlag, makedev, mknodat},
+    unistd::{chdir, fchdir, mkdir, symlinkat},
+};
+
+use super::SpawnerConfig;
+use crate::{
+    plan::{LentMount, PlanLayer, SandboxPlan},
+    spawner::failure::at,
+    sys::{
+        mount::{
+            Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone, pivot_root_here,
+        },
+        task::set_fs_ids,
+    },
+    wire::spawner::SpawnFailure,
+};
+
+/// Where the overlay finds its layers while it is being mounted.
+const LAYERS: &str = "/layers";
+
+/// The spawner's mount namespace and the way back to the host's.
+#[derive(Debug)]
+pub(super) struct Stage {
+    host: OwnedFd,
+    own: OwnedFd,
+    /// The state directory as mounted on the stage.
+    pub(super) state: OwnedFd,
+    etc: CString,
+    base_home: CString,
+    idmapped_usr: bool,
+    /// Links at the top of the base (`bin` to `usr/bin`), name and target.
+    pub(super) links: Vec<(CString, CString)>,
+}
+
+/// The mounts of one sandbox, detached; its init attaches them.
+#[derive(Debug)]
+pub(super) struct SandboxMounts {
+    /// `/etc`, read-only.
+    pub(super) etc: OwnedFd,
+    /// `/usr`, read-only.
+    pub(super) usr: OwnedFd,
+    /// `/dev`, read-only nodes.
+    pub(super) dev: OwnedFd,
+    /// `/home/agent`.
+    pub(super) home: OwnedFd,
+    /// Lent directories, in the plan's order.
+    pub(super) lent: Vec<OwnedFd>,
+}
+
+impl Stage {
+    /// Enters a new mount namespace that holds `/proc`, `/usr`, `/state` and a prepared `/dev`, and nothing else.
+    ///
+    /// # Errors
+    /// Those of the mount system calls.
+    pub(super) fn enter(config: &SpawnerConfig) -> io::Result<Self> {
+        let host = open("/proc/self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let relative = |path: &Path| {
+            let inside = path.strip_prefix(&config.state).map_err(io::Error::other)?;
+            Ok::<_, io::Error>(CString::new(inside.as_os_str().as_bytes())?)
+        };
+        let (etc, base_home) = (relative(&config.base_root.join("etc"))?, relative(&config.base_home)?);
+        let links = top_links(&config.base_root)?;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+        let here = nix::fcntl::AT_FDCWD;
+        let trees = [c"/proc".to_owned(), c"/usr".to_owned(), CString::new(config.state.as_os_str().as_bytes())?]
+            .map(|path| open_tree_clone(here, &path));
+        let [proc, usr, state] = trees;
+        let tmpfs = new_tmpfs(c"1m", c"64", c"0755")?;
+        // Any directory serves: the stage becomes the root two lines later, and only in this namespace.
+        move_mount(tmpfs.as_fd(), here, &CString::new(config.state.as_os_str().as_bytes())?)?;
+        fchdir(tmpfs.as_fd())?;
+        for dir in ["proc", "usr", "state", "dev", "layers", "new"] {
+            mkdir(dir, Mode::from_bits_truncate(0o755))?;
+        }
+        move_mount(proc?.as_fd(), here, c"proc")?;
+        move_mount(usr?.as_fd(), here, c"usr")?;
+        move_mount(state?.as_fd(), here, c"state")?;
+        pivot_root_here()?;
+        umount2(".", MntFlags::MNT_DETACH)?;
+        chdir("/")?;
+        move_mount(prepared_dev()?.as_fd(), here, c"/dev")?;
+        let own = open("/proc/self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let state = open("/state", OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        Ok(Self { host, own, state, etc, base_home, idmapped_usr: false, links })
+    }
+
+    /// Whether `/usr` can be mounted with an id map; otherwise its files show as `nobody` inside, which weakens nothing.
+    pub(super) fn set_idmapped_usr(&mut self, idmapped: bool) {
+        self.idmapped_usr = idmapped;
+    }
+
+    /// A copy of `path` on the stage with attributes and, with `userns`, its id map.
+    pub(super) fn copy(&self, path: &CStr, attributes: Attributes, userns: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+        let tree = open_tree_clone(self.state.as_fd(), path)?;
+        mount_setattr(tree.as_fd(), attributes, userns)?;
+        Ok(tree)
+    }
+
+    /// Everything a sandbox is mounted from. `userns` has the plan's id map.
+    pub(super) fn sandbox(&self, plan: &SandboxPlan, userns: BorrowedFd<'_>, lent: &[OwnedFd]) -> Result<SandboxMounts, SpawnFailure> {
+        let fail = |step: &str| at(PlanLayer::Filesystem, step);
+        let locked = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV);
+        let usr_map = self.idmapped_usr.then_some(userns);
+        let etc = self.copy(&self.etc, locked, Some(userns)).map_err(fail("map the ids of the base"))?;
+        let usr = self.copy(c"/usr", locked, usr_map).map_err(fail("bind the host's /usr"))?;
+        let dev = self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
+        let home = self.overlay_home(plan, userns)?;
+        let lent = self.lend(&plan.mounts, plan.ids.agent(), lent)?;
+        Ok(SandboxMounts { etc, usr, dev, home, lent })
+    }
+
+    /// An overlay of the skeleton and the agent's own layer. Both lie on one id-mapped mount, so that what is on disk
+    /// carries unshifted ids; the superblock must be made by a task whose file-system ids are inside the map, or the
+    /// overlay comes up read-only (seen on Linux 6.18).
+    fn overlay_home(&self, plan: &SandboxPlan, userns: BorrowedFd<'_>) -> Result<OwnedFd, SpawnFailure> {
+        let fail = |step: &str| at(PlanLayer::Filesystem, step);
+        let attributes = Attributes::NOSUID.with(Attributes::NODEV);
+        let layers = self.copy(c"", attributes, Some(userns)).map_err(fail("map the ids of the home"))?;
+        let cstring = |text: String| CString::new(text).map_err(io::Error::other);
+        let upper = cstring(format!("homes/{}/upper", plan.home)).map_err(fail("mount overlay home"))?;
+        let work = cstring(format!("homes/{}/work", plan.home)).map_err(fail("mount overlay home"))?;
+        move_mount(layers.as_fd(), nix::fcntl::AT_FDCWD, &c_layers()).map_err(fail("attach the layers of the home"))?;
+        let mounted = fchdir(layers.as_fd()).map_err(io::Error::from).and_then(|()| {
+            set_fs_ids(plan.ids.start(), plan.ids.start())?;
+            let made = overlay(&self.base_home, &upper, &work, attributes);
+            set_fs_ids(0, 0).and(made)
+        });
+        chdir("/").and_then(|()| umount2(LAYERS, MntFlags::MNT_DETACH)).map_err(|e| fail("detach the layers")(e.into()))?;
+        let home = mounted.map_err(fail("mount overlay home"))?;
+        let flags = nix::sys::statvfs::fstatvfs(&home).map_err(|e| fail("check the home")(e.into()))?.flags();
+        if flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
+            return Err(fail("mount overlay home writable")(io::Error::from_raw_os_error(libc::EROFS)));
+        }
+        Ok(home)
+    }
+
+    /// Copies of lent directories: the lender's id becomes the agent's, nothing else is mapped. The descriptors come from
+    /// the host's mount namespace, and only a task in it may copy its mounts.
+    fn lend(&self, mounts: &[LentMount], agent: u32, fds: &[OwnedFd]) -> Result<Vec<OwnedFd>, SpawnFailure> {
+        let fail = |mount: &LentMount, step: &str| at(PlanLayer::Filesystem, &format!("{step} for {}", mount.target));
+        if mounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        setns(&self.host, CloneFlags::CLONE_NEWNS).map_err(|e| at(PlanLayer::Filesystem, "visit the host's mounts")(e.into()))?;
+        let trees: Vec<io::Result<OwnedFd>> = fds.iter().map(|fd| open_tree_clone(fd.as_fd(), c"")).collect();
+        setns(&self.own, CloneFlags::CLONE_NEWNS).map_err(|e| at(PlanLayer::Filesystem, "return to the stage")(e.into()))?;
+        let mut lent = Vec::new();
+        for (mount, tree) in mounts.iter().zip(trees) {
+            let tree = tree.map_err(fail(mount, "copy the lent directory"))?;
+            let map = super::launch::Holder::new(mount.lender_uid, mount.lender_gid, agent, 1).map_err(fail(mount, "make its id map"))?;
+            let userns = map.userns().map_err(fail(mount, "open its id map"))?;
+            let mut attributes = Attributes::NOSUID.with(Attributes::NODEV);
+            if mount.read_only {
+                attributes = attributes.with(Attributes::RDONLY);
+            }
+            mount_setattr(tree.as_fd(), attributes, Some(userns.as_fd())).map_err(fail(mount, "map the ids"))?;
+            lent.push(tree);
+        }
+        Ok(lent)
+    }
+}
+
+fn top_links(base: &Path) -> io::Result<Vec<(CString, CString)>> {
+    let mut links = Vec::new();
+    for entry in fs::read_dir(base)? {
+        let entry = entry?;
+        if entry.file_type()?.is_symlink() {
+            let target = fs::read_link(entry.path())?;
+            links.push((CString::new(entry.file_name().as_bytes())?, CString::new(target.as_os_str().as_bytes())?));
+        }
+    }
+    Ok(links)
+}
+
+fn c_layers() -> CString {
+    CString::new(LAYERS).unwrap_or_default()
+}
+
+/// A detached overlay; paths are relative to the working directory, so that no host path shows in the mount table inside.
+fn overlay(lower: &CStr, upper: &CStr, work: &CStr, attributes: Attributes) -> io::Result<OwnedFd> {
+    let context = fsopen(c"overlay")?;
+    for (key, value) in [(c"lowerdir", lower), (c"upperdir", upper), (c"workdir", work), (c"redirect_dir", c"off"), (c"metacopy", c"off")] {
+        fsconfig_string(context.as_fd(), key, value)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), attributes)
+}
+
+/// A detached tmpfs.
+pub(super) fn new_tmpfs(size: &CStr, inodes: &CStr, mode: &CStr) -> io::Result<OwnedFd> {
+    let context = fsopen(c"tmpfs")?;
+    for (key, value) in [(c"size", size), (c"nr_inodes", inodes), (c"mode", mode)] {
+        fsconfig_string(context.as_fd(), key, value)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), Attributes::NOSUID.with(Attributes::NODEV))
+}
+
+/// A tmpfs with the six nodes every program expects, made once and bound read-only into each sandbox.
+fn prepared_dev() -> io::Result<OwnedFd> {
+    let context = fsopen(c"tmpfs")?;
+    fsconfig_string(context.as_fd(), c"size", c"64k")?;
+    fsconfig_string(context.as_fd(), c"mode", c"0755")?;
+    fsconfig_create(context.as_fd())?;
+    // Not NODEV: this is the one place where device nodes work.
+    let dev = fsmount(context.as_fd(), Attributes::NOSUID)?;
+    let all = Mode::from_bits_truncate(0o666);
+    for (name, minor, major) in [("null", 3, 1), ("zero", 5, 1), ("full", 7, 1), ("random", 8, 1), ("urandom", 9, 1), ("tty", 0, 5)] {
+        mknodat(&dev, name, SFlag::S_IFCHR, all, makedev(major, minor))?;
+        nix::sys::stat::fchmodat(&dev, name, all, nix::sys::stat::FchmodatFlags::FollowSymlink)?;
+    }
+    for name in ["pts", "shm"] {
+        nix::sys::stat::mkdirat(&dev, name, Mode::from_bits_truncate(0o755))?;
+    }
+    let links = [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+        ("ptmx", "pts/ptmx"),
+    ];
+    for (name, target) in links {
+        symlinkat(target, &dev, name)?;
+    }
+    Ok(dev)
+}

@@ -1,0 +1,127 @@
+//! What this host can do, found out by doing it once.
+
+use std::{fs, os::fd::AsFd, path::Path};
+
+use nix::sched::CloneFlags;
+
+use super::{
+    SpawnerConfig,
+    cgroup::Tree,
+    home,
+    launch::Holder,
+    mounts::Stage,
+    syscalls,
+};
+use crate::{
+    host::{Feature, HostSupport},
+    plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
+    sys::{
+        mount::Attributes,
+        task::{Cloned, clone_into, exit_now, landlock_abi},
+    },
+};
+
+const USERNS_FIX: &str = "sysctl -w user.max_user_namespaces=65536; where AppArmor restricts them, \
+                          sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+const STATE_FIX: &str = "put the state directory on ext4, xfs or btrfs (Linux 5.19 or newer) or tmpfs (6.3 or newer), not on overlayfs";
+
+/// Tries everything once.
+pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, tree: Result<&Tree, &Feature>) -> HostSupport {
+    let abi = landlock_abi();
+    let landlock = match &abi {
+        Ok(abi) => Feature::yes(format!("ABI {abi}")),
+        Err(error) => Feature::no(format!("this kernel has no Landlock: {error}"), "boot with lsm=landlock,... on the kernel command line"),
+    };
+    let (idmapped_state, idmapped_usr, overlay) = file_systems(stage);
+    stage.set_idmapped_usr(idmapped_usr.works);
+    let support = tree.map(Tree::support);
+    let limit = |pick: fn(&super::cgroup::Support) -> &Feature| match &support {
+        Ok(support) => pick(support).clone(),
+        Err(feature) => (*feature).clone(),
+    };
+    HostSupport {
+        kernel: nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned()).unwrap_or_default(),
+        landlock_abi: abi.unwrap_or(0),
+        landlock,
+        user_namespaces: namespaces(),
+        seccomp: seccomp(),
+        idmapped_state,
+        idmapped_usr,
+        overlay,
+        cgroup: tree.map_or_else(Clone::clone, |_| Feature::yes("cgroup2: placement, freeze and kill")),
+        memory: limit(|s| &s.memory),
+        pids: limit(|s| &s.pids),
+        cpu: limit(|s| &s.cpu),
+        cgroup_layout: support.as_ref().map_or("none", |s| s.layout).to_owned(),
+        service_uid: config.service_uid,
+    }
+}
+
+fn namespaces() -> Feature {
+    let all = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS;
+    match clone_into(all.bits(), None) {
+        Ok(Cloned::Child) => exit_now(0),
+        Ok(Cloned::Parent { .. }) => Feature::yes("user, pid, mount, net, ipc, uts, cgroup"),
+        Err(error) => Feature::no(format!("clone3 into new namespaces: {error}"), USERNS_FIX),
+    }
+}
+
+fn seccomp() -> Feature {
+    if !Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() {
+        return Feature::no("this kernel has no seccomp filters", "use a kernel with CONFIG_SECCOMP_FILTER");
+    }
+    match syscalls::compile() {
+        Ok(program) => Feature::yes(format!("allowlist, {} instructions", program.len())),
+        Err(error) => Feature::no(error, "this is a defect of the profile; report it"),
+    }
+}
+
+/// Id-mapped state, id-mapped `/usr`, and an overlay on top, as a launch would make them.
+fn file_systems(stage: &Stage) -> (Feature, Feature, Feature) {
+    let none = |why: String, fix: &str| Feature::no(why, fix);
+    let (Some(ids), Ok(name)) = (IdRange::new(RANGE_COUNT - 1), "probe".parse::<SandboxId>()) else {
+        return (none("no id range".into(), ""), none("no id range".into(), ""), none("no id range".into(), ""));
+    };
+    let holder = match Holder::new(0, 0, ids.start(), RANGE_SIZE).and_then(|h| h.userns().map(|ns| (h, ns))) {
+        Ok(holder) => holder,
+        Err(error) => {
+            let why = Feature::no(format!("cannot make a user namespace with an id map: {error}"), USERNS_FIX);
+            return (why.clone(), why.clone(), why);
+        }
+    };
+    let (_holder, userns) = holder;
+    let map = |path| stage.copy(path, Attributes::NOSUID, Some(userns.as_fd())).map(drop);
+    let state = match map(c"") {
+        Ok(()) => Feature::yes("id-mapped mounts"),
+        Err(error) => none(format!("the state directory's file system takes no id map: {error}"), STATE_FIX),
+    };
+    let usr = match map(c"/usr") {
+        Ok(()) => Feature::yes("id-mapped mounts"),
+        Err(error) => none(format!("the file system of /usr takes no id map ({error}); its files show as nobody inside"), ""),
+    };
+    let plan = SandboxPlan {
+        id: name.clone(),
+        hostname: "probe".into(),
+        ids,
+        home: name.clone(),
+        limits: CgroupLimits { memory_bytes: 0, pids: 0, cpu_quota_usec: 0 },
+        mounts: Vec::new(),
+        network: NetworkPlan::LoopbackOnly,
+        tmp_bytes: 0,
+        shm_bytes: 0,
+        may_miss: Vec::new(),
+    };
+    let overlay = match home::ensure(&name).map_err(|e| e.to_string()).and_then(|()| {
+        stage.sandbox(&plan, userns.as_fd(), &[]).map(drop).map_err(|failure| failure.to_string())
+    }) {
+        Ok(()) => Feature::yes("overlayfs home with unshifted ids"),
+        Err(why) => none(why, STATE_FIX),
+    };
+    let _ = fs::remove_dir_all("/state/homes/probe");
+    (state, usr, overlay)
+}

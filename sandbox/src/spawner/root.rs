@@ -1,0 +1,179 @@
+//! The root of a sandbox, built by its first process inside the new namespaces.
+
+use std::{
+    ffi::{CStr, CString},
+    fs, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::unix::fs::chown,
+    path::Path,
+};
+
+use nix::{
+    fcntl::AT_FDCWD,
+    mount::{MntFlags, umount2},
+    sys::stat::{Mode, mkdirat},
+    unistd::{chdir, fchdir, symlinkat},
+};
+
+use super::mounts::{SandboxMounts, new_tmpfs};
+use crate::{
+    plan::{AGENT_ID, SandboxPlan},
+    sys::mount::{
+        Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone, pivot_root_here,
+    },
+};
+
+/// Directories of the root, parents first.
+const DIRS: [&str; 22] = [
+    "usr", "etc", "proc", "sys", "dev", "tmp", "run", "home", "home/agent", "mnt", "opt", "srv", "media", "root", "var", "var/lib",
+    "var/cache", "var/log", "var/spool", "var/mail", "var/opt", "boot",
+];
+
+/// Files and directories of `/proc` that say something about the host, hidden even where their mode already does.
+const MASKED: [&CStr; 19] = [
+    c"proc/kcore", c"proc/keys", c"proc/key-users", c"proc/kallsyms", c"proc/timer_list", c"proc/latency_stats", c"proc/interrupts",
+    c"proc/iomem", c"proc/ioports", c"proc/slabinfo", c"proc/vmallocinfo", c"proc/kpagecount", c"proc/kpageflags", c"proc/kpagecgroup",
+    c"proc/sched_debug", c"proc/modules", c"proc/acpi", c"proc/asound", c"proc/scsi",
+];
+
+/// Parts of `/proc` that act on the kernel, made read-only.
+const READ_ONLY: [&CStr; 5] = [c"proc/bus", c"proc/fs", c"proc/irq", c"proc/sys", c"proc/sysrq-trigger"];
+
+/// A step in words and its error.
+pub(super) type StepError = (&'static str, io::Error);
+
+fn step(name: &'static str) -> impl FnOnce(io::Error) -> StepError {
+    move |error| (name, error)
+}
+
+/// Mounts everything and makes it the root; the host's mounts are gone afterwards.
+pub(super) fn build(plan: &SandboxPlan, mounts: &SandboxMounts, links: &[(CString, CString)]) -> Result<(), StepError> {
+    let root = new_tmpfs(c"1m", c"4096", c"0755").map_err(step("mount the root"))?;
+    move_mount(root.as_fd(), AT_FDCWD, c"/new").map_err(step("attach the root"))?;
+    fchdir(root.as_fd()).map_err(|e| step("enter the root")(e.into()))?;
+    skeleton(root.as_fd(), links).map_err(step("make the directories of the root"))?;
+    let attach = |mount: BorrowedFd<'_>, at: &CStr| move_mount(mount, root.as_fd(), at);
+    attach(mounts.usr.as_fd(), c"usr").map_err(step("attach /usr"))?;
+    attach(mounts.etc.as_fd(), c"etc").map_err(step("attach /etc"))?;
+    attach(mounts.home.as_fd(), c"home/agent").map_err(step("attach the home"))?;
+    attach(mounts.dev.as_fd(), c"dev").map_err(step("attach /dev"))?;
+    attach(devpts().map_err(step("mount /dev/pts"))?.as_fd(), c"dev/pts").map_err(step("attach /dev/pts"))?;
+    let shm = tmpfs(plan.shm_bytes, c"65536", c"1777").map_err(step("mount /dev/shm"))?;
+    attach(shm.as_fd(), c"dev/shm").map_err(step("attach /dev/shm"))?;
+    let tmp = tmpfs(plan.tmp_bytes, c"262144", c"1777").map_err(step("mount /tmp"))?;
+    attach(tmp.as_fd(), c"tmp").map_err(step("attach /tmp"))?;
+    let run = new_tmpfs(c"16m", c"4096", c"0755").map_err(step("mount /run"))?;
+    attach(run.as_fd(), c"run").map_err(step("attach /run"))?;
+    run_dirs().map_err(step("make the directories of /run"))?;
+    // While the parent's /proc is still visible: the kernel allows a new one only then (mount_too_revealing).
+    attach(proc().map_err(step("mount /proc"))?.as_fd(), c"proc").map_err(step("attach /proc"))?;
+    for (mount, tree) in plan.mounts.iter().zip(&mounts.lent) {
+        lend(&mount.target, tree.as_fd()).map_err(step("attach a lent directory"))?;
+    }
+    mount_setattr(root.as_fd(), Attributes::RDONLY, None).map_err(step("make the root read-only"))?;
+    pivot_root_here().map_err(step("pivot_root"))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(|e| step("leave the host's mounts")(e.into()))?;
+    chdir("/").map_err(|e| step("enter the new root")(e.into()))
+}
+
+/// No user namespace can be made inside, whatever the filter says: the limit belongs to the sandbox's own namespace and is
+/// written before `/proc/sys` becomes read-only (user_namespaces(7), Linux 4.9).
+pub(super) fn forbid_user_namespaces() -> io::Result<()> {
+    fs::write("/proc/sys/user/max_user_namespaces", "0")
+}
+
+/// Hides and locks what of `/proc` is the host's.
+pub(super) fn mask_proc() -> io::Result<()> {
+    for target in READ_ONLY {
+        if let Some(copy) = found(open_tree_clone(AT_FDCWD, target))? {
+            let attributes = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV).with(Attributes::NOEXEC);
+            mount_setattr(copy.as_fd(), attributes, None)?;
+            move_mount(copy.as_fd(), AT_FDCWD, target)?;
+        }
+    }
+    for target in MASKED {
+        let Ok(kind) = fs::symlink_metadata(Path::new(target.to_str().unwrap_or_default())) else { continue };
+        let cover = open_tree_clone(AT_FDCWD, if kind.is_dir() { c"sys" } else { c"dev/null" })?;
+        move_mount(cover.as_fd(), AT_FDCWD, target)?;
+    }
+    Ok(())
+}
+
+fn found(tree: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
+    match tree {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+fn skeleton(root: BorrowedFd<'_>, links: &[(CString, CString)]) -> io::Result<()> {
+    for dir in DIRS {
+        let mode = if dir == "root" { 0o700 } else { 0o755 };
+        mkdirat(root, dir, Mode::from_bits_truncate(mode))?;
+    }
+    for (name, target) in links {
+        symlinkat(target.as_c_str(), root, name.as_c_str())?;
+    }
+    for (name, target) in [("var/tmp", "../tmp"), ("var/run", "../run"), ("var/lock", "../run/lock")] {
+        symlinkat(target, root, name)?;
+    }
+    Ok(())
+}
+
+fn run_dirs() -> io::Result<()> {
+    for (dir, mode, owner) in [("run/lock", 0o777, 0), ("run/user", 0o755, 0), ("run/user/1000", 0o700, AGENT_ID)] {
+        fs::create_dir(dir)?;
+        fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        chown(dir, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+fn tmpfs(bytes: u64, inodes: &CStr, mode: &CStr) -> io::Result<OwnedFd> {
+    new_tmpfs(&CString::new(bytes.to_string())?, inodes, mode)
+}
+
+fn devpts() -> io::Result<OwnedFd> {
+    let context = fsopen(c"devpts")?;
+    for (key, value) in [(c"mode", c"0620"), (c"gid", c"5"), (c"ptmxmode", c"0666"), (c"max", c"256")] {
+        fsconfig_string(context.as_fd(), key, value)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), Attributes::NOSUID.with(Attributes::NOEXEC))
+}
+
+fn proc() -> io::Result<OwnedFd> {
+    let context = fsopen(c"proc")?;
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), Attributes::NOSUID.with(Attributes::NODEV).with(Attributes::NOEXEC))
+}
+
+/// Attaches a lent directory; missing directories on the way are made, the last ones of a home belong to the agent. The home
+/// is agent-controlled, so the way is walked by descriptors and no link is followed (`openat2`, Linux 5.6).
+fn lend(target: &str, tree: BorrowedFd<'_>) -> io::Result<()> {
+    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+    let open = |dir: BorrowedFd<'_>, name: &str| {
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH);
+        openat2(dir, name, how)
+    };
+    let mut at = open(AT_FDCWD, ".")?;
+    let in_home = target.starts_with("/home/agent/");
+    for name in target.split('/').filter(|name| !name.is_empty() && *name != ".") {
+        at = match open(at.as_fd(), name) {
+            Err(nix::errno::Errno::ENOENT) => {
+                mkdirat(&at, name, Mode::from_bits_truncate(0o755))?;
+                let made = open(at.as_fd(), name)?;
+                if in_home {
+                    let id = Some(AGENT_ID);
+                    let flags = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+                    nix::unistd::fchownat(&at, name, id.map(Into::into), id.map(Into::into), flags)?;
+                }
+                made
+            }
+            other => other?,
+        };
+    }
+    move_mount(tree, at.as_fd(), c"")
+}

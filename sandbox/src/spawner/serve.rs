@@ -1,0 +1,192 @@
+//! The spawner's life: set up once, then one request at a time until the control socket closes.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
+};
+
+use nix::{
+    fcntl::{OFlag, open},
+    sys::stat::{Mode, umask},
+};
+
+use super::{
+    SpawnerConfig,
+    cgroup::Tree,
+    confine::Confinement,
+    failure::{at, refused},
+    home,
+    launch,
+    mounts::Stage,
+    probe,
+    syscalls,
+};
+use crate::{
+    host::{Feature, HostSupport},
+    plan::{PlanLayer, SandboxId},
+    sys::{
+        packet::{recv_packet, send_packet},
+        task::{ignore_signal, pidfd_open, sealed_program, set_securebits, set_undumpable},
+    },
+    wire::spawner::{LiveSandbox, MAX_PACKET, SpawnFailure, SpawnerReply, SpawnerRequest},
+};
+
+/// Keeps capabilities when the file-system uid changes (`SECBIT_NO_SETUID_FIXUP`, capabilities(7)): an overlay has to be
+/// mounted with ids of the sandbox and the spawner's capabilities.
+const NO_SETUID_FIXUP: u32 = 4;
+
+/// Everything a launch needs, set up once.
+pub(super) struct Spawner {
+    pub(super) stage: Stage,
+    pub(super) tree: Tree,
+    pub(super) host: HostSupport,
+    pub(super) confinement: Confinement,
+    /// The sealed copy of `aether-init`.
+    pub(super) init: OwnedFd,
+    pub(super) null: OwnedFd,
+    /// Directory of the control sockets.
+    pub(super) sockets: OwnedFd,
+}
+
+/// A host without a usable cgroup2 can only say so.
+enum Role {
+    Ready(Box<Spawner>),
+    Unable(Box<HostSupport>),
+}
+
+/// Serves until the control socket closes.
+pub(super) fn run() -> io::Result<()> {
+    let stdin = io::stdin();
+    let control = stdin.as_fd();
+    let mut buffer = vec![0; MAX_PACKET];
+    let (length, _) = recv_packet(control, &mut buffer)?;
+    let config: SpawnerConfig = postcard::from_bytes(&buffer[..length]).map_err(io::Error::other)?;
+    let role = prepare(&config)?;
+    loop {
+        let (length, fds) = recv_packet(control, &mut buffer)?;
+        if length == 0 {
+            if let Role::Ready(spawner) = role {
+                spawner.tree.remove_roots();
+            }
+            return Ok(());
+        }
+        let (reply, fds) = match postcard::from_bytes(&buffer[..length]) {
+            Ok(request) => answer(&role, request, &fds),
+            Err(error) => (SpawnerReply::Failed(refused(None, "read the request", error.to_string(), "")), Vec::new()),
+        };
+        let packet = postcard::to_stdvec(&reply).map_err(io::Error::other)?;
+        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        match send_packet(control, &packet, &borrowed) {
+            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
+            other => other?,
+        }
+    }
+}
+
+fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
+    ignore_signal(libc::SIGCHLD);
+    set_undumpable()?;
+    set_securebits(NO_SETUID_FIXUP)?;
+    umask(Mode::from_bits_truncate(0o022));
+    let null = reserve_low_descriptors()?;
+    let with_path = |path: &std::path::Path| {
+        let path = path.display().to_string();
+        move |error: io::Error| io::Error::other(format!("{path}: {error}"))
+    };
+    let init = sealed_program(c"aether-init", &fs::read(&config.init).map_err(with_path(&config.init))?)?;
+    let directory = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let sockets = open(&config.sockets, directory, Mode::empty()).map_err(|e| with_path(&config.sockets)(e.into()))?;
+    let tree = Tree::open(&config.cgroup_name);
+    let mut stage = Stage::enter(config).map_err(|e| io::Error::other(format!("set up the spawner's mounts: {e}")))?;
+    home::prepare()?;
+    home::empty_trash()?;
+    let host = probe::probe(config, &mut stage, tree.as_ref());
+    let Ok(tree) = tree else { return Ok(Role::Unable(Box::new(host))) };
+    let confinement = Confinement {
+        filter: if host.seccomp.works { syscalls::compile().map_err(io::Error::other)? } else { Vec::new() },
+        landlock_abi: host.landlock_abi,
+    };
+    Ok(Role::Ready(Box::new(Spawner { stage, tree, host, confinement, init, null, sockets })))
+}
+
+/// Opens `/dev/null` until the numbers below 10 are taken, so that a child may put what it likes there just before its exec.
+fn reserve_low_descriptors() -> io::Result<OwnedFd> {
+    use std::os::fd::{AsRawFd, IntoRawFd};
+    loop {
+        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+        if null.as_raw_fd() >= 10 {
+            return Ok(null);
+        }
+        let _kept_open = null.into_raw_fd();
+    }
+}
+
+fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
+    let spawner = match (role, &request) {
+        (Role::Unable(host), SpawnerRequest::Host) => return (SpawnerReply::Host(host.clone()), Vec::new()),
+        (Role::Unable(_), SpawnerRequest::List) => return (SpawnerReply::Live(Vec::new()), Vec::new()),
+        (Role::Unable(host), _) => return (SpawnerReply::Failed(unable(&host.cgroup)), Vec::new()),
+        (Role::Ready(spawner), _) => spawner,
+    };
+    let done = |result: Result<(), SpawnFailure>| match result {
+        Ok(()) => (SpawnerReply::Done, Vec::new()),
+        Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
+    };
+    match request {
+        SpawnerRequest::Host => (SpawnerReply::Host(Box::new(spawner.host.clone())), Vec::new()),
+        SpawnerRequest::Launch(plan) => match launch::launch(spawner, &plan, fds) {
+            Ok((launched, pidfd)) => (SpawnerReply::Launched(launched), vec![pidfd]),
+            Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
+        },
+        SpawnerRequest::Kill(id) => done(launch::kill(spawner, &id)),
+        SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
+        SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
+        SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
+        SpawnerRequest::List => list(spawner),
+    }
+}
+
+fn unable(cgroup: &Feature) -> SpawnFailure {
+    refused(Some(PlanLayer::Cgroup), "set up cgroup", cgroup.detail.clone(), cgroup.fix.clone())
+}
+
+fn set_frozen(spawner: &Spawner, id: &SandboxId, frozen: bool) -> Result<(), SpawnFailure> {
+    let group = spawner.tree.find(id).ok_or_else(|| refused(None, "find the sandbox", format!("no sandbox {id} lives"), ""))?;
+    let step = if frozen { "freeze the sandbox" } else { "thaw the sandbox" };
+    group.set_frozen(frozen, Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, step))
+}
+
+fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> {
+    if spawner.tree.find(home).is_some_and(|group| !group.pids().is_empty()) {
+        return Err(refused(None, "remove the home", format!("sandbox {home} lives"), "kill it first"));
+    }
+    home::remove(spawner.stage.state.as_fd(), home).map_err(at(PlanLayer::Filesystem, "remove the home"))
+}
+
+/// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away.
+fn list(spawner: &Spawner) -> (SpawnerReply, Vec<OwnedFd>) {
+    let mut live = Vec::new();
+    let mut pidfds = Vec::new();
+    for id in spawner.tree.ids() {
+        let Some(group) = spawner.tree.find(&id) else { continue };
+        let found = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).and_then(|pid| Some((pid, pidfd_open(pid).ok()?)));
+        match found {
+            // Still there after the descriptor was opened, so the descriptor is of this process and of no later one.
+            Some((pid, pidfd)) if group.pids().contains(&pid) => {
+                live.push(LiveSandbox { id, pid, cgroup: group.path.clone(), frozen: group.frozen() });
+                pidfds.push(pidfd);
+            }
+            _ => {
+                let _ = launch::kill(spawner, &id);
+            }
+        }
+    }
+    (SpawnerReply::Live(live), pidfds)
+}
+
+fn is_namespace_init(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    ids.is_some_and(|ids| ids.split_whitespace().count() > 1 && ids.split_whitespace().next_back() == Some("1"))
+}

@@ -1,0 +1,237 @@
+//! Real sandboxes from the real spawner, without the daemon: layers, failures that leave nothing, kill and adoption.
+//!
+//! The spawner is this very executable, as in `aetherd`; hence no libtest harness. Needs root, cgroup2, Landlock, overlayfs.
+
+use std::{
+    fs, io,
+    os::fd::{AsFd, OwnedFd},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+    time::Instant,
+};
+
+use aether_sandbox::{
+    plan::{CgroupLimits, IdRange, LentMount, NetworkPlan, SandboxPlan},
+    spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
+    sys::packet::{recv_packet, send_packet},
+    wire::spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
+};
+
+struct Client {
+    child: SpawnerChild,
+    dir: tempfile::TempDir,
+}
+
+impl Client {
+    fn start() -> io::Result<Self> {
+        let dir = tempfile::tempdir_in("/var/tmp")?;
+        let state = dir.path().join("state");
+        for sub in ["state/base/root/etc", "state/base/home/Documents", "sockets"] {
+            fs::create_dir_all(dir.path().join(sub))?;
+        }
+        fs::write(state.join("base/root/etc/passwd"), "root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/sh\n")?;
+        for link in ["bin", "sbin", "lib", "lib64"] {
+            std::os::unix::fs::symlink(format!("usr/{link}"), state.join("base/root").join(link))?;
+        }
+        std::os::unix::fs::chown(state.join("base/home/Documents"), Some(1000), Some(1000))?;
+        let config = SpawnerConfig {
+            base_root: state.join("base/root"),
+            base_home: state.join("base/home"),
+            sockets: dir.path().join("sockets"),
+            state,
+            init: env!("CARGO_BIN_EXE_aether-init").into(),
+            service_uid: 0,
+            service_gid: 0,
+            cgroup_name: format!("aether-test-{}", std::process::id()),
+        };
+        Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir })
+    }
+
+    fn ask(&self, request: &SpawnerRequest, fds: &[&OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
+        let packet = postcard::to_stdvec(request).expect("encode");
+        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        send_packet(self.child.control.as_fd(), &packet, &fds).expect("send");
+        let mut buffer = vec![0; MAX_PACKET];
+        let (length, fds) = recv_packet(self.child.control.as_fd(), &mut buffer).expect("receive");
+        assert!(length > 0, "the spawner ended");
+        (postcard::from_bytes(&buffer[..length]).expect("decode"), fds)
+    }
+
+    fn launch(&self, plan: &SandboxPlan) -> Launched {
+        match self.ask(&SpawnerRequest::Launch(Box::new(plan.clone())), &[]).0 {
+            SpawnerReply::Launched(launched) => launched,
+            other => panic!("launch: {other:?}"),
+        }
+    }
+
+    fn kill(&self, id: &str) {
+        let reply = self.ask(&SpawnerRequest::Kill(id.parse().expect("id")), &[]).0;
+        assert_eq!(reply, SpawnerReply::Done, "kill {id}");
+    }
+}
+
+fn plan(id: &str, slot: u32) -> SandboxPlan {
+    SandboxPlan {
+        id: id.parse().expect("id"),
+        hostname: "test".into(),
+        ids: IdRange::new(slot).expect("slot"),
+        home: id.parse().expect("id"),
+        limits: CgroupLimits { memory_bytes: 256 << 20, pids: 64, cpu_quota_usec: 100_000 },
+        mounts: Vec::new(),
+        network: NetworkPlan::LoopbackOnly,
+        tmp_bytes: 16 << 20,
+        shm_bytes: 16 << 20,
+        may_miss: Vec::new(),
+    }
+}
+
+fn status(pid: u32, field: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let line = text.lines().find_map(|l| l.strip_prefix(field)).unwrap_or_default();
+    line.trim_start_matches(':').split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shows_every_layer(client: &Client) {
+    let launched = client.launch(&plan("layers", 7));
+    let start = IdRange::new(7).expect("slot").start();
+    let id = start + 1000;
+    assert_eq!(status(launched.pid, "Uid"), format!("{id} {id} {id} {id}"));
+    assert_eq!(status(launched.pid, "Groups"), id.to_string());
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_eq!(status(launched.pid, set), "0000000000000000", "{set}");
+    }
+    assert_eq!(status(launched.pid, "NoNewPrivs"), "1");
+    assert_eq!(status(launched.pid, "Seccomp"), "2");
+    assert!(launched.layers.iter().all(|layer| layer.active), "{:?}", launched.layers);
+    for ns in ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"] {
+        let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/{ns}")).expect("namespace");
+        assert_ne!(of(&launched.pid.to_string()), of("self"), "{ns}");
+    }
+    let mounts = fs::read_to_string(format!("/proc/{}/mountinfo", launched.pid)).expect("mountinfo");
+    let points: Vec<&str> = mounts.lines().filter_map(|l| l.split(' ').nth(4)).collect();
+    for point in ["/", "/usr", "/etc", "/home/agent", "/dev", "/dev/pts", "/dev/shm", "/tmp", "/run", "/proc", "/proc/sys"] {
+        assert!(points.contains(&point), "{point} in {points:?}");
+    }
+    // The shared, read-only /etc shows where the state directory is; nothing shows another agent or a home.
+    let host_path = client.dir.path().to_string_lossy().into_owned();
+    let leaks: Vec<&str> = mounts.lines().filter(|l| l.contains(&host_path) && l.split(' ').nth(4) != Some("/etc")).collect();
+    assert!(leaks.is_empty(), "{leaks:?}");
+    let limit = fs::read_to_string(format!("/proc/{}/root/proc/sys/user/max_user_namespaces", launched.pid));
+    assert!(limit.is_ok(), "{limit:?}");
+    client.kill("layers");
+    assert!(!Path::new(&format!("/proc/{}", launched.pid)).exists());
+}
+
+fn homes_carry_unshifted_ids(client: &Client) {
+    let launched = client.launch(&plan("ids", 8));
+    let inside = format!("/proc/{}/root/home/agent", launched.pid);
+    let shown = fs::metadata(format!("{inside}/Documents")).expect("skeleton").uid();
+    assert_eq!(shown, IdRange::new(8).expect("slot").agent(), "the mount shifts");
+    let upper = client.dir.path().join("state/homes/ids/upper");
+    assert_eq!(fs::metadata(&upper).expect("upper").uid(), 1000, "the disk does not");
+    let homes = fs::metadata(client.dir.path().join("state/homes")).expect("homes");
+    assert_eq!(homes.permissions().mode() & 0o777, 0o700);
+    client.kill("ids");
+}
+
+fn refuses_bad_plans_and_leaves_nothing(client: &Client) {
+    let before = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    let dir: OwnedFd = fs::File::open(client.dir.path()).expect("dir").into();
+    let file: OwnedFd = fs::File::open("/etc/passwd").expect("file").into();
+    let lent = |target: &str| LentMount { target: target.into(), read_only: false, lender_uid: 0, lender_gid: 0 };
+    for (target, fd) in [("/proc/x", &dir), ("/usr/lib", &dir), ("relative", &dir), ("/mnt/../etc", &dir), ("/mnt/x", &file), ("/", &dir)] {
+        let mut plan = plan("bad", 9);
+        plan.mounts = vec![lent(target)];
+        let (reply, _) = client.ask(&SpawnerRequest::Launch(Box::new(plan)), &[fd]);
+        assert!(matches!(&reply, SpawnerReply::Failed(failure) if failure.step == "check the plan"), "{target}: {reply:?}");
+    }
+    let (reply, _) = client.ask(&SpawnerRequest::Launch(Box::new(SandboxPlan { mounts: vec![lent("/mnt/x")], ..plan("bad", 9) })), &[]);
+    assert!(matches!(reply, SpawnerReply::Failed(_)));
+    let after = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+    assert_eq!(before, after);
+    assert!(!client.dir.path().join("sockets/bad.sock").exists());
+}
+
+fn lends_directories_with_ownership(client: &Client) {
+    let shared = client.dir.path().join("shared");
+    fs::create_dir(&shared).expect("dir");
+    fs::write(shared.join("hello"), "x").expect("file");
+    let fd: OwnedFd = fs::File::open(&shared).expect("open").into();
+    let mut plan = plan("lend", 10);
+    for target in ["/work", "/home/agent/deep/er", "/mnt/data"] {
+        plan.mounts.push(LentMount { target: target.into(), read_only: target == "/mnt/data", lender_uid: 0, lender_gid: 0 });
+    }
+    let (reply, _) = client.ask(&SpawnerRequest::Launch(Box::new(plan.clone())), &[&fd, &fd, &fd]);
+    let SpawnerReply::Launched(launched) = reply else { panic!("{reply:?}") };
+    for target in ["work", "home/agent/deep/er", "mnt/data"] {
+        let inside = fs::metadata(format!("/proc/{}/root/{target}/hello", launched.pid)).expect(target);
+        assert_eq!(inside.uid(), plan.ids.agent(), "{target}");
+    }
+    client.kill("lend");
+}
+
+fn lists_kills_and_forgets(client: &Client) {
+    let launched = client.launch(&plan("first", 11));
+    let again = client.ask(&SpawnerRequest::Launch(Box::new(plan("first", 12))), &[]).0;
+    assert!(matches!(again, SpawnerReply::Failed(_)), "a name is given once");
+    let (reply, pidfds) = client.ask(&SpawnerRequest::List, &[]);
+    let SpawnerReply::Live(live) = reply else { panic!("{reply:?}") };
+    assert_eq!((live.len(), pidfds.len()), (1, 1));
+    assert_eq!((live[0].id.as_str(), live[0].pid, live[0].frozen), ("first", launched.pid, false));
+    assert_eq!(client.ask(&SpawnerRequest::Freeze("first".parse().expect("id")), &[]).0, SpawnerReply::Done);
+    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List, &[]).0 else { panic!("list") };
+    assert!(live[0].frozen);
+    let busy = client.ask(&SpawnerRequest::RemoveHome("first".parse().expect("id")), &[]).0;
+    assert!(matches!(busy, SpawnerReply::Failed(_)), "a home in use stays");
+    client.kill("first");
+    client.kill("first");
+    assert_eq!(client.ask(&SpawnerRequest::RemoveHome("first".parse().expect("id")), &[]).0, SpawnerReply::Done);
+    assert!(!client.dir.path().join("state/homes/first").exists());
+    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List, &[]).0 else { panic!("list") };
+    assert!(live.is_empty());
+}
+
+fn costs(client: &Client) {
+    let mut launches = Vec::new();
+    for _ in 0..50 {
+        let at = Instant::now();
+        client.launch(&plan("cost", 13));
+        launches.push(at.elapsed().as_micros());
+        client.kill("cost");
+    }
+    launches.sort_unstable();
+    println!("launch to init, 50 runs: median {} us, p90 {} us (shown, not judged)", launches[25], launches[45]);
+}
+
+fn main() {
+    if std::env::args().nth(1).as_deref() == Some(SPAWNER_ARGUMENT) {
+        std::process::exit(aether_sandbox::spawner::main());
+    }
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("launch: test");
+        return;
+    }
+    let client = Client::start().expect("the spawner starts (root needed)");
+    let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
+    println!("{host:#?}");
+    let tests: [(&str, fn(&Client)); 6] = [
+        ("shows_every_layer", shows_every_layer),
+        ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
+        ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),
+        ("lends_directories_with_ownership", lends_directories_with_ownership),
+        ("lists_kills_and_forgets", lists_kills_and_forgets),
+        ("costs", costs),
+    ];
+    for (name, test) in tests {
+        test(&client);
+        println!("test {name} ... ok");
+    }
+    let Client { child, dir } = client;
+    drop(child.control);
+    let gone = format!("/proc/{}", child.pid);
+    while fs::read_to_string(format!("{gone}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+        std::thread::yield_now();
+    }
+    drop(dir);
+    println!("\ntest result: ok. {} passed; 0 failed", tests.len());
+}
