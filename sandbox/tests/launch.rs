@@ -17,6 +17,8 @@ use aether_sandbox::{
     wire::spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
 };
 
+type Test = fn(&Client);
+
 struct Client {
     child: SpawnerChild,
     dir: tempfile::TempDir,
@@ -139,13 +141,16 @@ fn refuses_bad_plans_and_leaves_nothing(client: &Client) {
     let dir: OwnedFd = fs::File::open(client.dir.path()).expect("dir").into();
     let file: OwnedFd = fs::File::open("/etc/passwd").expect("file").into();
     let lent = |target: &str| LentMount { target: target.into(), read_only: false, lender_uid: 0, lender_gid: 0 };
-    for (target, fd) in [("/proc/x", &dir), ("/usr/lib", &dir), ("relative", &dir), ("/mnt/../etc", &dir), ("/mnt/x", &file), ("/", &dir)] {
+    for (target, fd) in
+        [("/proc/x", &dir), ("/usr/lib", &dir), ("relative", &dir), ("/mnt/../etc", &dir), ("/mnt/x", &file), ("/", &dir)]
+    {
         let mut plan = plan("bad", 9);
         plan.mounts = vec![lent(target)];
         let (reply, _) = client.ask(&SpawnerRequest::Launch(Box::new(plan)), &[fd]);
         assert!(matches!(&reply, SpawnerReply::Failed(failure) if failure.step == "check the plan"), "{target}: {reply:?}");
     }
-    let (reply, _) = client.ask(&SpawnerRequest::Launch(Box::new(SandboxPlan { mounts: vec![lent("/mnt/x")], ..plan("bad", 9) })), &[]);
+    let (reply, _) =
+        client.ask(&SpawnerRequest::Launch(Box::new(SandboxPlan { mounts: vec![lent("/mnt/x")], ..plan("bad", 9) })), &[]);
     assert!(matches!(reply, SpawnerReply::Failed(_)));
     let after = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
     assert_eq!(before, after);
@@ -214,7 +219,7 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, fn(&Client)); 6] = [
+    let tests: [(&str, Test); 6] = [
         ("shows_every_layer", shows_every_layer),
         ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),

@@ -12,7 +12,7 @@ use std::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::{
     sched::{CloneFlags, unshare},
-    unistd::{Gid, Uid, chdir, sethostname, setgroups, setresgid, setresuid},
+    unistd::{Gid, Uid, chdir, setgroups, sethostname, setresgid, setresuid},
 };
 
 use super::{

@@ -14,7 +14,12 @@ pub(super) fn at(layer: PlanLayer, step: &str) -> impl FnOnce(io::Error) -> Spaw
 }
 
 /// A check of ours refused.
-pub(super) fn refused(layer: Option<PlanLayer>, step: impl Into<String>, cause: impl Into<String>, hint: impl Into<String>) -> SpawnFailure {
+pub(super) fn refused(
+    layer: Option<PlanLayer>,
+    step: impl Into<String>,
+    cause: impl Into<String>,
+    hint: impl Into<String>,
+) -> SpawnFailure {
     SpawnFailure { layer, step: step.into(), errno: 0, cause: cause.into(), hint: hint.into() }
 }
 

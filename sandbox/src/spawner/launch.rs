@@ -82,7 +82,9 @@ fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group)
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    match clone_into(namespaces.bits(), Some(group.directory())).map_err(at(PlanLayer::Namespaces, "clone3 into new namespaces"))? {
+    match clone_into(namespaces.bits(), Some(group.directory()))
+        .map_err(at(PlanLayer::Namespaces, "clone3 into new namespaces"))?
+    {
         Cloned::Child => {
             drop(ours);
             Birth {
@@ -105,7 +107,14 @@ fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group)
 }
 
 /// The parent's half: what the child may not do itself.
-fn raise(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group, pid: u32, child: &OwnedFd) -> Result<(), SpawnFailure> {
+fn raise(
+    spawner: &Spawner,
+    plan: &SandboxPlan,
+    lent: &[OwnedFd],
+    group: &Group,
+    pid: u32,
+    child: &OwnedFd,
+) -> Result<(), SpawnFailure> {
     let start = plan.ids.start();
     write_maps(pid, &format!("0 {start} {RANGE_SIZE}"), &format!("0 {start} {RANGE_SIZE}"))
         .map_err(at(PlanLayer::UserNamespace, "write the id maps"))?;
@@ -153,7 +162,8 @@ fn open_userns(pid: u32) -> io::Result<OwnedFd> {
 fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
     let bad = |cause: String, hint: &str| Err(refused(None, "check the plan", cause, hint));
     let host = &plan.hostname;
-    let host_ok = (1..=63).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let host_ok =
+        (1..=63).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !host_ok {
         return bad(format!("{host:?} is not a host name"), "use a-z, 0-9 and -");
     }
@@ -167,8 +177,12 @@ fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
         let target = &mount.target;
         let forbidden = ["/proc", "/sys", "/dev", "/usr", "/etc", "/run", "/bin", "/sbin", "/lib", "/lib64"];
         let inside = |top: &str| target == top || target.starts_with(&format!("{top}/"));
-        let plain = target.len() > 1 && target.starts_with('/') && !target.contains('\0') && !target.split('/').any(|part| part == "..");
-        if !plain || forbidden.into_iter().any(inside) || target.trim_end_matches('/') == "/home/agent" || target.trim_end_matches('/') == "/home"
+        let plain =
+            target.len() > 1 && target.starts_with('/') && !target.contains('\0') && !target.split('/').any(|part| part == "..");
+        if !plain
+            || forbidden.into_iter().any(inside)
+            || target.trim_end_matches('/') == "/home/agent"
+            || target.trim_end_matches('/') == "/home"
         {
             return bad(
                 format!("nothing can be mounted on {target:?}"),
@@ -202,9 +216,12 @@ fn layers(spawner: &Spawner, plan: &SandboxPlan) -> Result<Vec<LayerState>, Spaw
                 PlanLayer::Cpu => &host.cpu,
                 PlanLayer::Landlock => &host.landlock,
                 PlanLayer::Seccomp => &host.seccomp,
-                PlanLayer::Capabilities => return Ok(LayerState { layer, active: true, detail: "all sets empty, no_new_privs".into() }),
+                PlanLayer::Capabilities => {
+                    return Ok(LayerState { layer, active: true, detail: "all sets empty, no_new_privs".into() });
+                }
             };
-            let optional = matches!(layer, PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu | PlanLayer::Landlock | PlanLayer::Seccomp);
+            let optional =
+                matches!(layer, PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu | PlanLayer::Landlock | PlanLayer::Seccomp);
             if feature.works || (optional && plan.may_miss.contains(&layer)) {
                 let detail = if feature.works { describe(layer, plan, &feature.detail) } else { feature.detail.clone() };
                 return Ok(LayerState { layer, active: feature.works, detail });

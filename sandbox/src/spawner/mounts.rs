@@ -24,7 +24,8 @@ use crate::{
     spawner::failure::at,
     sys::{
         mount::{
-            Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone, pivot_root_here,
+            Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone,
+            pivot_root_here,
         },
         task::set_fs_ids,
     },
@@ -114,13 +115,19 @@ impl Stage {
     }
 
     /// Everything a sandbox is mounted from. `userns` has the plan's id map.
-    pub(super) fn sandbox(&self, plan: &SandboxPlan, userns: BorrowedFd<'_>, lent: &[OwnedFd]) -> Result<SandboxMounts, SpawnFailure> {
+    pub(super) fn sandbox(
+        &self,
+        plan: &SandboxPlan,
+        userns: BorrowedFd<'_>,
+        lent: &[OwnedFd],
+    ) -> Result<SandboxMounts, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         let locked = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV);
         let usr_map = self.idmapped_usr.then_some(userns);
         let etc = self.copy(&self.etc, locked, Some(userns)).map_err(fail("map the ids of the base"))?;
         let usr = self.copy(c"/usr", locked, usr_map).map_err(fail("bind the host's /usr"))?;
-        let dev = self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
+        let dev =
+            self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
         let home = self.overlay_home(plan, userns)?;
         let lent = self.lend(&plan.mounts, plan.ids.agent(), lent)?;
         Ok(SandboxMounts { etc, usr, dev, home, lent })
@@ -164,7 +171,8 @@ impl Stage {
         let mut lent = Vec::new();
         for (mount, tree) in mounts.iter().zip(trees) {
             let tree = tree.map_err(fail(mount, "copy the lent directory"))?;
-            let map = super::launch::Holder::new(mount.lender_uid, mount.lender_gid, agent, 1).map_err(fail(mount, "make its id map"))?;
+            let map = super::launch::Holder::new(mount.lender_uid, mount.lender_gid, agent, 1)
+                .map_err(fail(mount, "make its id map"))?;
             let userns = map.userns().map_err(fail(mount, "open its id map"))?;
             let mut attributes = Attributes::NOSUID.with(Attributes::NODEV);
             if mount.read_only {
@@ -196,7 +204,9 @@ fn c_layers() -> CString {
 /// A detached overlay; paths are relative to the working directory, so that no host path shows in the mount table inside.
 fn overlay(lower: &CStr, upper: &CStr, work: &CStr, attributes: Attributes) -> io::Result<OwnedFd> {
     let context = fsopen(c"overlay")?;
-    for (key, value) in [(c"lowerdir", lower), (c"upperdir", upper), (c"workdir", work), (c"redirect_dir", c"off"), (c"metacopy", c"off")] {
+    for (key, value) in
+        [(c"lowerdir", lower), (c"upperdir", upper), (c"workdir", work), (c"redirect_dir", c"off"), (c"metacopy", c"off")]
+    {
         fsconfig_string(context.as_fd(), key, value)?;
     }
     fsconfig_create(context.as_fd())?;
@@ -222,7 +232,9 @@ fn prepared_dev() -> io::Result<OwnedFd> {
     // Not NODEV: this is the one place where device nodes work.
     let dev = fsmount(context.as_fd(), Attributes::NOSUID)?;
     let all = Mode::from_bits_truncate(0o666);
-    for (name, minor, major) in [("null", 3, 1), ("zero", 5, 1), ("full", 7, 1), ("random", 8, 1), ("urandom", 9, 1), ("tty", 0, 5)] {
+    for (name, minor, major) in
+        [("null", 3, 1), ("zero", 5, 1), ("full", 7, 1), ("random", 8, 1), ("urandom", 9, 1), ("tty", 0, 5)]
+    {
         mknodat(&dev, name, SFlag::S_IFCHR, all, makedev(major, minor))?;
         nix::sys::stat::fchmodat(&dev, name, all, nix::sys::stat::FchmodatFlags::FollowSymlink)?;
     }

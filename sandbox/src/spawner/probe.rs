@@ -4,14 +4,7 @@ use std::{fs, os::fd::AsFd, path::Path};
 
 use nix::sched::CloneFlags;
 
-use super::{
-    SpawnerConfig,
-    cgroup::Tree,
-    home,
-    launch::Holder,
-    mounts::Stage,
-    syscalls,
-};
+use super::{SpawnerConfig, cgroup::Tree, home, launch::Holder, mounts::Stage, syscalls};
 use crate::{
     host::{Feature, HostSupport},
     plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
@@ -23,14 +16,17 @@ use crate::{
 
 const USERNS_FIX: &str = "sysctl -w user.max_user_namespaces=65536; where AppArmor restricts them, \
                           sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
-const STATE_FIX: &str = "put the state directory on ext4, xfs or btrfs (Linux 5.19 or newer) or tmpfs (6.3 or newer), not on overlayfs";
+const STATE_FIX: &str =
+    "put the state directory on ext4, xfs or btrfs (Linux 5.19 or newer) or tmpfs (6.3 or newer), not on overlayfs";
 
 /// Tries everything once.
 pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, tree: Result<&Tree, &Feature>) -> HostSupport {
     let abi = landlock_abi();
     let landlock = match &abi {
         Ok(abi) => Feature::yes(format!("ABI {abi}")),
-        Err(error) => Feature::no(format!("this kernel has no Landlock: {error}"), "boot with lsm=landlock,... on the kernel command line"),
+        Err(error) => {
+            Feature::no(format!("this kernel has no Landlock: {error}"), "boot with lsm=landlock,... on the kernel command line")
+        }
     };
     let (idmapped_state, idmapped_usr, overlay) = file_systems(stage);
     stage.set_idmapped_usr(idmapped_usr.works);
@@ -116,9 +112,10 @@ fn file_systems(stage: &Stage) -> (Feature, Feature, Feature) {
         shm_bytes: 0,
         may_miss: Vec::new(),
     };
-    let overlay = match home::ensure(&name).map_err(|e| e.to_string()).and_then(|()| {
-        stage.sandbox(&plan, userns.as_fd(), &[]).map(drop).map_err(|failure| failure.to_string())
-    }) {
+    let overlay = match home::ensure(&name)
+        .map_err(|e| e.to_string())
+        .and_then(|()| stage.sandbox(&plan, userns.as_fd(), &[]).map(drop).map_err(|failure| failure.to_string()))
+    {
         Ok(()) => Feature::yes("overlayfs home with unshifted ids"),
         Err(why) => none(why, STATE_FIX),
     };

@@ -19,21 +19,58 @@ use super::mounts::{SandboxMounts, new_tmpfs};
 use crate::{
     plan::{AGENT_ID, SandboxPlan},
     sys::mount::{
-        Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone, pivot_root_here,
+        Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone,
+        pivot_root_here,
     },
 };
 
 /// Directories of the root, parents first.
 const DIRS: [&str; 22] = [
-    "usr", "etc", "proc", "sys", "dev", "tmp", "run", "home", "home/agent", "mnt", "opt", "srv", "media", "root", "var", "var/lib",
-    "var/cache", "var/log", "var/spool", "var/mail", "var/opt", "boot",
+    "usr",
+    "etc",
+    "proc",
+    "sys",
+    "dev",
+    "tmp",
+    "run",
+    "home",
+    "home/agent",
+    "mnt",
+    "opt",
+    "srv",
+    "media",
+    "root",
+    "var",
+    "var/lib",
+    "var/cache",
+    "var/log",
+    "var/spool",
+    "var/mail",
+    "var/opt",
+    "boot",
 ];
 
 /// Files and directories of `/proc` that say something about the host, hidden even where their mode already does.
 const MASKED: [&CStr; 19] = [
-    c"proc/kcore", c"proc/keys", c"proc/key-users", c"proc/kallsyms", c"proc/timer_list", c"proc/latency_stats", c"proc/interrupts",
-    c"proc/iomem", c"proc/ioports", c"proc/slabinfo", c"proc/vmallocinfo", c"proc/kpagecount", c"proc/kpageflags", c"proc/kpagecgroup",
-    c"proc/sched_debug", c"proc/modules", c"proc/acpi", c"proc/asound", c"proc/scsi",
+    c"proc/kcore",
+    c"proc/keys",
+    c"proc/key-users",
+    c"proc/kallsyms",
+    c"proc/timer_list",
+    c"proc/latency_stats",
+    c"proc/interrupts",
+    c"proc/iomem",
+    c"proc/ioports",
+    c"proc/slabinfo",
+    c"proc/vmallocinfo",
+    c"proc/kpagecount",
+    c"proc/kpageflags",
+    c"proc/kpagecgroup",
+    c"proc/sched_debug",
+    c"proc/modules",
+    c"proc/acpi",
+    c"proc/asound",
+    c"proc/scsi",
 ];
 
 /// Parts of `/proc` that act on the kernel, made read-only.

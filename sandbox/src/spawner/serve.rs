@@ -16,11 +16,9 @@ use super::{
     cgroup::Tree,
     confine::Confinement,
     failure::{at, refused},
-    home,
-    launch,
+    home, launch,
     mounts::Stage,
-    probe,
-    syscalls,
+    probe, syscalls,
 };
 use crate::{
     host::{Feature, HostSupport},
@@ -170,7 +168,8 @@ fn list(spawner: &Spawner) -> (SpawnerReply, Vec<OwnedFd>) {
     let mut pidfds = Vec::new();
     for id in spawner.tree.ids() {
         let Some(group) = spawner.tree.find(&id) else { continue };
-        let found = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).and_then(|pid| Some((pid, pidfd_open(pid).ok()?)));
+        let found =
+            group.pids().into_iter().find(|pid| is_namespace_init(*pid)).and_then(|pid| Some((pid, pidfd_open(pid).ok()?)));
         match found {
             // Still there after the descriptor was opened, so the descriptor is of this process and of no later one.
             Some((pid, pidfd)) if group.pids().contains(&pid) => {

@@ -96,14 +96,7 @@ pub fn move_mount(mount: BorrowedFd<'_>, target_dir: BorrowedFd<'_>, target: &CS
     let flags = MOVE_MOUNT_F_EMPTY_PATH | to_empty;
     // SAFETY: both paths are NUL-terminated and live across the call.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            target_dir.as_raw_fd(),
-            target.as_ptr(),
-            flags,
-        )
+        libc::syscall(libc::SYS_move_mount, mount.as_raw_fd(), c"".as_ptr(), target_dir.as_raw_fd(), target.as_ptr(), flags)
     })
     .map(drop)
 }
@@ -117,10 +110,8 @@ pub fn fsopen(kind: &CStr) -> io::Result<OwnedFd> {
 /// Sets `key=value`.
 pub fn fsconfig_string(context: BorrowedFd<'_>, key: &CStr, value: &CStr) -> io::Result<()> {
     // SAFETY: both strings are NUL-terminated.
-    check(unsafe {
-        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr(), 0)
-    })
-    .map(drop)
+    check(unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr(), 0) })
+        .map(drop)
 }
 
 /// Sets the flag `key`.
@@ -136,14 +127,7 @@ pub fn fsconfig_flag(context: BorrowedFd<'_>, key: &CStr) -> io::Result<()> {
 pub fn fsconfig_create(context: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: this command takes neither key nor value.
     check(unsafe {
-        libc::syscall(
-            libc::SYS_fsconfig,
-            context.as_raw_fd(),
-            FSCONFIG_CMD_CREATE,
-            ptr::null::<u8>(),
-            ptr::null::<u8>(),
-            0,
-        )
+        libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), FSCONFIG_CMD_CREATE, ptr::null::<u8>(), ptr::null::<u8>(), 0)
     })
     .map(drop)
 }

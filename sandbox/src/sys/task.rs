@@ -96,8 +96,9 @@ pub fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
 /// Kills the process of a descriptor; pidfd_send_signal(2), Linux 5.1.
 pub fn kill_pidfd(pidfd: &OwnedFd) -> io::Result<()> {
     // SAFETY: a null siginfo asks for the one kill(2) would send.
-    let result =
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, ptr::null::<libc::siginfo_t>(), 0) };
+    let result = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, ptr::null::<libc::siginfo_t>(), 0)
+    };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

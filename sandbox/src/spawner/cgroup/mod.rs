@@ -3,18 +3,24 @@
 //! Placement, freeze and kill are cgroup2's, on every host. Limits are cgroup2's where its controllers are delegated to us,
 //! else those of the v1 hierarchies (hybrid hosts). Everything lives below the cgroup this process was started in.
 
+mod host;
+
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
 use nix::{
     fcntl::{OFlag, openat},
-    sys::stat::{Mode, mkdirat},
+    sys::stat::Mode,
     unistd::{UnlinkatFlags, unlinkat},
+};
+
+use host::{
+    below, exists_at, make_dir, make_dir_at, mount_point, open_dir, open_dir_at, own_path, read_at, write_at, write_if_there,
 };
 
 use crate::{
@@ -265,11 +271,14 @@ impl Group {
 
     /// Pids in it, as the spawner sees them.
     pub(super) fn pids(&self) -> Vec<u32> {
-        read_at(self.unified.as_fd(), "cgroup.procs").map(|t| t.lines().filter_map(|l| l.parse().ok()).collect()).unwrap_or_default()
+        read_at(self.unified.as_fd(), "cgroup.procs")
+            .map(|t| t.lines().filter_map(|l| l.parse().ok()).collect())
+            .unwrap_or_default()
     }
 
     fn wait_for(&self, event: &str, deadline: Instant) -> io::Result<()> {
-        let mut events = File::from(openat(self.unified.as_fd(), "cgroup.events", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
+        let mut events =
+            File::from(openat(self.unified.as_fd(), "cgroup.events", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
         loop {
             let mut text = String::new();
             io::Seek::rewind(&mut events)?;
@@ -320,97 +329,4 @@ fn move_own_processes(parent: &Path) -> io::Result<()> {
     let leaf = parent.join("supervisor");
     make_dir(&leaf)?;
     pids.iter().try_for_each(|pid| fs::write(leaf.join("cgroup.procs"), pid.to_string()))
-}
-
-/// Mount point of the cgroup2 file system, or of the v1 hierarchy that has `controller`.
-fn mount_point(mountinfo: &str, kind: &str, controller: Option<&str>) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let mut right = right.split(' ');
-        let options = right.clone().nth(2)?;
-        let right_kind = right.next() == Some(kind);
-        let has = controller.is_none_or(|wanted| options.split(',').any(|option| option == wanted));
-        (right_kind && has).then(|| left.split(' ').nth(4).map(PathBuf::from)).flatten()
-    })
-}
-
-/// Path of this process in the hierarchy of `controller` (`""` for cgroup2).
-fn own_path<'a>(cgroups: &'a str, controller: &str) -> Option<&'a str> {
-    cgroups.lines().find_map(|line| {
-        let mut parts = line.splitn(3, ':');
-        let (number, names, path) = (parts.next()?, parts.next()?, parts.next()?);
-        let found = if controller.is_empty() { number == "0" } else { names.split(',').any(|name| name == controller) };
-        found.then_some(path)
-    })
-}
-
-fn below(mount: &Path, path: &str) -> PathBuf {
-    mount.join(path.trim_start_matches('/'))
-}
-
-fn make_dir(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
-    }
-}
-
-fn make_dir_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<()> {
-    match mkdirat(dir, name, Mode::from_bits_truncate(0o755)) {
-        Ok(()) | Err(nix::errno::Errno::EEXIST) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn open_dir(path: &Path) -> io::Result<OwnedFd> {
-    Ok(nix::fcntl::open(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
-}
-
-fn open_dir_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    Ok(openat(dir, name, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
-}
-
-fn exists_at(dir: BorrowedFd<'_>, name: &str) -> bool {
-    nix::unistd::faccessat(dir, name, nix::unistd::AccessFlags::F_OK, nix::fcntl::AtFlags::empty()).is_ok()
-}
-
-fn read_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
-    let mut text = String::new();
-    File::from(openat(dir, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn write_at(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Result<()> {
-    File::from(openat(dir, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?).write_all(value.as_bytes())
-}
-
-fn write_if_there(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Result<()> {
-    if exists_at(dir, name) { write_at(dir, name, value) } else { Ok(()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{mount_point, own_path};
-
-    const MOUNTS: &str = "35 31 0:31 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n\
-                          33 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
-                          41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n";
-
-    #[test]
-    fn finds_hierarchies_in_the_mount_table() {
-        assert_eq!(mount_point(MOUNTS, "cgroup2", None).as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
-        assert_eq!(mount_point(MOUNTS, "cgroup", Some("cpu")).as_deref(), Some(Path::new("/sys/fs/cgroup/cpu,cpuacct")));
-        assert_eq!(mount_point(MOUNTS, "cgroup", Some("pids")), None);
-    }
-
-    #[test]
-    fn finds_the_own_path_in_each_hierarchy() {
-        let own = "9:name=systemd:/\n4:memory:/process_api/5a\n2:cpu,cpuacct:/x\n0::/system.slice/a.service\n";
-        assert_eq!(own_path(own, "memory"), Some("/process_api/5a"));
-        assert_eq!(own_path(own, "cpu"), Some("/x"));
-        assert_eq!(own_path(own, ""), Some("/system.slice/a.service"));
-        assert_eq!(own_path(own, "pids"), None);
-    }
 }

@@ -1,0 +1,172 @@
+//! The system calls a sandbox may make: policy as data, compiled once to BPF.
+//!
+//! An allowlist. What is not on it answers `EPERM`; what this policy has never heard of (numbers past [`policy::NEWEST`]) answers
+//! `ENOSYS`, so that C libraries fall back; so do `clone3` and `openat2`, whose arguments lie in memory where no filter can look,
+//! and the x32 numbers. Another architecture's calls (i386 through `int 0x80`) end the process. x86-64 only.
+
+mod policy;
+
+use std::collections::BTreeMap;
+
+use libc as c;
+use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, PROCESSES, SET_ID, WAITING};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Cond, SeccompFilter, SeccompRule,
+    TargetArch, sock_filter,
+};
+
+/// The compiled filter.
+///
+/// # Errors
+/// In words, when seccompiler refuses the policy (a defect of ours, covered by a test).
+pub(super) fn compile() -> Result<BpfProgram, String> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+    for number in [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC].into_iter().flatten() {
+        rules.insert(*number, Vec::new());
+    }
+    for (number, alternatives) in conditional().map_err(|e| e.to_string())? {
+        rules.insert(number, alternatives);
+    }
+    let denied = SeccompAction::Errno(c::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, TargetArch::x86_64).map_err(|e| e.to_string())?;
+    let mut program = prelude();
+    program.extend(BpfProgram::try_from(filter).map_err(|e| e.to_string())?);
+    Ok(program)
+}
+
+/// Calls that are allowed for some arguments; alternatives are joined by "or", conditions within one by "and".
+fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendError> {
+    let is = |argument, value| Cond::new(argument, Len::Dword, Op::Eq, value);
+    let not = |argument, value| Cond::new(argument, Len::Dword, Op::Ne, value);
+    let none_of = |argument, mask| Cond::new(argument, Len::Qword, Op::MaskedEq(mask), 0);
+    let rule = SeccompRule::new;
+    let family = |f: c::c_int| u64::from(f.unsigned_abs());
+    Ok(vec![
+        // Local sockets, TCP and UDP; of netlink only what getifaddrs(3) needs. Raw, packet, AF_ALG (CVE-2026-31431), AF_VSOCK,
+        // AF_RXRPC and XFRM (CVE-2026-43284) never.
+        (
+            c::SYS_socket,
+            vec![
+                rule(vec![is(0, family(c::AF_UNIX))?])?,
+                rule(vec![is(0, family(c::AF_INET))?])?,
+                rule(vec![is(0, family(c::AF_INET6))?])?,
+                rule(vec![is(0, family(c::AF_NETLINK))?, is(2, family(c::NETLINK_ROUTE))?])?,
+            ],
+        ),
+        (c::SYS_socketpair, vec![rule(vec![is(0, family(c::AF_UNIX))?])?]),
+        // Threads and processes, no namespaces.
+        (c::SYS_clone, vec![rule(vec![none_of(0, NEW_NAMESPACE)?])?]),
+        // No typing into a terminal on somebody's behalf. The kernel reads 32 bits of the request, so do we (CVE-2019-10063).
+        (c::SYS_ioctl, vec![rule(vec![not(1, 0x5412)?, not(1, 0x541c)?])?]),
+        // What a debugger-free program asks for: default, Linux 32-bit flags, query.
+        (
+            c::SYS_personality,
+            [0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff].into_iter().map(|p| rule(vec![is(0, p)?])).collect::<Result<_, _>>()?,
+        ),
+        // No file gets a set-id bit: homes and lent directories lie on the host with the owner's real id.
+        (c::SYS_chmod, vec![rule(vec![none_of(1, SET_ID)?])?]),
+        (c::SYS_fchmod, vec![rule(vec![none_of(1, SET_ID)?])?]),
+        (c::SYS_fchmodat, vec![rule(vec![none_of(2, SET_ID)?])?]),
+        (452, vec![rule(vec![none_of(2, SET_ID)?])?]), // fchmodat2
+        (c::SYS_creat, vec![rule(vec![none_of(1, SET_ID)?])?]),
+        (c::SYS_mknod, vec![rule(vec![none_of(1, SET_ID)?])?]),
+        (c::SYS_mknodat, vec![rule(vec![none_of(2, SET_ID)?])?]),
+        (c::SYS_open, vec![rule(vec![none_of(1, MAKES_FILE)?])?, rule(vec![none_of(2, SET_ID)?])?]),
+        (c::SYS_openat, vec![rule(vec![none_of(2, MAKES_FILE)?])?, rule(vec![none_of(3, SET_ID)?])?]),
+    ])
+}
+
+/// Runs before the allowlist: what must answer `ENOSYS`. seccompiler has one answer for everything it does not allow, and
+/// does not know x32 (rust-vmm/seccompiler#74).
+fn prelude() -> BpfProgram {
+    const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS; offset 0 of seccomp_data is the number
+    const JUMP_GREATER: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
+    const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let enosys = 0x0005_0000 | c::ENOSYS.unsigned_abs(); // SECCOMP_RET_ERRNO
+    let instruction = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    let mut program = vec![instruction(LOAD_WORD, 0, 0, 0)];
+    let checks = 1 + ABSENT.len();
+    // x32 numbers have bit 30 set and are therefore past NEWEST as well.
+    program.push(instruction(JUMP_GREATER, u8::try_from(checks - 1).unwrap_or(0), 0, NEWEST));
+    for (n, number) in ABSENT.iter().enumerate() {
+        let number = u32::try_from(*number).unwrap_or(u32::MAX);
+        let to_return = u8::try_from(ABSENT.len() - 1 - n).unwrap_or(0);
+        let past_return = u8::from(n + 1 == ABSENT.len());
+        program.push(instruction(JUMP_EQUAL, to_return, past_return, number));
+    }
+    program.push(instruction(RETURN, 0, 0, enosys));
+    program
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compiles_within_the_kernels_limit() {
+        let program = compile().expect("policy compiles");
+        assert!(program.len() < 4096, "{} instructions", program.len());
+    }
+
+    #[test]
+    fn dangerous_calls_are_on_no_list() {
+        let all: Vec<i64> = [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC].concat();
+        for denied in [
+            c::SYS_ptrace,
+            c::SYS_mount,
+            c::SYS_umount2,
+            c::SYS_pivot_root,
+            c::SYS_chroot,
+            c::SYS_unshare,
+            c::SYS_setns,
+            c::SYS_bpf,
+            c::SYS_perf_event_open,
+            c::SYS_keyctl,
+            c::SYS_add_key,
+            c::SYS_request_key,
+            c::SYS_io_uring_setup,
+            c::SYS_userfaultfd,
+            c::SYS_init_module,
+            c::SYS_finit_module,
+            c::SYS_kexec_load,
+            c::SYS_open_by_handle_at,
+            c::SYS_name_to_handle_at,
+            c::SYS_process_vm_readv,
+            c::SYS_process_vm_writev,
+            c::SYS_pidfd_getfd,
+            c::SYS_kcmp,
+            c::SYS_modify_ldt,
+            c::SYS_iopl,
+            c::SYS_ioperm,
+            c::SYS_quotactl,
+            c::SYS_syslog,
+            c::SYS_acct,
+            c::SYS_swapon,
+            c::SYS_reboot,
+            c::SYS_vmsplice,
+            c::SYS_fsopen,
+            c::SYS_move_mount,
+            c::SYS_open_tree,
+            c::SYS_mount_setattr,
+            c::SYS_memfd_secret,
+            c::SYS_sethostname,
+        ] {
+            assert!(!all.contains(&denied), "{denied} is allowed");
+        }
+        let mut unique = all.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), all.len(), "an entry stands twice");
+    }
+
+    #[test]
+    fn the_prelude_jumps_to_its_return_or_past_it() {
+        let program = prelude();
+        let last = program.len() - 1;
+        for (at, instruction) in program.iter().enumerate().filter(|(_, i)| i.code & 0x07 == 0x05) {
+            assert_eq!(at + 1 + usize::from(instruction.jt), last, "instruction {at}");
+            assert!(at + 1 + usize::from(instruction.jf) == at + 1 || at + 1 + usize::from(instruction.jf) == last + 1);
+        }
+    }
+}
