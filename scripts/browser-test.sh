@@ -29,7 +29,7 @@ trap 'exit 130' INT TERM
 link=""
 for _ in $(seq 1 150); do
   link="$($SUDO "$(command -v node)" scripts/signin.mjs "$socket" 2>/dev/null)" && break
-  kill -0 "$child" 2>/dev/null || fail "aetherd ended before it was ready" "its log follows"
+  [ -d "/proc/$child" ] || fail "aetherd ended before it was ready" "its log follows"
   sleep 0.2
 done
 [ -n "$link" ] || fail "aetherd did not become ready within 30 s" "its log follows"

@@ -32,19 +32,31 @@ mkdir -p "$base"
 $SUDO mkdir -p "$run_dir"
 log="$base/aetherd.log"
 pid_file="$base/aetherd.pid"
+config="$base/aetherd.toml"
 rm -f "$pid_file"
+
+# Debian and Ubuntu give every person a group of their own: through it they may use the socket without sudo.
+client=()
+if [ -n "$SUDO" ]; then
+  if [ "$(id -gn)" = "$(id -un)" ]; then
+    [ -e "$config" ] || printf '[service]\ngroup = "%s"\n' "$(id -gn)" >"$config"
+  else
+    client=("$SUDO")
+  fi
+fi
+[ -e "$config" ] || : >"$config"
 
 # The shell writes its pid, then becomes the daemon: a signal by that pid reaches the daemon through sudo or without it.
 # shellcheck disable=SC2016 # expanded by the inner shell
 $SUDO sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$pid_file" \
-  "$bin/aetherd" --state "$base/state" --socket "$socket" --listen "127.0.0.1:$port" --stop-agents-on-exit >"$log" 2>&1 &
+  "$bin/aetherd" --config "$config" --state "$base/state" --socket "$socket" --listen "127.0.0.1:$port" --stop-agents-on-exit >"$log" 2>&1 &
 child=$!
 
 stop() {
   trap '' INT TERM
   local pid
   pid="$(cat "$pid_file" 2>/dev/null || true)"
-  if [ -n "$pid" ] && kill -0 "$child" 2>/dev/null; then
+  if [ -n "$pid" ] && [ -d "/proc/$child" ]; then
     printf '\nStopping Aether and its agents ...\n'
     $SUDO kill -TERM "$pid" 2>/dev/null || true
     wait "$child" || true
@@ -57,30 +69,27 @@ trap 'stop; exit 130' INT
 trap 'stop; exit 143' TERM
 trap stop EXIT
 
-export AETHER_SOCKET="$socket"
-aether=("$bin/aether" --socket "$socket")
-if [ -n "$SUDO" ]; then
-  aether=("$SUDO" "${aether[@]}")
-fi
+aether=("${client[@]}" "$bin/aether" --socket "$socket")
 
 for _ in $(seq 1 150); do
-  "${aether[@]}" version >/dev/null 2>&1 && break
-  if ! kill -0 "$child" 2>/dev/null; then
+  "${aether[@]}" ps >/dev/null 2>&1 && break
+  # (Not `kill -0`: a person may not signal root's processes.)
+  if [ ! -d "/proc/$child" ]; then
     cat "$log" >&2
     fail "aetherd ended before it was ready (its log is above)" "when the port is taken: AETHER_PORT=3002 make run"
   fi
   sleep 0.2
 done
-link="$($SUDO "$(command -v node)" scripts/signin.mjs "$socket")" || {
+link="$("${client[@]}" "$(command -v node)" scripts/signin.mjs "$socket")" || {
   cat "$log" >&2
-  fail "aetherd did not answer on $socket (its log is above)" "run ${SUDO:+sudo }$bin/aether --socket $socket doctor"
+  fail "aetherd did not answer on $socket (its log is above)" "$(printf '%s ' "${aether[@]}")doctor"
 }
 
 if ! "${aether[@]}" inspect first-agent >/dev/null 2>&1; then
   "${aether[@]}" run -d --name first-agent --goal "Inspect this machine and write a report" >/dev/null
 fi
 
-prefix="${SUDO:+sudo }target/release/aether --socket ${socket#"$root"/}"
+prefix="${client[*]:+sudo }target/release/aether --socket ${socket#"$root"/}"
 cat <<TEXT
 
 Aether is running. The first agent inspects its machine and writes ~/report.md.
