@@ -109,7 +109,7 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
         ("/run", all),
         ("/dev/shm", all),
         ("/dev", read | (files & !AccessFs::Execute)),
-        ("/proc", read | AccessFs::WriteFile),
+        ("/proc", read | (files & (AccessFs::WriteFile | AccessFs::Truncate))),
     ];
     rules.extend(plan.mounts.iter().map(|mount| (mount.target.as_str(), if mount.read_only { read } else { all })));
     let mut ruleset = ruleset;
