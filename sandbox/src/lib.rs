@@ -4,6 +4,8 @@
 //! that starts processes. Two programs live here: the spawner (privileged, one thread) and `aether-init` (PID 1 inside).
 
 pub mod host;
+pub mod init;
 pub mod plan;
+pub mod spawner;
 pub mod sys;
 pub mod wire;

@@ -1,3 +1,11 @@
 //! All `unsafe` of Aether: one system call per function, errors as [`std::io::Error`].
 
 #![allow(unsafe_code)]
+
+pub mod epoll;
+pub mod fdpass;
+pub mod mount;
+pub mod packet;
+pub mod process;
+pub mod pty;
+pub mod task;

@@ -48,7 +48,8 @@ pub enum InitRequest {
     Resize { process: u32, cols: u16, rows: u16 },
     /// Signal it (a raw Linux signal number), alone or with its whole process group.
     Signal { process: u32, signal: i32, group: bool },
-    /// Follow a stream; [`InitReply::Attached`].
+    /// Follow a stream from an offset, or from the oldest byte held; an offset that is not held means the nearest one that is
+    /// (`u64::MAX`: only what is yet to come). [`InitReply::Attached`].
     Attach { process: u32, stream: OutputStream, from: Option<u64>, pace: Pace },
     /// The next bytes of a reader; [`InitReply::Output`] as soon as there is a byte, or the end.
     Read { reader: u32, max: u32 },

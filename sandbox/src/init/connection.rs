@@ -1,0 +1,236 @@
+//! A client's connection: frames in, frames out, never blocking.
+
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Read},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+use crate::{
+    sys::{epoll::Interest, fdpass},
+    wire::init::{FromInit, InitReply, MAX_FRAME, ToInit},
+};
+
+/// Above so many unsent bytes nothing more is taken from the client.
+const MAX_UNSENT: usize = 4 << 20;
+/// Requests that wait for their answer, per connection.
+pub(super) const MAX_WAITING: usize = 1024;
+const LENGTH: usize = 4;
+
+/// One client.
+pub(super) struct Connection {
+    stream: UnixStream,
+    received: Vec<u8>,
+    unsent: VecDeque<Frame>,
+    unsent_bytes: usize,
+    /// The socket takes nothing until epoll says so.
+    pub(super) blocked: bool,
+    /// Requests without an answer yet.
+    pub(super) waiting: usize,
+    /// What epoll was last told.
+    pub(super) interest: Interest,
+}
+
+struct Frame {
+    bytes: Vec<u8>,
+    sent: usize,
+    descriptor: Option<OwnedFd>,
+}
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(super) enum Closed {
+    /// The client went away.
+    Gone,
+    /// It sent something that is no frame of ours.
+    Malformed,
+}
+
+impl From<io::Error> for Closed {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+impl Connection {
+    /// Takes an accepted stream.
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let (received, unsent) = (Vec::new(), VecDeque::new());
+        Ok(Self { stream, received, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest: Interest::Read })
+    }
+
+    /// Does it have more to take than it should?
+    pub(super) fn congested(&self) -> bool {
+        self.unsent_bytes > MAX_UNSENT
+    }
+
+    /// Has it something to send, as far as known to a socket with room?
+    pub(super) fn can_send(&self) -> bool {
+        !self.blocked && !self.unsent.is_empty()
+    }
+
+    /// What to wait for now.
+    pub(super) fn wanted(&self) -> Interest {
+        match (self.congested(), self.unsent.is_empty()) {
+            (true, _) => Interest::Write,
+            (false, true) => Interest::Read,
+            (false, false) => Interest::ReadWrite,
+        }
+    }
+
+    /// Takes what has arrived. At most one buffer full, so that nobody keeps the loop for himself.
+    pub(super) fn receive(&mut self, scratch: &mut [u8]) -> Result<(), Closed> {
+        match (&self.stream).read(scratch) {
+            Ok(0) => Err(Closed::Gone),
+            Ok(count) => {
+                self.received.extend_from_slice(&scratch[..count]);
+                Ok(())
+            }
+            Err(error) if again(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The next whole request, unless the client should first take its answers.
+    pub(super) fn next_request(&mut self) -> Result<Option<ToInit>, Closed> {
+        if self.congested() {
+            return Ok(None);
+        }
+        let Some(length) = self.received.first_chunk::<LENGTH>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > MAX_FRAME {
+            return Err(Closed::Malformed);
+        }
+        let Some(body) = self.received.get(LENGTH..LENGTH + length) else { return Ok(None) };
+        let (request, rest) = postcard::take_from_bytes(body).map_err(|_| Closed::Malformed)?;
+        if !rest.is_empty() {
+            return Err(Closed::Malformed);
+        }
+        self.received.drain(..LENGTH + length);
+        if self.received.is_empty() {
+            // A large request should not keep its memory.
+            self.received = Vec::new();
+        }
+        Ok(Some(request))
+    }
+
+    /// Queues an answer.
+    pub(super) fn reply(&mut self, tag: u64, body: InitReply, descriptor: Option<OwnedFd>) {
+        let frame = encode(&FromInit { tag, body }).or_else(|| {
+            let step = "answer is larger than a frame".to_owned();
+            encode(&FromInit { tag, body: InitReply::Failed { errno: libc::EMSGSIZE, step } })
+        });
+        let Some(bytes) = frame else { return };
+        self.unsent_bytes += bytes.len();
+        self.unsent.push_back(Frame { bytes, sent: 0, descriptor });
+    }
+
+    /// Sends what the socket takes.
+    pub(super) fn send(&mut self) -> Result<(), Closed> {
+        while let (false, Some(frame)) = (self.blocked, self.unsent.front_mut()) {
+            let beside: Vec<BorrowedFd<'_>> = frame.descriptor.iter().map(AsFd::as_fd).collect();
+            match fdpass::send(self.stream.as_fd(), &frame.bytes[frame.sent..], &beside) {
+                Ok(count) => {
+                    frame.sent += count;
+                    frame.descriptor = None;
+                    self.unsent_bytes -= count;
+                    if frame.sent == frame.bytes.len() {
+                        self.unsent.pop_front();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if again(&error) => self.blocked = true,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// Would it have blocked, or was it interrupted? Both: later.
+pub(super) fn again(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+fn encode(reply: &FromInit) -> Option<Vec<u8>> {
+    let mut bytes = postcard::to_extend(reply, vec![0; LENGTH]).ok()?;
+    let length = bytes.len() - LENGTH;
+    if length > MAX_FRAME {
+        return None;
+    }
+    bytes[..LENGTH].copy_from_slice(&u32::try_from(length).ok()?.to_le_bytes());
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::wire::init::InitRequest;
+
+    fn pair() -> (Connection, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Connection::new(ours).unwrap(), theirs)
+    }
+
+    fn frame(request: &ToInit) -> Vec<u8> {
+        let body = postcard::to_stdvec(request).unwrap();
+        [&u32::try_from(body.len()).unwrap().to_le_bytes()[..], &body].concat()
+    }
+
+    #[test]
+    fn a_request_may_arrive_byte_by_byte() {
+        let (mut connection, mut client) = pair();
+        let request = ToInit { tag: 7, body: InitRequest::List };
+        let (bytes, mut scratch) = (frame(&request), [0; 16]);
+        for byte in &bytes {
+            assert!(connection.next_request().unwrap().is_none());
+            client.write_all(&[*byte]).unwrap();
+            connection.receive(&mut scratch).unwrap();
+        }
+        assert_eq!(connection.next_request().unwrap(), Some(request));
+        assert!(connection.next_request().unwrap().is_none());
+    }
+
+    #[test]
+    fn garbage_closes() {
+        for bytes in [&[255, 255, 255, 255][..], &[1, 0, 0, 0, 255], &[4, 0, 0, 0, 1, 7, 0, 0], &[0, 0, 0, 0]] {
+            let (mut connection, mut client) = pair();
+            client.write_all(bytes).unwrap();
+            connection.receive(&mut [0; 16]).unwrap();
+            assert!(matches!(connection.next_request(), Err(Closed::Malformed)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_not_served() {
+        let (mut connection, mut client) = pair();
+        let answer = InitReply::Output { offset: 0, data: vec![0; 1 << 19], end: false };
+        for tag in 0..9 {
+            connection.reply(tag, answer.clone(), None);
+        }
+        client.write_all(&frame(&ToInit { tag: 1, body: InitRequest::List })).unwrap();
+        connection.receive(&mut [0; 64]).unwrap();
+        assert!(connection.next_request().unwrap().is_none());
+        assert_eq!(connection.wanted(), Interest::Write);
+        connection.send().unwrap();
+        let mut taken = vec![0; 1 << 20];
+        while connection.congested() {
+            connection.blocked = false;
+            client.read_exact(&mut taken[..4096]).unwrap();
+            connection.send().unwrap();
+        }
+        assert!(connection.next_request().unwrap().is_some());
+    }
+}
