@@ -173,11 +173,12 @@ pub fn set_undumpable() -> io::Result<()> {
     prctl(libc::PR_SET_DUMPABLE, 0)
 }
 
-/// A new, empty session keyring; keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`.
+/// A new, empty session keyring; keyctl(2) `KEYCTL_JOIN_SESSION_KEYRING`. A kernel without keyrings has none to share.
 pub fn join_new_session_keyring() -> io::Result<()> {
     // SAFETY: a null name asks for an anonymous keyring.
     let result = unsafe { libc::syscall(libc::SYS_keyctl, 1, ptr::null::<u8>()) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    let error = io::Error::last_os_error();
+    if result >= 0 || error.raw_os_error() == Some(libc::ENOSYS) { Ok(()) } else { Err(error) }
 }
 
 /// An executable, sealed, anonymous copy of `bytes`: a program that nobody can write to; memfd_create(2).
