@@ -83,8 +83,8 @@ fn check_listing(text: &str) {
         assert!(devices.contains(&name.as_str()) || name.starts_with('.'), "/dev/{name} has no business inside:\n{text}");
     }
     let expected = [
-        "bin", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root", "run", "sbin",
-        "srv", "sys", "tmp", "usr", "var",
+        "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root", "run",
+        "sbin", "srv", "sys", "tmp", "usr", "var",
     ];
     for name in names(root) {
         assert!(expected.contains(&name.as_str()) || name.starts_with('.'), "/{name} has no business inside:\n{text}");

@@ -183,17 +183,3 @@ fn nobody_answers() {
     command.env("AETHER_SOCKET", daemon.scratch().join("nothing.sock"));
     aether_tests::cli::spawn(command, b"").end(aether_tests::daemon::PATIENCE).refused(69, "nothing.sock");
 }
-
-#[test]
-fn configurations_that_cannot_be_used() {
-    let daemon = Daemon::start();
-    let file = daemon.scratch().join("bad.toml");
-    for text in ["nosuch = 1\n", "[limits]\nmemory = \"1X\"\n", "not toml"] {
-        fs::write(&file, text).expect("write");
-        let mut command = std::process::Command::new(aether_tests::daemon::bin_dir().join("aetherd"));
-        command.arg("--config").arg(&file).arg("--state").arg(daemon.scratch().join("unused")).args(["--listen", "none"]);
-        let outcome = aether_tests::cli::spawn(command, b"").end(aether_tests::daemon::PATIENCE);
-        assert_eq!(outcome.code, 78, "EX_CONFIG: {outcome}");
-        assert!(outcome.stderr.contains("bad.toml:"), "file and line: {outcome}");
-    }
-}
