@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 require_toolchain
-# make and python3: programs of the work test. chromium: the browser test. bzip2: the source archive it unpacks.
-require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium
+# make, python3, bzip2: programs of the work test. chromium: the browser test.
+require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium shellcheck
 
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
@@ -55,6 +55,30 @@ section() {
   summary+=("$(printf '%-12s %4d s  %4d passed  %d failed' "$name" $((SECONDS - start)) "$p" "$f")")
 }
 
+# What a daemon could leave on this machine: processes, mounts, cgroups, sockets, directories.
+traces() {
+  local name
+  for name in /proc/[0-9]*; do
+    case "$(readlink "$name/exe" 2>/dev/null || true)" in
+      */aetherd* | */aether-init*) printf 'process %s %s\n' "${name#/proc/}" "$(tr '\0' ' ' <"$name/cmdline" 2>/dev/null)" ;;
+    esac
+  done
+  grep -h aether /proc/self/mountinfo || true
+  find /sys/fs/cgroup -depth -type d -name '*aether*' 2>/dev/null || true
+  grep -h aether /proc/net/unix | awk '{ print "socket", $NF }' || true
+  find /tmp /run -maxdepth 1 -name 'aether*' 2>/dev/null || true
+}
+
+# nothing_left: fails when something is there that was not there before.
+nothing_left() {
+  sleep 1
+  traces | sort >"$logs/after"
+  local left
+  left="$(comm -13 "$logs/before" "$logs/after")"
+  [ -z "$left" ] || printf 'left behind:\n%s\n' "$left"
+  [ -z "$left" ]
+}
+
 web_packages() { (cd webui && npm ci --ignore-scripts --no-audit --no-fund); }
 web_lint() { (cd webui && npm run --silent lint); }
 web_unit() { (cd webui && npm run --silent test); }
@@ -69,7 +93,9 @@ system_tests() {
   cargo test --locked -p aether-tests --no-fail-fast -- --test-threads=1
 }
 
+traces | sort >"$logs/before"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
+section scripts shellcheck -x scripts/*.sh .ci/run
 section web-packages web_packages
 section web-lint web_lint
 section web-unit web_unit
@@ -79,6 +105,7 @@ section clippy cargo clippy --locked --workspace --all-targets -- -D warnings
 section unit cargo test --locked --workspace --exclude aether-tests
 section system system_tests
 section browser scripts/browser-test.sh
+section leaks nothing_left
 
 printf '\n'
 [ "${#summary[@]}" -eq 0 ] || printf '%s\n' "${summary[@]}"
