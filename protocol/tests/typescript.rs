@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use aether_protocol::{
-    AgentInfo, AgentSpec, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, HealthInfo, Response, Screen, SystemStatus, TtyInfo,
-    event::StreamFrame,
+    AgentEvent, AgentInfo, AgentSpec, Command, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, HealthInfo, Response,
+    Screen, SystemStatus, TtyInfo, event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -18,8 +18,10 @@ fn the_committed_types_are_the_wire_types() {
     let mut found = Declarations { config: Config::new(), by_name: BTreeMap::new() };
     found.with::<AgentInfo>();
     found.with::<AgentSpec>();
+    found.with::<Command>();
     found.with::<CommandEnvelope>();
     found.with::<Response>();
+    found.with::<AgentEvent>();
     found.with::<Event>();
     found.with::<StreamFrame>();
     found.with::<ErrorBody>();

@@ -3,10 +3,9 @@
   var choice = null;
   try {
     choice = localStorage.getItem('aether.theme');
-  } catch (_) {
+  } catch {
     // Storage may be forbidden; the system's theme applies.
   }
-  var dark =
-    choice === 'dark' || (choice !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
+  var dark = choice === 'dark' || (choice !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
 })();

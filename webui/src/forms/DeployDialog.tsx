@@ -1,0 +1,386 @@
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useState, type FormEvent, type ReactNode } from 'react';
+import { deploy, status } from '@/api/agents';
+import { refusalOf, type Refusal } from '@/api/http';
+import { fleet } from '@/api/live';
+import { runCommand } from '@/lib/cli';
+import { Button } from '@/ui/Button';
+import { CommandLine } from '@/ui/Copy';
+import { Dialog } from '@/ui/Dialog';
+import { CheckField, TextArea, TextField } from '@/ui/Field';
+import { ErrorNotice, sentence } from '@/ui/Notice';
+import { EMPTY, check, fieldOf, type Draft, type FieldName } from './draft';
+
+type Set = <K extends keyof Draft>(key: K, value: Draft[K]) => void;
+interface PartProps {
+  draft: Draft;
+  set: Set;
+  errorOf: (field: FieldName) => string | null;
+}
+
+/** Two doors: give a goal, or run a program. Everything else has a default and stays folded. */
+export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
+  const navigate = useNavigate();
+  const [typed, setTyped] = useState<Draft>(EMPTY);
+  const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState<Refusal | null>(null);
+  const draft = { ...typed, door };
+  const { spec, errors, shellSigns } = check(draft);
+
+  const close = () => void navigate({ to: '.', search: (old) => ({ ...old, deploy: undefined }) });
+  const set: Set = (key, value) => {
+    setTyped((old) => ({ ...old, [key]: value }));
+    setTouched((old) => new Set(old).add(key));
+    setRefused(null);
+  };
+  const refusedField = refused && refused.code !== 'UNREACHABLE' ? fieldOf(refused.message) : null;
+  const errorOf = (field: FieldName) => {
+    if (refused && refusedField === field)
+      return [refused.message, refused.hint].filter(Boolean).map(sentence).join(' ');
+    return touched.has(field) ? (errors[field] ?? null) : null;
+  };
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setTouched(new Set(Object.keys(errors).concat([...touched])));
+    if (!spec || busy) return;
+    setBusy(true);
+    setRefused(null);
+    try {
+      const agent = await deploy(spec);
+      fleet.put(agent);
+      await navigate({ to: '/agents/$ref', params: { ref: agent.id }, search: {} });
+    } catch (cause) {
+      setRefused(refusalOf(cause));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog
+      open
+      onClose={close}
+      wide
+      title="Deploy an agent"
+      about="It runs in a sandbox of its own, without network."
+      footer={
+        <>
+          <Button onClick={close}>Cancel</Button>
+          <Button kind="primary" type="submit" form="deploy" busy={busy}>
+            {busy ? 'Deploying' : 'Deploy'}
+          </Button>
+        </>
+      }
+    >
+      <Doors door={door} />
+      <form id="deploy" onSubmit={submit} noValidate className="mt-4 flex flex-col gap-4">
+        {door === 'goal' ? (
+          <GoalPart draft={draft} set={set} errorOf={errorOf} />
+        ) : (
+          <ProgramPart draft={draft} set={set} errorOf={errorOf} shellSigns={shellSigns} />
+        )}
+        <div className="divide-y divide-line rounded-sm border border-line">
+          <NameAndLife draft={draft} set={set} errorOf={errorOf} />
+          <Limits draft={draft} set={set} errorOf={errorOf} />
+          <Surroundings draft={draft} set={set} errorOf={errorOf} />
+        </div>
+        {refused && refusedField === null && <ErrorNotice error={refused} />}
+        <div>
+          <p className="mb-1 text-12 text-muted">The same from a terminal</p>
+          {spec ? (
+            <CommandLine text={runCommand(spec)} />
+          ) : (
+            <p className="rounded-sm border border-line px-3 py-1.5 text-12 text-muted">
+              It shows here once the fields above are complete.
+            </p>
+          )}
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Doors({ door }: { door: 'program' | 'goal' }) {
+  const navigate = useNavigate();
+  const open = (next: 'program' | 'goal') =>
+    void navigate({ to: '.', search: (old) => ({ ...old, deploy: next }), replace: true });
+  return (
+    <div role="radiogroup" aria-label="What it runs" className="grid gap-2 sm:grid-cols-2">
+      <Door
+        on={door === 'goal'}
+        title="Give a goal"
+        about="The built-in agent thinks, acts and observes until it is done."
+        onOpen={() => open('goal')}
+      />
+      <Door
+        on={door === 'program'}
+        title="Run a program"
+        about="Any command, in a terminal or in the background."
+        onOpen={() => open('program')}
+      />
+    </div>
+  );
+}
+
+function Door({
+  on,
+  title,
+  about,
+  onOpen,
+}: {
+  on: boolean;
+  title: string;
+  about: string;
+  onOpen: () => void;
+}) {
+  return (
+    <label
+      className={`flex cursor-pointer items-start gap-2.5 rounded-sm border px-3 py-2.5 ${on ? 'border-accent bg-accent-soft' : 'border-line hover:border-line-strong'}`}
+    >
+      <input
+        type="radio"
+        name="door"
+        checked={on}
+        onChange={onOpen}
+        className="mt-0.5 size-4 accent-accent-solid"
+      />
+      <span>
+        <span className="block text-14 font-medium">{title}</span>
+        <span className="block text-12 text-muted">{about}</span>
+      </span>
+    </label>
+  );
+}
+
+function GoalPart({ draft, set, errorOf }: PartProps) {
+  const providers =
+    useQuery({ queryKey: ['status'], queryFn: ({ signal }) => status(signal) }).data?.providers ?? [];
+  const first = providers.find((provider) => provider.available);
+  return (
+    <>
+      <TextArea
+        label="Goal"
+        rows={3}
+        autoFocus
+        value={draft.goal}
+        onChange={(event) => set('goal', event.target.value)}
+        error={errorOf('goal')}
+        placeholder="Inspect this machine and write a report"
+      />
+      <div className="grid gap-4 sm:grid-cols-3">
+        <TextField
+          label="Role"
+          value={draft.role}
+          onChange={(event) => set('role', event.target.value)}
+          error={errorOf('role')}
+          placeholder="Coder"
+        />
+        <TextField
+          label="Model"
+          list="models"
+          mono
+          value={draft.model}
+          onChange={(event) => set('model', event.target.value)}
+          error={errorOf('model')}
+          placeholder={first?.name ?? 'provider/model'}
+          hint={first ? `${first.name}: ${first.detail}` : undefined}
+        />
+        <TextField
+          label="Steps at most"
+          inputMode="numeric"
+          mono
+          value={draft.maxSteps}
+          onChange={(event) => set('maxSteps', event.target.value)}
+          error={errorOf('maxSteps')}
+          placeholder="50"
+        />
+      </div>
+      <datalist id="models">
+        {providers
+          .filter((provider) => provider.available)
+          .map((provider) => (
+            <option key={provider.name} value={provider.name}>
+              {provider.detail}
+            </option>
+          ))}
+      </datalist>
+    </>
+  );
+}
+
+function ProgramPart({ draft, set, errorOf, shellSigns }: PartProps & { shellSigns: string[] }) {
+  return (
+    <>
+      <TextField
+        label="Command"
+        mono
+        autoFocus
+        value={draft.command}
+        onChange={(event) => set('command', event.target.value)}
+        error={errorOf('command')}
+        placeholder="python3 -m unittest"
+        hint={
+          shellSigns.length > 0 ? (
+            <>
+              {shellSigns.join(' ')} reaches the program as plain text.{' '}
+              <button
+                type="button"
+                className="font-medium text-accent underline underline-offset-2"
+                onClick={() => set('shell', true)}
+              >
+                Run it through a shell
+              </button>
+            </>
+          ) : (
+            'The program is searched in the sandbox’s PATH.'
+          )
+        }
+      />
+      <div className="grid gap-3 sm:grid-cols-2">
+        <CheckField
+          label="In a terminal"
+          hint="For shells and programs that draw."
+          checked={draft.tty}
+          onChange={(event) => set('tty', event.target.checked)}
+        />
+        <CheckField
+          label="Through a shell"
+          hint="For pipes, variables and &&."
+          checked={draft.shell}
+          onChange={(event) => set('shell', event.target.checked)}
+        />
+      </div>
+    </>
+  );
+}
+
+function Fold({
+  title,
+  now,
+  invalid,
+  children,
+}: {
+  title: string;
+  now: string;
+  invalid: boolean;
+  children: ReactNode;
+}) {
+  return (
+    <details className="group px-3" open={invalid || undefined}>
+      <summary className="flex h-10 list-none items-center gap-3 text-13 [&::-webkit-details-marker]:hidden">
+        <span
+          aria-hidden="true"
+          className="text-muted transition-transform duration-100 group-open:rotate-90"
+        >
+          ›
+        </span>
+        <span className="font-medium">{title}</span>
+        <span className="min-w-0 flex-1 truncate text-right text-muted">{now}</span>
+      </summary>
+      <div className="pb-4">{children}</div>
+    </details>
+  );
+}
+
+function NameAndLife({ draft, set, errorOf }: PartProps) {
+  const now = [
+    draft.name || 'named by itself',
+    draft.ephemeral ? 'removed when it ends' : 'kept when it ends',
+  ].join(', ');
+  return (
+    <Fold title="Name and life" now={now} invalid={errorOf('name') !== null}>
+      <div className="grid gap-4 sm:grid-cols-2">
+        <TextField
+          label="Name"
+          mono
+          value={draft.name}
+          onChange={(event) => set('name', event.target.value)}
+          error={errorOf('name')}
+          placeholder="report-1"
+        />
+        <CheckField
+          label="Remove when it ends"
+          hint="Its home and history go with it."
+          checked={draft.ephemeral}
+          onChange={(event) => set('ephemeral', event.target.checked)}
+        />
+      </div>
+    </Fold>
+  );
+}
+
+function Limits({ draft, set, errorOf }: PartProps) {
+  const asked = [
+    draft.memory && `${draft.memory} memory`,
+    draft.cpus && `${draft.cpus} CPUs`,
+    draft.pids && `${draft.pids} processes`,
+  ].filter(Boolean);
+  const invalid = (['memory', 'cpus', 'pids'] as const).some((field) => errorOf(field) !== null);
+  return (
+    <Fold title="Resources" now={asked.join(', ') || 'the service’s defaults'} invalid={invalid}>
+      <div className="grid gap-4 sm:grid-cols-3">
+        <TextField
+          label="Memory"
+          mono
+          value={draft.memory}
+          onChange={(event) => set('memory', event.target.value)}
+          error={errorOf('memory')}
+          placeholder="512M"
+        />
+        <TextField
+          label="CPUs"
+          mono
+          inputMode="decimal"
+          value={draft.cpus}
+          onChange={(event) => set('cpus', event.target.value)}
+          error={errorOf('cpus')}
+          placeholder="1.5"
+        />
+        <TextField
+          label="Processes"
+          mono
+          inputMode="numeric"
+          value={draft.pids}
+          onChange={(event) => set('pids', event.target.value)}
+          error={errorOf('pids')}
+          placeholder="256"
+        />
+      </div>
+    </Fold>
+  );
+}
+
+function Surroundings({ draft, set, errorOf }: PartProps) {
+  const names = draft.env.split('\n').filter((line) => line.includes('=')).length;
+  const now = [draft.workdir || '/home/agent', names > 0 ? `${names} variables` : null]
+    .filter(Boolean)
+    .join(', ');
+  return (
+    <Fold
+      title="Directory and environment"
+      now={now}
+      invalid={errorOf('workdir') !== null || errorOf('env') !== null}
+    >
+      <div className="flex flex-col gap-4">
+        <TextField
+          label="Start in"
+          mono
+          value={draft.workdir}
+          onChange={(event) => set('workdir', event.target.value)}
+          error={errorOf('workdir')}
+          placeholder="/home/agent"
+        />
+        <TextArea
+          label="Environment, one NAME=VALUE per line"
+          mono
+          rows={3}
+          value={draft.env}
+          onChange={(event) => set('env', event.target.value)}
+          error={errorOf('env')}
+        />
+      </div>
+    </Fold>
+  );
+}

@@ -1,0 +1,151 @@
+import type { AgentSpec } from '@/api/generated';
+import { parseSize, split } from '@/lib/cli';
+
+/** What the deploy dialog holds: text as typed, turned into a spec only as a whole. */
+export interface Draft {
+  door: 'program' | 'goal';
+  name: string;
+  command: string;
+  shell: boolean;
+  tty: boolean;
+  goal: string;
+  role: string;
+  model: string;
+  maxSteps: string;
+  memory: string;
+  cpus: string;
+  pids: string;
+  workdir: string;
+  env: string;
+  ephemeral: boolean;
+}
+
+export type FieldName = Exclude<keyof Draft, 'door' | 'shell' | 'tty' | 'ephemeral'>;
+
+export const EMPTY: Draft = {
+  door: 'goal',
+  name: '',
+  command: '',
+  shell: false,
+  tty: true,
+  goal: '',
+  role: '',
+  model: '',
+  maxSteps: '',
+  memory: '',
+  cpus: '',
+  pids: '',
+  workdir: '',
+  env: '',
+  ephemeral: false,
+};
+
+export interface Checked {
+  /** Complete only without errors. */
+  spec: AgentSpec | null;
+  errors: Partial<Record<FieldName, string>>;
+  /** Shell signs in a command that would reach the program as plain words. */
+  shellSigns: string[];
+}
+
+/** Turns what was typed into a spec, with the same rules that the service checks again. */
+export function check(draft: Draft): Checked {
+  const errors: Checked['errors'] = {};
+  const number = (field: 'cpus' | 'pids' | 'maxSteps', low: number, high: number, whole: boolean) => {
+    const text = draft[field].trim();
+    if (text === '') return undefined;
+    const value = Number(text);
+    if (Number.isFinite(value) && value >= low && value <= high && (!whole || Number.isInteger(value)))
+      return value;
+    errors[field] = `Give ${low} to ${high}.`;
+    return undefined;
+  };
+
+  const name = draft.name.trim();
+  if (name !== '' && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
+    errors.name = 'Use a–z, 0–9 and -, at most 63, not starting with -.';
+  }
+  const workdir = draft.workdir.trim();
+  if (workdir !== '' && (!workdir.startsWith('/') || workdir.split('/').includes('..'))) {
+    errors.workdir = 'Give an absolute path without “..”.';
+  }
+  const memoryBytes = draft.memory.trim() === '' ? undefined : parseSize(draft.memory);
+  if (memoryBytes === null || (memoryBytes !== undefined && memoryBytes < 8 * 1024 * 1024)) {
+    errors.memory = 'Give at least 8M, for example 512M or 2G.';
+  }
+  const cpus = number('cpus', 0.01, 4096, false);
+  const pids = number('pids', 4, 4194304, true);
+  const env = readEnv(draft.env, errors);
+
+  const goalDoor = draft.door === 'goal';
+  const maxSteps = goalDoor ? number('maxSteps', 1, 10000, true) : undefined;
+  const command = split(draft.command);
+  if (goalDoor && draft.goal.trim() === '') errors.goal = 'Say in a sentence what the agent should do.';
+  if (!goalDoor) {
+    if (draft.command.trim() === '') errors.command = 'Name a program, for example: ls -l';
+    else if (!draft.shell && command.error)
+      errors.command = `It cannot be split into words: ${command.error}.`;
+  }
+
+  const limits = {
+    ...(memoryBytes ? { memoryBytes } : {}),
+    ...(cpus ? { cpus } : {}),
+    ...(pids ? { pids } : {}),
+  };
+  const spec: AgentSpec = {
+    ...(name ? { name } : {}),
+    program: goalDoor
+      ? {
+          type: 'goal',
+          goal: draft.goal.trim(),
+          ...(draft.role.trim() ? { role: draft.role.trim() } : {}),
+          ...(draft.model.trim() ? { model: draft.model.trim() } : {}),
+          ...(maxSteps ? { maxSteps } : {}),
+        }
+      : {
+          type: 'command',
+          argv: draft.shell ? ['sh', '-c', draft.command] : command.words,
+          ...(draft.tty ? { tty: true, stdin: true } : {}),
+        },
+    ...(Object.keys(env).length > 0 ? { env } : {}),
+    ...(workdir ? { workdir } : {}),
+    ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(draft.ephemeral ? { ephemeral: true } : {}),
+  };
+  return {
+    spec: Object.keys(errors).length === 0 ? spec : null,
+    errors,
+    shellSigns: goalDoor || draft.shell ? [] : [...new Set(command.shell)],
+  };
+}
+
+function readEnv(text: string, errors: Checked['errors']): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    if (line.trim() === '') continue;
+    const at = line.indexOf('=');
+    if (at < 1) {
+      errors.env = `“${line.trim().slice(0, 40)}” is not NAME=VALUE.`;
+      continue;
+    }
+    env[line.slice(0, at).trim()] = line.slice(at + 1);
+  }
+  return env;
+}
+
+/** The field that a refusal of the service is about, by the words it uses. */
+export function fieldOf(message: string): FieldName | null {
+  const words: [RegExp, FieldName][] = [
+    [/\bname\b/i, 'name'],
+    [/\bgoal\b/i, 'goal'],
+    [/\bworkdir\b/i, 'workdir'],
+    [/\bmemory\b/i, 'memory'],
+    [/\bcpus?\b/i, 'cpus'],
+    [/\bpids\b/i, 'pids'],
+    [/\benviron/i, 'env'],
+    [/\b(command|argument)/i, 'command'],
+    [/\bmodel|provider\b/i, 'model'],
+    [/\bmaxSteps\b/i, 'maxSteps'],
+  ];
+  return words.find(([pattern]) => pattern.test(message))?.[1] ?? null;
+}

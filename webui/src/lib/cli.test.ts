@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { join, parseSize, quote, runCommand, size, split } from './cli';
+
+describe('command lines', () => {
+  it('quotes only what a shell would change', () => {
+    expect(quote('ls')).toBe('ls');
+    expect(quote('')).toBe("''");
+    expect(quote('a b')).toBe("'a b'");
+    expect(quote("it's")).toBe(`'it'\\''s'`);
+    expect(quote('$(id)')).toBe("'$(id)'");
+  });
+
+  it('splits what it joined into the same words', () => {
+    const words = ['sh', '-c', `echo "it's" | wc -c; exit 3`, '', 'x\\y'];
+    expect(split(join(words))).toEqual({ words, shell: [] });
+  });
+
+  it('keeps quoted shell signs as text and reports the bare ones', () => {
+    expect(split(`echo 'a|b' "c;d"`)).toEqual({ words: ['echo', 'a|b', 'c;d'], shell: [] });
+    expect(split('ls | wc -l').shell).toEqual(['|']);
+    expect(split('cat ~/x').shell).toEqual(['~']);
+    expect(split('echo "open').error).toContain('not closed');
+  });
+
+  it('reads and writes sizes', () => {
+    expect(parseSize('512M')).toBe(512 * 1024 * 1024);
+    expect(parseSize(' 1.5 GiB ')).toBe(1.5 * 1024 ** 3);
+    expect(parseSize('4096')).toBe(4096);
+    expect(parseSize('lots')).toBeNull();
+    expect(size(512 * 1024 * 1024)).toBe('512M');
+    expect(size(1000)).toBe('1000');
+  });
+
+  it('builds the command that asks for the same program', () => {
+    expect(
+      runCommand({
+        name: 'web',
+        program: { type: 'command', argv: ['sh', '-c', 'sleep 1; date'], tty: true, stdin: true },
+        env: { A: 'b c' },
+        limits: { memoryBytes: 256 * 1024 * 1024, cpus: 0.5, pids: 64 },
+        mounts: [{ source: { type: 'root', path: '/srv/data' }, target: '/data', readOnly: true }],
+      }),
+    ).toBe(
+      "aether run -d -i -t --name web --env 'A=b c' --memory 256M --cpus 0.5 --pids 64 --mount /srv/data:/data:ro -- sh -c 'sleep 1; date'",
+    );
+  });
+
+  it('builds the command that gives the same goal', () => {
+    expect(
+      runCommand({
+        program: { type: 'goal', goal: 'Write a report', role: 'Writer', maxSteps: 20 },
+        ephemeral: true,
+      }),
+    ).toBe("aether run -d --rm --goal 'Write a report' --role Writer --max-steps 20");
+  });
+});

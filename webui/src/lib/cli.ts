@@ -1,0 +1,114 @@
+import type { AgentSpec } from '@/api/generated';
+
+/** One word as a POSIX shell takes it. */
+export function quote(word: string): string {
+  if (word !== '' && /^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Words as one command line. */
+export function join(words: readonly string[]): string {
+  return words.map(quote).join(' ');
+}
+
+export interface Split {
+  words: string[];
+  /** Shell syntax that needs a shell, for example `|`, in the order found. */
+  shell: string[];
+  /** Why the line cannot be split. */
+  error?: string;
+}
+
+/** Splits a command line into words as a shell would, without expanding anything. */
+export function split(line: string): Split {
+  const words: string[] = [];
+  const shell: string[] = [];
+  let word: string | null = null;
+  let i = 0;
+  while (i < line.length) {
+    const c = line[i]!;
+    if (c === "'" || c === '"') {
+      const end = closing(line, i, c);
+      if (end < 0) return { words, shell, error: `the quote ${c} is not closed` };
+      word = (word ?? '') + unescape(line.slice(i + 1, end), c);
+      i = end + 1;
+      continue;
+    }
+    if (c === '\\' && i + 1 < line.length) {
+      word = (word ?? '') + line[i + 1];
+      i += 2;
+      continue;
+    }
+    if (/\s/.test(c)) {
+      if (word !== null) words.push(word);
+      word = null;
+    } else {
+      if ('|&;<>$`*?'.includes(c) || (c === '~' && word === null)) shell.push(c);
+      word = (word ?? '') + c;
+    }
+    i += 1;
+  }
+  if (word !== null) words.push(word);
+  return { words, shell };
+}
+
+function closing(line: string, from: number, mark: string): number {
+  for (let i = from + 1; i < line.length; i += 1) {
+    if (mark === '"' && line[i] === '\\') i += 1;
+    else if (line[i] === mark) return i;
+  }
+  return -1;
+}
+
+function unescape(text: string, mark: string): string {
+  return mark === '"' ? text.replace(/\\(["\\$`])/g, '$1') : text;
+}
+
+/** Bytes as the command line takes them: whole binary units where possible. */
+export function size(value: number): string {
+  for (const [unit, factor] of [
+    ['G', 1024 ** 3],
+    ['M', 1024 ** 2],
+    ['K', 1024],
+  ] as const) {
+    if (value >= factor && value % factor === 0) return `${value / factor}${unit}`;
+  }
+  return String(value);
+}
+
+/** Reads `512M`, `1.5G` or plain bytes; null when it is none of them. */
+export function parseSize(text: string): number | null {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*$/i.exec(text);
+  if (!match) return null;
+  const factor = 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(match[2]!.toLowerCase());
+  return Math.round(Number(match[1]) * factor);
+}
+
+/** The `aether run` that asks for the same agent. */
+export function runCommand(spec: AgentSpec): string {
+  const words = ['aether', 'run', '-d'];
+  const program = spec.program;
+  if (program.type === 'command') {
+    if (program.stdin) words.push('-i');
+    if (program.tty) words.push('-t');
+  }
+  if (spec.ephemeral) words.push('--rm');
+  if (spec.name) words.push('--name', spec.name);
+  for (const [key, value] of Object.entries(spec.env ?? {})) words.push('--env', `${key}=${value}`);
+  if (spec.workdir) words.push('--workdir', spec.workdir);
+  const { memoryBytes, cpus, pids } = spec.limits ?? {};
+  if (memoryBytes != null) words.push('--memory', size(memoryBytes));
+  if (cpus != null) words.push('--cpus', String(cpus));
+  if (pids != null) words.push('--pids', String(pids));
+  for (const mount of spec.mounts ?? []) {
+    const from = mount.source.type === 'root' ? mount.source.path : mount.source.shown;
+    words.push('--mount', `${from}:${mount.target}${mount.readOnly ? ':ro' : ''}`);
+  }
+  for (const layer of spec.allowReduced ?? []) words.push('--allow-reduced', layer);
+  if (program.type === 'command') return join([...words, '--', ...program.argv]);
+  words.push('--goal', program.goal);
+  if (program.role) words.push('--role', program.role);
+  if (program.model) words.push('--model', program.model);
+  if (program.maxSteps != null) words.push('--max-steps', String(program.maxSteps));
+  return join(words);
+}

@@ -1,0 +1,130 @@
+import { ShieldAlert, ShieldCheck } from 'lucide-react';
+import type { AgentInfo } from '@/api/generated';
+import { Copy } from '@/ui/Copy';
+import { State } from '@/ui/Mark';
+import { Empty } from '@/ui/Notice';
+
+const NAMES: Record<string, string> = {
+  'user-namespace': 'User namespace',
+  namespaces: 'Namespaces',
+  network: 'Network',
+  filesystem: 'File system',
+  cgroup: 'Cgroup',
+  memory: 'Memory limit',
+  pids: 'Process limit',
+  cpu: 'CPU limit',
+  landlock: 'Landlock',
+  seccomp: 'Seccomp filter',
+  capabilities: 'Capabilities',
+};
+
+/** Which layers are in force, as the sandbox itself reported them. */
+export function IsolationPane({ agent }: { agent: AgentInfo }) {
+  const enforcement = agent.enforcement;
+  if (!enforcement)
+    return <Empty title="It has no sandbox yet">The layers are shown once it has been launched.</Empty>;
+  const layers = Object.entries(enforcement.layers).flatMap(([name, layer]) =>
+    layer ? [{ name, ...layer }] : [],
+  );
+  const full = enforcement.mode === 'full';
+  const missing = layers.filter((layer) => !layer.active).length;
+  return (
+    <div
+      tabIndex={0}
+      role="region"
+      aria-label="Isolation"
+      className="min-h-0 flex-1 overflow-y-auto p-4 focus-visible:-outline-offset-2"
+    >
+      <div
+        className={`flex items-start gap-3 rounded-lg border p-4 ${full ? 'border-line bg-surface' : 'border-failed/50 bg-failed-soft'}`}
+      >
+        {full ? (
+          <ShieldCheck size={20} className="text-working" aria-hidden="true" />
+        ) : (
+          <ShieldAlert size={20} className="text-failed" aria-hidden="true" />
+        )}
+        <div>
+          <h2 className="text-14 font-semibold">{full ? 'Full isolation' : 'Reduced isolation'}</h2>
+          <p className="text-13 text-muted">
+            {full
+              ? `Each of the ${layers.length} layers ${agent.state === 'dead' ? 'was' : 'is'} in force.`
+              : `${missing} of ${layers.length} layers missing, by somebody’s explicit choice.`}
+          </p>
+        </div>
+      </div>
+      <table className="mt-4 w-full text-13">
+        <thead className="text-left text-12 text-muted">
+          <tr className="border-b border-line">
+            <th scope="col" className="py-1.5 pr-4 font-normal">
+              Layer
+            </th>
+            <th scope="col" className="py-1.5 pr-4 font-normal">
+              State
+            </th>
+            <th scope="col" className="py-1.5 font-normal">
+              Detail
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {layers.map((layer) => (
+            <tr key={layer.name} className="border-b border-line align-top">
+              <th scope="row" className="py-2 pr-4 text-left font-medium whitespace-nowrap">
+                {NAMES[layer.name] ?? layer.name}
+              </th>
+              <td className="py-2 pr-4">
+                <State
+                  mood={layer.active ? 'working' : 'failed'}
+                  word={layer.active ? 'In force' : 'Missing'}
+                />
+              </td>
+              <td className="py-2 break-words text-muted">{layer.detail}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <dl className="mt-6 grid gap-x-6 gap-y-2 text-13 sm:grid-cols-[auto_1fr]">
+        <Fact
+          label="Host user ids"
+          text={
+            agent.uidRange
+              ? `${agent.uidRange.start} to ${agent.uidRange.start + agent.uidRange.size - 1}`
+              : null
+          }
+        />
+        <Fact label="Host process" text={agent.pid === null ? null : String(agent.pid)} />
+        <Fact label="Cgroup" text={agent.cgroup} />
+        <Fact label="Home inside" text={agent.home} />
+        <Fact
+          label="Network"
+          text={
+            agent.spec.network === undefined || agent.spec.network === 'none'
+              ? 'none: loopback only'
+              : agent.spec.network
+          }
+        />
+        <Fact
+          label="Lent directories"
+          text={
+            (agent.spec.mounts ?? [])
+              .map((mount) => `${mount.target}${mount.readOnly ? ' (read-only)' : ''}`)
+              .join(', ') || 'none'
+          }
+        />
+      </dl>
+    </div>
+  );
+}
+
+function Fact({ label, text }: { label: string; text: string | null }) {
+  if (text === null) return null;
+  return (
+    <>
+      <dt className="text-muted">{label}</dt>
+      <dd className="flex min-w-0 items-center gap-1 font-mono text-12 break-all">
+        {text}
+        <Copy text={text} label={`Copy ${label.toLowerCase()}`} />
+      </dd>
+    </>
+  );
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import type { AgentEvent, Event } from '@/api/generated';
+import { rowOf } from './timeline';
+
+const event = (body: AgentEvent): Event => ({
+  seq: 1,
+  at: '2026-11-20T12:00:00.000Z',
+  agentId: 'a',
+  owner: 'o',
+  ...body,
+});
+
+describe('timeline rows', () => {
+  it('shows a call in one line and folds its arguments', () => {
+    const row = rowOf(
+      event({
+        type: 'agent.action',
+        pid: 1,
+        step: 1,
+        tool: 'write_file',
+        args: { path: '/a', content: 'x\ny' },
+      }),
+    );
+    expect(row).toMatchObject({ tone: 'action', line: 'write_file /a', more: 'path: /a\ncontent: x\ny' });
+  });
+
+  it('folds only what does not fit on a line', () => {
+    const short = rowOf(
+      event({ type: 'agent.observation', pid: 1, step: 1, tool: 't', ok: true, result: 'done\n' }),
+    );
+    expect(short).toMatchObject({ line: 'done', more: null });
+    const long = rowOf(
+      event({ type: 'agent.observation', pid: 1, step: 1, tool: 't', ok: false, result: 'a\nb' }),
+    );
+    expect(long).toMatchObject({ tone: 'failed', line: 'a', more: 'a\nb' });
+  });
+
+  it('tells how a program ended, and leaves the machine’s events out', () => {
+    const exit = rowOf(
+      event({
+        type: 'process.exit',
+        pid: 1,
+        exit: { code: 137, signal: 'SIGKILL', reason: 'killed by operator' },
+      }),
+    );
+    expect(exit?.line).toBe('by SIGKILL: killed by operator');
+    expect(rowOf(event({ type: 'tty.closed', pid: 1, ttyId: 'a.1' }))).toBeNull();
+  });
+});
