@@ -2,7 +2,7 @@
 
 use aether_llm::{Message, ToolCall};
 
-use crate::{Goal, History, RecordedStep, text, tools};
+use crate::{Goal, History, PlannedCall, RecordedStep, text, tools};
 
 /// Lines of the summary; the oldest ones go first.
 const SUMMARY_LINES: usize = 200;
@@ -51,8 +51,14 @@ fn said_before(history: &History, step: u32) -> Vec<Message> {
 fn block(history: &History, step: &RecordedStep) -> Vec<Message> {
     let intent = &step.intent;
     let mut messages = said_before(history, intent.step);
-    let calls = intent.calls.iter().map(|c| ToolCall { id: c.id.clone(), name: c.tool.clone(), arguments: c.args.clone() });
-    messages.push(Message::Assistant { text: intent.thought.clone(), calls: calls.collect() });
+    // A file written three steps ago must not be sent with every request since.
+    let shown = |c: &PlannedCall| ToolCall {
+        id: c.id.clone(),
+        name: c.tool.clone(),
+        arguments: text::arguments(&c.args, text::OBSERVATION),
+    };
+    let thought = text::ends(&intent.thought, text::OBSERVATION, "");
+    messages.push(Message::Assistant { text: thought, calls: intent.calls.iter().map(shown).collect() });
     if intent.calls.is_empty() {
         messages.push(Message::User { text: NO_TOOL.into() });
     }

@@ -197,7 +197,7 @@ impl Run<'_> {
 
     fn action(&self, step: u32, call: &PlannedCall) -> AgentEvent {
         let tool = tools::canonical(&call.tool).to_owned();
-        AgentAction { pid: self.goal.number, step, tool, args: call.args.clone() }.into()
+        AgentAction { pid: self.goal.number, step, tool, args: text::arguments(&call.args, text::EVENT_ARGUMENT) }.into()
     }
 }
 

@@ -1,9 +1,14 @@
 //! Text cut to a size for people and models.
 
+use serde_json::Value;
+
 /// Characters of a result that stay in the history.
 pub(crate) const OBSERVATION: usize = 4000;
 /// Bytes of a result in an event.
 const EVENT: usize = 4096;
+
+/// Characters of each argument in an event.
+pub(crate) const EVENT_ARGUMENT: usize = 2000;
 
 /// One line of at most `limit` characters.
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
@@ -48,6 +53,16 @@ pub(crate) fn for_event(text: &str) -> String {
         end -= 1;
     }
     format!("{}…", &text[..end])
+}
+
+/// Arguments whose long texts are cut.
+pub(crate) fn arguments(args: &Value, limit: usize) -> Value {
+    match args {
+        Value::String(text) => Value::String(ends(text, limit, "")),
+        Value::Array(items) => items.iter().map(|item| arguments(item, limit)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), arguments(value, limit))).collect(),
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]

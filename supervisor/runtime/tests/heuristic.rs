@@ -92,6 +92,31 @@ async fn it_builds_and_tests_python() {
 }
 
 #[tokio::test]
+async fn it_builds_and_tests_with_cargo() {
+    let home = tempfile::tempdir().expect("dir");
+    put(home.path(), "crate/Cargo.toml", "[package]\nname = \"adder\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n");
+    let source = "pub fn add(a: u8, b: u8) -> u8 { a + b }\n#[test] fn adds() { assert_eq!(add(1, 2), 3); }\n";
+    put(home.path(), "crate/src/lib.rs", source);
+    let (outcome, _) = run(home.path(), "build and test ~/crate", &Heuristic).await;
+    assert!(completed(&outcome).contains("~/crate (Rust (Cargo)): built, and its tests passed"), "{outcome:?}");
+    put(home.path(), "crate/src/lib.rs", &source.replace("a + b", "a - c"));
+    let (outcome, _) = run(home.path(), "build and test ~/crate", &Heuristic).await;
+    assert!(failed(&outcome).contains("the build failed (`cargo build --offline`: exit status 101"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_message_is_answered_honestly() {
+    let home = tempfile::tempdir().expect("dir");
+    let (journal, hands) = (Memory::default(), Shell::new(home.path()));
+    journal.pending.lock().expect("lock").push("use tabs please".into());
+    let outcome = run_goal(&goal(home.path(), "run `true`"), &Heuristic, &hands, &journal, &Control::new(9)).await;
+    completed(&outcome);
+    let history = journal.history.lock().expect("lock");
+    assert!(history.steps[0].intent.thought.contains("fixed rules cannot follow it"));
+    assert!(!history.steps[1].intent.thought.contains("message"), "{}", history.steps[1].intent.thought);
+}
+
+#[tokio::test]
 async fn it_says_when_there_is_nothing_to_build() {
     let home = tempfile::tempdir().expect("dir");
     put(home.path(), "project/notes.txt", "x");

@@ -261,6 +261,19 @@ async fn old_steps_are_shown_as_one_line_each() {
     assert!(text.contains("the goal") && text.contains("step 1: run_command: echo 1 >> effects -> ok: exit status 0"), "{text}");
 }
 
+#[tokio::test]
+async fn a_long_argument_is_written_whole_but_not_repeated() {
+    let home = tempfile::tempdir().expect("dir");
+    let content = "y".repeat(100_000);
+    let model =
+        Scripted::new(vec![vec![("write_file", json!({"path": "big", "content": content}))], vec![("complete", json!({}))]]);
+    let (_, journal) = run(home.path(), "go", &model).await;
+    assert_eq!(std::fs::metadata(home.path().join("big")).expect("file").len(), 100_000);
+    let asked = model.asked.lock().expect("lock");
+    assert!(serde_json::to_string(&asked[1].messages).expect("json").len() < 10_000);
+    assert!(serde_json::to_string(&*journal.events.lock().expect("lock")).expect("json").len() < 10_000);
+}
+
 #[test]
 fn models_are_told_the_arguments() {
     let specs = aether_runtime::tools::specs();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{OpenError, StoreError, schema};
 
@@ -34,13 +34,28 @@ impl Readers {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let idle = Arc::clone(&self.idle);
         let task = tokio::task::spawn_blocking(move || {
-            let db = idle.lock().unwrap_or_else(PoisonError::into_inner).pop().ok_or(StoreError::Closed)?;
+            let idle_one = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let lent = Lent { db: Some(idle_one.ok_or(StoreError::Closed)?), idle, _place: place };
+            let db = lent.db.as_ref().ok_or(StoreError::Closed)?;
             // One snapshot for the whole read, however many statements it takes.
-            let result = db.unchecked_transaction().map_err(StoreError::from).and_then(|snapshot| read(&snapshot));
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
-            drop(place);
-            result
+            let snapshot = db.unchecked_transaction()?;
+            read(&snapshot)
         });
         task.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Comes back to the idle ones however the read ends.
+struct Lent {
+    db: Option<Connection>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(db) = self.db.take() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+        }
     }
 }

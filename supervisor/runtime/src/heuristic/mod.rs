@@ -52,7 +52,13 @@ impl Provider for Heuristic {
         let goal = goal.ok_or_else(|| LlmError::Invalid("no goal".into()))?;
         let seen = results(&request.messages);
         let next = decide(goal, &seen);
-        let text = if seen.is_empty() { format!("{DISCLAIMER}. {}", next.thought) } else { next.thought };
+        let mut text = next.thought;
+        if request.messages.len() > 2 && matches!(request.messages.last(), Some(Message::User { .. })) {
+            text = format!("I got your message, but fixed rules cannot follow it; I go on with the goal. {text}");
+        }
+        if seen.is_empty() {
+            text = format!("{DISCLAIMER}. {text}");
+        }
         on_delta(Delta::Text(text.clone()));
         on_delta(Delta::Call(next.tool.into()));
         let id = format!("rule_{}", seen.len() + 1);
