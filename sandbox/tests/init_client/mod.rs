@@ -53,9 +53,7 @@ impl Init {
     }
 
     pub(crate) fn connect(&self) -> Client {
-        let stream = UnixStream::connect(self.directory.path().join("init.sock")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, received: Vec::new(), descriptors: VecDeque::new(), replies: Vec::new(), tag: 0 }
+        Client::to(&self.directory.path().join("init.sock"))
     }
 
     pub(crate) fn path(&self, name: &str) -> String {
@@ -82,6 +80,12 @@ impl Drop for Init {
 }
 
 impl Client {
+    pub(crate) fn to(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { stream, received: Vec::new(), descriptors: VecDeque::new(), replies: Vec::new(), tag: 0 }
+    }
+
     /// Sends without waiting; the tag.
     pub(crate) fn send(&mut self, body: InitRequest) -> u64 {
         self.tag += 1;
