@@ -1,0 +1,113 @@
+//! The command line as a whole; each verb's options are in its own file.
+
+use std::{io::Write as _, path::PathBuf};
+
+use clap::{
+    CommandFactory as _, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use crate::{
+    show::style::{Style, Tone},
+    verbs::Verb,
+};
+
+/// Runs AI agents in sandboxes built straight from the Linux kernel.
+///
+/// Examples:
+///   aether run --rm -- sh -c 'id; ls -la /'
+///   aether run --goal "inspect this machine and write a report"
+///   aether ps
+///   aether cp AGENT:report.md .
+///
+/// An agent is named by its name, its id, its number or a unique prefix. Exit status: 0 ok, 1 failed, 2 usage, 3 not found,
+/// 4 denied, 5 conflict, 69 supervisor not reachable.
+#[derive(Debug, Parser)]
+#[command(name = "aether", version, disable_help_subcommand = true, arg_required_else_help = true, verbatim_doc_comment)]
+pub(crate) struct Cli {
+    /// Socket of the supervisor.
+    #[arg(long, global = true, value_name = "PATH", env = "AETHER_SOCKET", default_value = "/run/aether/aether.sock")]
+    pub(crate) socket: PathBuf,
+    /// Print the API's own objects (one JSON object per line for streams).
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Parses the command line; on failure (or `--help`) everything is said and the exit status returned.
+pub(crate) fn parse() -> Result<Cli, u8> {
+    Cli::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            0
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            2
+        }
+        _ => {
+            let _ = std::io::stderr().write_all(usage(&error).as_bytes());
+            2
+        }
+    })
+}
+
+/// A usage error in the two lines that every other error has.
+fn usage(error: &clap::Error) -> String {
+    let plain = error.render().to_string();
+    let cause: Vec<&str> = plain.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let cause = cause.join(" ");
+    let cause = cause.strip_prefix("error: ").unwrap_or(&cause);
+    let suggestion = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(|kind| match error.get(kind) {
+            Some(ContextValue::String(one)) => Some(one.clone()),
+            Some(ContextValue::Strings(several)) => several.last().cloned(),
+            _ => None,
+        });
+    let verb = std::env::args().skip(1).find(|arg| Cli::command().find_subcommand(arg).is_some());
+    let help = verb.map_or_else(|| "aether --help".to_owned(), |verb| format!("aether {verb} --help"));
+    let hint = suggestion.map_or_else(|| format!("see {help}"), |word| format!("did you mean '{word}'? See {help}"));
+    let style = Style::stderr();
+    format!("{} {cause}\n{} {hint}\n", style.paint(Tone::Bad, "error:"), style.paint(Tone::Accent, "hint:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn usage_errors_have_a_cause_and_a_hint() {
+        for (line, expected) in [
+            ("aether pss", "error: unrecognized subcommand 'pss'\nhint: did you mean 'ps'? See aether --help\n"),
+            ("aether run --gpus 1 -- true", "error: unexpected argument '--gpus' found\n"),
+            ("aether run --image debian -- true", "error: invalid value 'debian' for '--image <IMAGE>'"),
+            ("aether run --net open -- true", "error: invalid value 'open' for '--net <MODE>'"),
+            ("aether inspect", "error: the following required arguments were not provided: <A>\n"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+            let text = usage(&error);
+            assert!(text.starts_with(expected), "{line}: {text}");
+            assert_eq!(text.lines().count(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_of_features_not_built_are_usage_errors() {
+        for option in
+            ["--template=x", "--allow=x", "--disk=1G", "--gpus=1", "--desktop", "--image=debian", "--net=allow", "--net=open"]
+        {
+            let error = Cli::try_parse_from(["aether", "run", option, "--", "true"]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{option}");
+        }
+        for option in ["--net=none", "--image=host"] {
+            assert!(Cli::try_parse_from(["aether", "run", option, "--", "true"]).is_ok(), "{option}");
+        }
+    }
+}

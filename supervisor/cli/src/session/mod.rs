@@ -1,0 +1,11 @@
+//! A person and a process: byte channels, what may reach the terminal, the life of a goal.
+
+mod detach;
+pub(crate) mod filter;
+pub(crate) mod goal;
+mod input;
+mod link;
+mod output;
+pub(crate) mod process;
+mod scan;
+mod signals;

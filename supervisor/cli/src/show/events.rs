@@ -1,0 +1,160 @@
+//! One line per event.
+
+use aether_protocol::{AgentEvent, Event};
+
+use super::{
+    style::{Style, Tone},
+    text::{fit, one_line, width},
+};
+
+/// A line for the person who watches one agent; nothing for events that only machines need.
+pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) -> Option<String> {
+    let (tone, label, step, text) = match &event.body {
+        AgentEvent::Thought(e) => (Tone::Faint, "think", Some(e.step), e.thought.clone()),
+        AgentEvent::Action(e) => (Tone::Accent, "act", Some(e.step), format!("{} {}", e.tool, arguments(&e.args))),
+        AgentEvent::Observation(e) if e.ok => (Tone::Good, "ok", Some(e.step), observation(&e.result)),
+        AgentEvent::Observation(e) => (Tone::Bad, "failed", Some(e.step), observation(&e.result)),
+        AgentEvent::Completed(e) => (Tone::Good, "done", None, e.summary.clone()),
+        AgentEvent::UserMessage(e) => (Tone::Strong, "message", None, e.content.clone()),
+        AgentEvent::Log(e) => (if e.level == "info" { Tone::Faint } else { Tone::Warning }, "note", None, e.message.clone()),
+        AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
+        AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
+        AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
+        AgentEvent::Exit(e) if e.exit.code != 0 => {
+            let reason =
+                e.exit.reason.clone().or_else(|| e.exit.signal.clone()).unwrap_or_else(|| format!("status {}", e.exit.code));
+            (Tone::Bad, "ended", None, reason)
+        }
+        _ => return None,
+    };
+    Some(line(tone, label, step.map(|step| step.to_string()).unwrap_or_default().as_str(), &text, style, columns))
+}
+
+/// A line for the person who watches the service.
+pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) -> String {
+    let about = match &event.body {
+        AgentEvent::Spawned(e) => format!("{} {}", e.info.name, what(&e.info)),
+        AgentEvent::StateChange(e) => format!("{} {}", lower(&e.state), lower(&e.agent_phase)),
+        AgentEvent::Exit(e) => match &e.exit.reason {
+            Some(reason) => format!("status {} ({reason})", e.exit.code),
+            None => format!("status {}", e.exit.code),
+        },
+        AgentEvent::Thought(e) => format!("{}: {}", e.step, e.thought),
+        AgentEvent::Action(e) => format!("{}: {} {}", e.step, e.tool, arguments(&e.args)),
+        AgentEvent::Observation(e) => format!("{}: {} {}", e.step, if e.ok { "ok" } else { "failed" }, observation(&e.result)),
+        AgentEvent::Progress(e) => format!("{}/{}: {}", e.step, e.max_steps, e.summary),
+        AgentEvent::Completed(e) => e.summary.clone(),
+        AgentEvent::UserMessage(e) => e.content.clone(),
+        AgentEvent::Log(e) => format!("{}: {}", e.level, e.message),
+        AgentEvent::FsChanged(e) => format!("{} {}", e.change_type, e.path),
+        AgentEvent::TtyOpened(e) => format!("{} {}", e.tty.tty_id, e.tty.title),
+        AgentEvent::TtyClosed(e) => e.tty_id.to_string(),
+        AgentEvent::Queued(e) => format!("place {} priority {}", e.position, e.priority),
+        AgentEvent::Dequeued(e) => format!("priority {}", e.priority),
+        AgentEvent::PriorityChanged(e) => format!("{} -> {}", e.previous_priority, e.priority),
+        AgentEvent::Reaped(_) | AgentEvent::Paused(_) | AgentEvent::Resumed(_) => String::new(),
+    };
+    let agent = event.agent_id.as_ref().map_or("-", |id| id.as_str());
+    let head = format!("{:>6}  {}  {agent:<12}  ", event.seq, event.at.0);
+    let name = event.body.name();
+    let about = one_line(&about);
+    let used = width(&head) + name.len().max(20) + 1;
+    let about = columns.map_or(about.clone(), |columns| fit(&about, columns.saturating_sub(used).max(8)));
+    format!("{}{} {about}", style.paint(Tone::Faint, &head), style.paint(Tone::Accent, &format!("{name:<20}")))
+        .trim_end()
+        .to_owned()
+}
+
+/// What an agent runs, one line.
+pub(crate) fn what(info: &aether_protocol::AgentInfo) -> String {
+    use aether_protocol::Program;
+    match &info.spec.program {
+        Program::Command(command) => one_line(&command.argv.join(" ")),
+        Program::Goal(goal) => one_line(&goal.goal),
+    }
+}
+
+/// The wire's word for an enum without fields.
+pub(crate) fn lower<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn line(tone: Tone, label: &str, step: &str, text: &str, style: Style, columns: Option<usize>) -> String {
+    let text = one_line(text);
+    let text = columns.map_or(text.clone(), |columns| fit(&text, columns.saturating_sub(14).max(8)));
+    let tail = if tone == Tone::Faint { style.paint(Tone::Faint, &text) } else { text };
+    format!("{step:>4}  {} {tail}", style.paint(tone, &format!("{label:<7}"))).trim_end().to_owned()
+}
+
+/// The one argument that matters most, or all of them as JSON.
+fn arguments(args: &serde_json::Value) -> String {
+    if let Some(map) = args.as_object() {
+        if map.is_empty() {
+            return String::new();
+        }
+        for key in ["command", "path", "thought", "summary"] {
+            if let Some(text) = map.get(key).and_then(serde_json::Value::as_str) {
+                return text.to_owned();
+            }
+        }
+    }
+    args.to_string()
+}
+
+/// The first line of a result and how many follow.
+fn observation(result: &str) -> String {
+    let mut lines = result.lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next().unwrap_or_default().to_owned();
+    match lines.count() {
+        0 => first,
+        1 => format!("{first} (and 1 more line)"),
+        more => format!("{first} (and {more} more lines)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(body: serde_json::Value) -> Event {
+        let mut value = json!({"seq": 7, "at": "2026-01-02T03:04:05.000Z", "agentId": "abcdefghijkl", "owner": "root"});
+        for (key, field) in body.as_object().cloned().unwrap_or_default() {
+            value[key] = field;
+        }
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn agents_speak_in_lines() {
+        let style = Style::off();
+        for (body, expected) in [
+            (json!({"type": "agent.thought", "pid": 1, "step": 1, "thought": "look\naround"}), "   1  think   look around"),
+            (
+                json!({"type": "agent.action", "pid": 1, "step": 2, "tool": "run_command", "args": {"command": "ls\x1b[2J"}}),
+                "   2  act     run_command ls[2J",
+            ),
+            (
+                json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "run_command", "ok": true, "result": "a\nb\nc\n"}),
+                "   2  ok      a (and 2 more lines)",
+            ),
+            (
+                json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "rm", "ok": false, "result": "no such file"}),
+                "   2  failed  no such file",
+            ),
+            (json!({"type": "agent.completed", "pid": 1, "summary": "wrote it"}), "      done    wrote it"),
+        ] {
+            assert_eq!(agent_line(&event(body), style, None).unwrap(), expected);
+        }
+        let long = event(json!({"type": "agent.completed", "pid": 1, "summary": "x".repeat(99)}));
+        assert_eq!(width(&agent_line(&long, style, Some(40)).unwrap()), 40);
+        assert!(agent_line(&event(json!({"type": "process.reaped", "pid": 1})), style, None).is_none());
+    }
+
+    #[test]
+    fn the_service_speaks_in_lines() {
+        let line = service_line(&event(json!({"type": "process.reaped", "pid": 1})), Style::off(), None);
+        assert_eq!(line, "     7  2026-01-02T03:04:05.000Z  abcdefghijkl  process.reaped");
+    }
+}

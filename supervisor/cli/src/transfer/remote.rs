@@ -1,0 +1,128 @@
+//! `A:PATH`, and the file calls of the API.
+
+use aether_protocol::FileEntry;
+use hyper::{Response, body::Incoming};
+
+use crate::{
+    client::{Body, Client, agents::uri, encode},
+    failure::Failure,
+};
+
+/// A place of `cp` and `ls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this host; `-` is standard input or output.
+    Local(String),
+    /// Inside an agent.
+    Agent { agent: String, path: String },
+}
+
+impl Place {
+    /// Reads it. A path of this host that has a colon in its first part is written with `./` before it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("a place is PATH on this host or A:PATH inside an agent".to_owned());
+        }
+        Ok(match text.split_once(':') {
+            Some((agent, path)) if !agent.is_empty() && !agent.contains('/') && !agent.starts_with('.') => {
+                Self::Agent { agent: agent.to_owned(), path: path.to_owned() }
+            }
+            _ => Self::Local(text.to_owned()),
+        })
+    }
+}
+
+/// The files of one agent.
+pub(crate) struct Files<'a> {
+    client: &'a Client,
+    agent: String,
+    home: String,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) async fn of(client: &'a Client, agent: &str) -> Result<Self, Failure> {
+        let info = client.agent(agent).await?;
+        Ok(Self { client, agent: info.id.to_string(), home: info.home })
+    }
+
+    /// The id of the agent.
+    pub(crate) fn agent(&self) -> &str {
+        &self.agent
+    }
+
+    /// Absolute path inside; relative ones begin at the home.
+    pub(crate) fn resolve(&self, path: &str) -> String {
+        let path = match path {
+            "~" => "",
+            _ => path.strip_prefix("~/").unwrap_or(path),
+        };
+        if path.starts_with('/') { path.to_owned() } else { join(&self.home, path) }
+    }
+
+    /// One file.
+    pub(crate) async fn stat(&self, path: &str) -> Result<FileEntry, Failure> {
+        self.client.get(&self.address("stat", path)).await?.data()
+    }
+
+    /// The entries of a directory, each as the supervisor wrote it.
+    pub(crate) async fn entries(&self, path: &str) -> Result<crate::client::Answer, Failure> {
+        self.client.get(&self.address("entries", path)).await
+    }
+
+    /// The bytes of a file.
+    pub(crate) async fn download(&self, path: &str) -> Result<Response<Incoming>, Failure> {
+        self.client.stream(&self.address("files", path)).await
+    }
+
+    /// Writes a file.
+    pub(crate) async fn upload(&self, path: &str, mode: Option<u32>, body: Body) -> Result<(), Failure> {
+        let mode = mode.map(|mode| format!("&mode={mode:04o}")).unwrap_or_default();
+        self.client.put(&format!("{}{mode}", self.address("files", path)), body).await.map(|_| ())
+    }
+
+    /// Makes a directory; one that is there is fine.
+    pub(crate) async fn mkdir(&self, path: &str) -> Result<(), Failure> {
+        let body = serde_json::json!({ "path": path, "recursive": true });
+        self.client.post(&uri(&self.agent, "/mkdir"), &body).await.map(|_| ())
+    }
+
+    fn address(&self, what: &str, path: &str) -> String {
+        uri(&self.agent, &format!("/{what}?path={}", encode(path)))
+    }
+}
+
+/// `name` below `directory`.
+pub(crate) fn join(directory: &str, name: &str) -> String {
+    if name.is_empty() { directory.to_owned() } else { format!("{}/{name}", directory.trim_end_matches('/')) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_apart() {
+        let local = |text: &str| Ok(Place::Local(text.to_owned()));
+        let agent = |agent: &str, path: &str| Ok(Place::Agent { agent: agent.to_owned(), path: path.to_owned() });
+        for (text, expected) in [
+            ("a:/x", agent("a", "/x")),
+            ("a:", agent("a", "")),
+            ("builder-1:dir/f:g", agent("builder-1", "dir/f:g")),
+            ("./a:b", local("./a:b")),
+            ("/a:b", local("/a:b")),
+            ("dir/a:b", local("dir/a:b")),
+            (":x", local(":x")),
+            ("-", local("-")),
+        ] {
+            assert_eq!(Place::parse(text), expected, "{text}");
+        }
+        assert!(Place::parse("").is_err());
+    }
+
+    #[test]
+    fn paths_are_joined() {
+        for (directory, name, joined) in [("/", "a", "/a"), ("/a/", "b", "/a/b"), ("/a", "", "/a")] {
+            assert_eq!(join(directory, name), joined);
+        }
+    }
+}

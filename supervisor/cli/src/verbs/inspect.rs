@@ -1,0 +1,94 @@
+//! `aether inspect`
+
+use std::io::Write as _;
+
+use aether_protocol::{AgentInfo, MountSource};
+use clap::{Args, builder::NonEmptyStringValueParser};
+
+use super::Context;
+use crate::{
+    client::agents::uri,
+    failure::Failure,
+    show::{
+        events::{lower, what},
+        style::{Style, Tone},
+        text::one_line,
+        units,
+    },
+};
+
+/// Show everything about one agent.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// The agent
+    #[arg(value_name = "A", value_parser = NonEmptyStringValueParser::new())]
+    agent: String,
+}
+
+impl Inspect {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        let answer = context.client.get(&uri(&self.agent, "")).await?;
+        let mut out = std::io::stdout().lock();
+        if context.json {
+            writeln!(out, "{}", answer.raw()?)?;
+            return Ok(0);
+        }
+        let info: AgentInfo = answer.data()?;
+        let style = Style::stdout();
+        for (label, value) in lines(&info) {
+            writeln!(out, "{} {}", style.paint(Tone::Faint, &format!("{label:<12}")), one_line(&value))?;
+        }
+        Ok(0)
+    }
+}
+
+fn lines(info: &AgentInfo) -> Vec<(&'static str, String)> {
+    let mut lines = vec![
+        ("name", info.name.to_string()),
+        ("id", format!("{} (number {})", info.id, info.number)),
+        ("owner", info.owner.clone()),
+        ("state", format!("{}, {}", lower(&info.state), lower(&info.phase))),
+        ("runs", what(info)),
+    ];
+    let mut add = |label, value: Option<String>| lines.extend(value.map(|value| (label, value)));
+    add("role", info.role.clone());
+    add("model", info.model.clone());
+    add("steps", info.max_steps.map(|most| format!("{} of {most}", info.step)));
+    add("queue", info.queue_position.map(|place| format!("place {place}")));
+    add("created", Some(info.created_at.0.clone()));
+    add("started", info.started_at.as_ref().map(|at| at.0.clone()));
+    add("ended", info.ended_at.as_ref().map(|at| at.0.clone()));
+    add(
+        "exit",
+        info.exit.as_ref().map(|exit| {
+            let why = exit.reason.as_ref().or(exit.signal.as_ref()).map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("{}{why}", exit.code)
+        }),
+    );
+    add("last action", info.last_action.clone());
+    add("home", Some(info.home.clone()));
+    add("pid", info.pid.map(|pid| pid.to_string()));
+    add("cgroup", info.cgroup.clone());
+    add("uids", info.uid_range.map(|range| format!("{} to {}", range.start, u64::from(range.start) + u64::from(range.size) - 1)));
+    if let Some(usage) = &info.usage {
+        let limit = usage.memory_limit_bytes.map(|limit| format!(" of {}", units::size(limit))).unwrap_or_default();
+        add("memory", Some(format!("{}{limit}, peak {}", units::size(usage.memory_bytes), units::size(usage.memory_peak_bytes))));
+        add("cpu", Some(format!("{}, {} s in all", units::cpu(usage.cpus), usage.cpu_usec / 1_000_000)));
+        let limit = usage.pids_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        add("processes", Some(format!("{}{limit}", usage.pids)));
+    }
+    for mount in &info.spec.mounts {
+        let source = match &mount.source {
+            MountSource::Descriptor(source) => &source.shown,
+            MountSource::Root(source) => &source.path,
+        };
+        add("mount", Some(format!("{source} at {}{}", mount.target, if mount.read_only { " (read-only)" } else { "" })));
+    }
+    if let Some(enforcement) = &info.enforcement {
+        add("isolation", Some(lower(&enforcement.mode)));
+        for (name, layer) in &enforcement.layers {
+            add("", Some(format!("{} {name}: {}", if layer.active { "on " } else { "OFF" }, layer.detail)));
+        }
+    }
+    lines
+}

@@ -1,0 +1,97 @@
+//! One file per verb; its doc comment is its help.
+
+mod attach;
+mod completion;
+mod control;
+mod cp;
+mod doctor;
+mod events;
+mod exec;
+mod inspect;
+mod logs;
+mod ls;
+mod ps;
+mod rm;
+mod run;
+mod signal;
+mod stats;
+mod stop;
+mod version;
+
+use clap::Subcommand;
+
+use crate::{args::Cli, client::Client, failure::Failure};
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Run(Box<run::Run>),
+    Ps(ps::Ps),
+    Inspect(inspect::Inspect),
+    Logs(logs::Logs),
+    Events(events::Events),
+    Stats(stats::Stats),
+    Exec(exec::Exec),
+    Attach(attach::Attach),
+    Stop(stop::Stop),
+    Kill(control::Kill),
+    Pause(control::Pause),
+    Resume(control::Resume),
+    Rm(rm::Rm),
+    Signal(signal::Signal),
+    Cp(cp::Cp),
+    Ls(ls::Ls),
+    Doctor(doctor::Doctor),
+    Version(version::Version),
+    Completion(completion::Completion),
+}
+
+/// What every verb has at hand.
+pub(crate) struct Context {
+    pub(crate) client: Client,
+    pub(crate) json: bool,
+}
+
+impl Context {
+    /// Refuses `--json` where there is no object to print.
+    pub(crate) fn no_json(&self, verb: &str) -> Result<(), Failure> {
+        if self.json {
+            return Err(Failure::usage(format!("--json has no meaning for {verb}"), "leave it out"));
+        }
+        Ok(())
+    }
+}
+
+/// Runs the verb and returns the exit status.
+pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
+    let context = Context { client: Client::new(cli.socket), json: cli.json };
+    match cli.verb {
+        Verb::Run(verb) => verb.run(&context).await,
+        Verb::Ps(verb) => verb.run(&context).await,
+        Verb::Inspect(verb) => verb.run(&context).await,
+        Verb::Logs(verb) => verb.run(&context).await,
+        Verb::Events(verb) => verb.run(&context).await,
+        Verb::Stats(verb) => verb.run(&context).await,
+        Verb::Exec(verb) => verb.run(&context).await,
+        Verb::Attach(verb) => verb.run(&context).await,
+        Verb::Stop(verb) => verb.run(&context).await,
+        Verb::Kill(verb) => verb.run(&context).await,
+        Verb::Pause(verb) => verb.run(&context).await,
+        Verb::Resume(verb) => verb.run(&context).await,
+        Verb::Rm(verb) => verb.run(&context).await,
+        Verb::Signal(verb) => verb.run(&context).await,
+        Verb::Cp(verb) => verb.run(&context).await,
+        Verb::Ls(verb) => verb.run(&context).await,
+        Verb::Doctor(verb) => verb.run(&context).await,
+        Verb::Version(verb) => verb.run(&context).await,
+        Verb::Completion(verb) => verb.run(&context),
+    }
+}
+
+/// `K=V` of `--env`.
+fn parse_env(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("an environment variable is given as NAME=VALUE".to_owned()),
+    }
+}

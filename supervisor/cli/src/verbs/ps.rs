@@ -1,0 +1,99 @@
+//! `aether ps`
+
+use std::io::Write as _;
+
+use aether_protocol::{AgentInfo, AgentPhase, AgentState, Timestamp};
+use clap::Args;
+
+use super::Context;
+use crate::{
+    failure::Failure,
+    show::{
+        events::{lower, what},
+        style::{Style, Tone},
+        table::{Cell, Table},
+        units,
+    },
+    terminal,
+};
+
+/// List agents.
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Also those that have ended
+    #[arg(short = 'a', long)]
+    all: bool,
+    /// Only the ids
+    #[arg(short = 'q', long)]
+    quiet: bool,
+}
+
+impl Ps {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        let agents = context.client.agents(self.all).await?;
+        let mut out = std::io::stdout().lock();
+        if context.json && !self.quiet {
+            let objects: Vec<&str> = agents.iter().map(|agent| agent.get()).collect();
+            writeln!(out, "[{}]", objects.join(",\n "))?;
+            return Ok(0);
+        }
+        let infos = parse(&agents)?;
+        if self.quiet {
+            for info in &infos {
+                writeln!(out, "{}", info.id)?;
+            }
+            return Ok(0);
+        }
+        let mut table = Table::new(&["NAME", "ID", "STATE", "PHASE", ">UPTIME", ">CPU", ">MEM", "WHAT"]);
+        let now = Timestamp::now();
+        for info in &infos {
+            table.row(row(info, &now));
+        }
+        out.write_all(table.render(Style::stdout(), terminal::output_columns()).as_bytes())?;
+        Ok(0)
+    }
+}
+
+/// The agents of a list.
+pub(super) fn parse(agents: &[Box<serde_json::value::RawValue>]) -> Result<Vec<AgentInfo>, Failure> {
+    agents.iter().map(|agent| serde_json::from_str(agent.get()).map_err(|error| Failure::garbled(&error.to_string()))).collect()
+}
+
+fn row(info: &AgentInfo, now: &Timestamp) -> Vec<Cell> {
+    let uptime = info.started_at.as_ref().and_then(|at| units::between(at, info.ended_at.as_ref().unwrap_or(now)));
+    let live = info.usage.as_ref().filter(|_| info.state.is_live());
+    let state = match (&info.exit, info.queue_position) {
+        (Some(exit), _) if info.state.is_dead() => format!("dead ({})", exit.code),
+        (_, Some(place)) if info.state == AgentState::Queued => format!("queued ({place})"),
+        _ => lower(&info.state),
+    };
+    vec![
+        Cell::new(Tone::Strong, info.name.as_str()),
+        Cell::new(Tone::Faint, info.id.as_str()),
+        Cell::new(state_tone(info), state),
+        Cell::new(phase_tone(info.phase), lower(&info.phase)),
+        uptime.map_or_else(|| "-".to_owned(), units::span).into(),
+        live.map_or_else(|| "-".to_owned(), |usage| units::cpu(usage.cpus)).into(),
+        live.map_or_else(|| "-".to_owned(), |usage| units::size(usage.memory_bytes)).into(),
+        what(info).into(),
+    ]
+}
+
+fn state_tone(info: &AgentInfo) -> Tone {
+    match info.state {
+        AgentState::Running => Tone::Good,
+        AgentState::Paused | AgentState::Stopped | AgentState::Queued => Tone::Warning,
+        AgentState::Dead if info.exit.as_ref().is_some_and(|exit| exit.code != 0) => Tone::Bad,
+        AgentState::Dead => Tone::Faint,
+        AgentState::Created | AgentState::Sleeping | AgentState::Zombie => Tone::Plain,
+    }
+}
+
+fn phase_tone(phase: AgentPhase) -> Tone {
+    match phase {
+        AgentPhase::Failed => Tone::Bad,
+        AgentPhase::Completed => Tone::Good,
+        AgentPhase::Waiting => Tone::Warning,
+        _ => Tone::Plain,
+    }
+}

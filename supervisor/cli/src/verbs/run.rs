@@ -1,0 +1,304 @@
+//! `aether run`
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    os::fd::OwnedFd,
+};
+
+use aether_protocol::{
+    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, NetworkMode,
+    Program, spec::DescriptorSource,
+};
+use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
+use nix::{
+    fcntl::{OFlag, open},
+    sys::stat::Mode,
+};
+
+use super::{Context, parse_env};
+use crate::{
+    failure::Failure,
+    session::{
+        goal::{Form, accompany},
+        process::{Bond, Joined, Outcome, join},
+    },
+    show::{events::lower, units::parse_size},
+    terminal,
+};
+
+/// Run a program, or give the built-in agent a goal, in a sandbox of its own.
+///
+/// Examples:
+///   aether run --rm -- sh -c 'id; mount'
+///   aether run -it -- bash
+///   aether run -d --name builder --mount ./src:/home/agent/src:ro -- make -C src
+///   aether run --goal "inspect this machine and write a report"
+///
+/// With a program the exit status is the program's: 125 our failure, 126 not executable, 127 not found, 128+n signal n.
+/// With a goal it is 0 when completed and 1 when failed. Ctrl-C goes to the program (twice kills the agent); a goal goes on
+/// without you. Ctrl-P Ctrl-Q leaves a terminal without ending it.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, group = ArgGroup::new("what").required(true).args(["command", "goal"]))]
+pub(crate) struct Run {
+    /// Print the agent's id and return at once
+    #[arg(short = 'd', long)]
+    detach: bool,
+    /// Forward standard input; without it the program reads end-of-file
+    #[arg(short = 'i', long, conflicts_with = "goal")]
+    interactive: bool,
+    /// Give the program a terminal
+    #[arg(short = 't', long, conflicts_with = "goal")]
+    tty: bool,
+    /// Remove its home and its record when it ends
+    #[arg(long)]
+    rm: bool,
+    /// Name of the agent
+    #[arg(long, value_name = "NAME")]
+    name: Option<AgentName>,
+    /// Add to its environment
+    #[arg(long = "env", value_name = "K=V", value_parser = parse_env)]
+    env: Vec<(String, String)>,
+    /// Directory to start in
+    #[arg(long, value_name = "DIR", conflicts_with = "goal")]
+    workdir: Option<String>,
+    /// What its root is made of
+    #[arg(long, value_parser = ["host"], default_value = "host")]
+    image: String,
+    /// What its network may reach
+    #[arg(long, value_name = "MODE", value_parser = ["none"], default_value = "none")]
+    net: String,
+    /// Most memory, for example 512M or 1.5G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
+    /// Most CPUs, for example 1.5
+    #[arg(long, value_name = "N")]
+    cpus: Option<f64>,
+    /// Most processes and threads
+    #[arg(long, value_name = "N")]
+    pids: Option<u32>,
+    /// Lend it a directory of this host
+    #[arg(long = "mount", value_name = "HOSTDIR:GUESTDIR[:ro]", value_parser = parse_mount)]
+    mounts: Vec<Mount>,
+    /// Start even when this layer of isolation is missing here
+    #[arg(long, value_name = "LAYER", value_parser = parse_layer)]
+    allow_reduced: Vec<Layer>,
+    /// What the built-in agent should do
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    goal: Option<String>,
+    /// Its role, for example Coder
+    #[arg(long, conflicts_with = "command")]
+    role: Option<String>,
+    /// Which model it asks
+    #[arg(long, value_name = "PROVIDER/MODEL", conflicts_with = "command")]
+    model: Option<String>,
+    /// Stop after so many steps
+    #[arg(long, value_name = "N", conflicts_with = "command", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_steps: Option<u32>,
+    /// Program and arguments
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<String>,
+}
+
+/// A directory to lend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mount {
+    host: String,
+    guest: String,
+    read_only: bool,
+}
+
+impl Run {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        self.check(context)?;
+        let spec = self.spec()?;
+        spec.check().map_err(|error| Failure::usage(error.message, error.hint))?;
+        // A detached agent passes no status through, so our own failures keep their own.
+        if self.command.is_empty() || self.detach {
+            return self.start(context, &spec).await;
+        }
+        self.start(context, &spec).await.map_err(Failure::ours)
+    }
+
+    async fn start(&self, context: &Context, spec: &AgentSpec) -> Result<u8, Failure> {
+        let directories = self.mounts.iter().map(open_directory).collect::<Result<Vec<_>, _>>()?;
+        let answer = context.client.deploy(spec, directories).await?;
+        let info: AgentInfo = answer.data()?;
+        if self.detach {
+            let text = if context.json { answer.raw()? } else { info.id.as_str() };
+            writeln!(std::io::stdout(), "{text}")?;
+            return Ok(0);
+        }
+        if info.state == AgentState::Queued {
+            let place = info.queue_position.map(|place| format!(" (place {place})")).unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "{} waits in the queue{place}", info.name);
+        }
+        if self.goal.is_some() {
+            if !context.json {
+                let _ = writeln!(std::io::stderr(), "agent {} ({})", info.name, info.id);
+            }
+            let form = if context.json { Form::Json } else { Form::Lines };
+            return accompany(&context.client, info.id.as_str(), form).await;
+        }
+        if info.state == AgentState::Queued {
+            self.wait_in_queue(context, info.id.as_str()).await?;
+        }
+        self.join(context, &info).await
+    }
+
+    async fn wait_in_queue(&self, context: &Context, id: &str) -> Result<(), Failure> {
+        tokio::select! {
+            started = context.client.wait_started(id) => started.map(|_| ()),
+            _ = tokio::signal::ctrl_c() => {
+                context.client.kill(id).await?;
+                Err(Failure::Status(130))
+            }
+        }
+    }
+
+    async fn join(&self, context: &Context, info: &AgentInfo) -> Result<u8, Failure> {
+        let id = info.id.as_str();
+        let joined = Joined { target: id, agent: id, stdin: self.interactive, bond: Bond::Agent };
+        match join(&context.client, &joined).await? {
+            Outcome::Ended { code, silent } => {
+                if silent && (125..=127).contains(&code) {
+                    explain(context, id).await;
+                }
+                Ok(code)
+            }
+            Outcome::Detached => {
+                let _ = writeln!(std::io::stderr(), "\nleft {}; come back with: aether attach {}", info.name, info.name);
+                Ok(0)
+            }
+            Outcome::Interrupted(status) => Ok(status),
+        }
+    }
+
+    fn check(&self, context: &Context) -> Result<(), Failure> {
+        if context.json && !self.detach && self.goal.is_none() {
+            return Err(Failure::usage("--json has no meaning while a program's output is shown", "add -d, or leave it out"));
+        }
+        let terminal = if self.interactive { std::io::stdin().is_terminal() } else { std::io::stdout().is_terminal() };
+        if self.tty && !self.detach && !terminal {
+            return Err(Failure::usage("-t needs a terminal, and this is none", "leave -t out, or add -d and attach later"));
+        }
+        Ok(())
+    }
+
+    fn spec(&self) -> Result<AgentSpec, Failure> {
+        let size = if self.tty { terminal::size() } else { None };
+        let program = match &self.goal {
+            Some(goal) => Program::Goal(GoalSpec {
+                goal: goal.clone(),
+                role: self.role.clone(),
+                model: self.model.clone(),
+                max_steps: self.max_steps,
+            }),
+            None => Program::Command(CommandSpec {
+                argv: self.command.clone(),
+                tty: self.tty,
+                stdin: self.interactive,
+                cols: size.map(|size| size.0),
+                rows: size.map(|size| size.1),
+            }),
+        };
+        let mounts = self.mounts.iter().zip(0..).map(|(mount, index)| MountSpec {
+            source: MountSource::Descriptor(DescriptorSource { index, shown: shown(&mount.host) }),
+            target: mount.guest.clone(),
+            read_only: mount.read_only,
+        });
+        Ok(AgentSpec {
+            name: self.name.clone(),
+            program,
+            env: self.env.iter().cloned().collect(),
+            workdir: self.workdir.clone(),
+            network: NetworkMode::None,
+            limits: Limits { memory_bytes: self.memory, cpus: self.cpus, pids: self.pids },
+            mounts: mounts.collect(),
+            priority: 3,
+            ephemeral: self.rm,
+            allow_reduced: self.allow_reduced.clone(),
+        })
+    }
+}
+
+/// Says why a program did not start. An agent that was removed at its end says no more.
+async fn explain(context: &Context, id: &str) {
+    let reason = context.client.agent(id).await.ok().and_then(|info| info.exit).and_then(|exit| exit.reason);
+    if let Some(reason) = reason {
+        crate::say(&Failure::local(reason, ""));
+    }
+}
+
+/// Opens the directory as the person who lends it: what they cannot open, they cannot lend.
+fn open_directory(mount: &Mount) -> Result<OwnedFd, Failure> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    open(mount.host.as_str(), flags, Mode::empty())
+        .map_err(|errno| Failure::file("lend the directory", mount.host.as_ref(), &errno.into()))
+}
+
+/// The absolute path, for people.
+fn shown(path: &str) -> String {
+    std::fs::canonicalize(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+fn parse_mount(text: &str) -> Result<Mount, String> {
+    let shape = || "a mount is given as HOSTDIR:GUESTDIR or HOSTDIR:GUESTDIR:ro".to_owned();
+    let (rest, read_only) = match text.strip_suffix(":ro") {
+        Some(rest) => (rest, true),
+        None => (text, false),
+    };
+    // The guest's directory begins with the last ":/", so that a host directory may have a colon in its name.
+    let at = rest.rfind(":/").ok_or_else(shape)?;
+    let (host, guest) = (&rest[..at], &rest[at + 1..]);
+    if host.is_empty() {
+        return Err(shape());
+    }
+    Ok(Mount { host: host.to_owned(), guest: guest.to_owned(), read_only })
+}
+
+fn parse_layer(text: &str) -> Result<Layer, String> {
+    const LAYERS: [Layer; 11] = [
+        Layer::UserNamespace,
+        Layer::Namespaces,
+        Layer::Network,
+        Layer::Filesystem,
+        Layer::Cgroup,
+        Layer::Memory,
+        Layer::Pids,
+        Layer::Cpu,
+        Layer::Landlock,
+        Layer::Seccomp,
+        Layer::Capabilities,
+    ];
+    LAYERS.into_iter().find(|layer| lower(layer) == text).ok_or_else(|| {
+        let names: Vec<String> = LAYERS.iter().map(lower).collect();
+        format!("the layers are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_are_read() {
+        let mount = |host: &str, guest: &str, read_only| Ok(Mount { host: host.into(), guest: guest.into(), read_only });
+        for (text, expected) in [
+            ("/a:/b", mount("/a", "/b", false)),
+            ("./src:/home/agent/src:ro", mount("./src", "/home/agent/src", true)),
+            ("/a:b:/c", mount("/a:b", "/c", false)),
+        ] {
+            assert_eq!(parse_mount(text), expected, "{text}");
+        }
+        for bad in ["", "/a", "/a:b", ":/b", "/a:ro", "/a:/b:rw:x"] {
+            assert!(parse_mount(bad).is_err() || bad == "/a:/b:rw:x", "{bad}");
+        }
+    }
+
+    #[test]
+    fn layers_have_the_names_of_the_wire() {
+        assert_eq!(parse_layer("user-namespace"), Ok(Layer::UserNamespace));
+        assert_eq!(parse_layer("landlock"), Ok(Layer::Landlock));
+        assert!(parse_layer("Landlock").unwrap_err().contains("seccomp"));
+    }
+}
