@@ -25,6 +25,8 @@ use aether_sandbox::{
 };
 use init_client::Client;
 
+type Test = fn(&mut Client);
+
 const TERMINAL: Stdio = Stdio::Terminal { cols: 80, rows: 24 };
 
 fn main() {
@@ -37,7 +39,7 @@ fn main() {
     }
     let sandbox = Sandbox::launch();
     let mut client = Client::to(&sandbox.directory.path().join("sockets/inside.sock"));
-    let tests: [(&str, fn(&mut Client)); 6] = [
+    let tests: [(&str, Test); 6] = [
         ("programs_are_the_agent", programs_are_the_agent),
         ("init_cannot_be_read_or_ended_from_inside", init_cannot_be_read_or_ended_from_inside),
         ("terminals_work", terminals_work),

@@ -24,6 +24,8 @@ const LENGTH: usize = 4;
 pub(super) struct Connection {
     stream: UnixStream,
     received: Vec<u8>,
+    /// So many bytes at the beginning of `received` are done with.
+    taken: usize,
     unsent: VecDeque<Frame>,
     unsent_bytes: usize,
     /// The socket takes nothing until epoll says so.
@@ -60,7 +62,7 @@ impl Connection {
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         let (received, unsent) = (Vec::new(), VecDeque::new());
-        Ok(Self { stream, received, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest: Interest::Read })
+        Ok(Self { stream, received, taken: 0, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest: Interest::Read })
     }
 
     /// Does it have more to take than it should?
@@ -100,22 +102,30 @@ impl Connection {
         if self.congested() {
             return Ok(None);
         }
-        let Some(length) = self.received.first_chunk::<LENGTH>() else { return Ok(None) };
+        let left = &self.received[self.taken..];
+        let Some(length) = left.first_chunk::<LENGTH>() else { return Ok(self.make_room()) };
         let length = u32::from_le_bytes(*length) as usize;
         if length > MAX_FRAME {
             return Err(Closed::Malformed);
         }
-        let Some(body) = self.received.get(LENGTH..LENGTH + length) else { return Ok(None) };
+        let Some(body) = left.get(LENGTH..LENGTH + length) else { return Ok(self.make_room()) };
         let (request, rest) = postcard::take_from_bytes(body).map_err(|_| Closed::Malformed)?;
         if !rest.is_empty() {
             return Err(Closed::Malformed);
         }
-        self.received.drain(..LENGTH + length);
-        if self.received.is_empty() {
-            // A large request should not keep its memory.
-            self.received = Vec::new();
-        }
+        self.taken += LENGTH + length;
         Ok(Some(request))
+    }
+
+    /// Gives back the memory of what is done with, once no whole request is left.
+    fn make_room(&mut self) -> Option<ToInit> {
+        if self.taken == self.received.len() {
+            self.received = Vec::new();
+        } else {
+            self.received.drain(..self.taken);
+        }
+        self.taken = 0;
+        None
     }
 
     /// Queues an answer.
