@@ -97,9 +97,9 @@ fn write_report(directory: &str, kind: &str, verdict: &str, done: &[Done<'_>]) -
         let first = seen.text.lines().next().unwrap_or_default();
         report.push_str(&format!("\n## `{}`\n\n{first}\n\n", stage.command));
         if let Some(failures) = failures {
-            report.push_str(&format!("Lines that tell of failures:\n\n{}\n", fenced(&failures.output())));
+            report.push_str(&format!("Lines that tell of failures:\n\n{}\n", fenced("text", &failures.output())));
         }
-        report.push_str(&fenced(&seen.output()));
+        report.push_str(&fenced("text", &seen.output()));
     }
     report
 }

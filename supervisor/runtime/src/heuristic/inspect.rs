@@ -89,11 +89,11 @@ fn write_report(results: &[(&Section, &Seen)]) -> String {
         headline(results)
     );
     for (section, seen) in results {
-        text.push_str(&format!("\n## {}\n\n`{}`\n\n", section.title, section.command.replace('`', "'")));
+        text.push_str(&format!("\n## {}\n\n{}\n", section.title, fenced("sh", section.command)));
         if !seen.ok {
             text.push_str(&format!("The command failed ({}).\n\n", seen.text.lines().next().unwrap_or_default()));
         }
-        text.push_str(&fenced(&seen.output()));
+        text.push_str(&fenced("text", &seen.output()));
     }
     text
 }

@@ -1,5 +1,7 @@
 //! Which rule a goal asks for, from its words.
 
+use super::script::quote;
+
 /// What a goal asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Intent {
@@ -59,7 +61,8 @@ pub(super) fn understand(goal: &str) -> Intent {
         "make" => write(goal).or_else(|| build(goal, &lower)),
         "run" | "execute" | "exec" => run(goal, &lower),
         "count" | "how" => count(goal, &lower),
-        "find" | "search" | "locate" | "list" | "grep" => find(goal, &lower),
+        "find" | "search" | "locate" | "grep" => find(goal, &lower),
+        "list" | "show" => find(goal, &lower).or_else(|| list(goal, &lower)),
         "build" | "compile" | "test" => build(goal, &lower),
         "summarise" | "summarize" | "document" | "explain" => inspect(goal, &lower).or_else(|| Some(summarise(goal))),
         _ => None,
@@ -76,7 +79,21 @@ pub(super) fn understand(goal: &str) -> Intent {
 fn inspect(goal: &str, lower: &str) -> Option<Intent> {
     let verb = has(
         lower,
-        &["inspect", "examin", "describ", "survey", "analys", "analyz", "report", "look at", "check", "explor", "summar"],
+        &[
+            "inspect",
+            "examin",
+            "describ",
+            "survey",
+            "analys",
+            "analyz",
+            "report",
+            "look at",
+            "check",
+            "explor",
+            "summar",
+            "tell me about",
+            "show me",
+        ],
     );
     let noun =
         words(lower).any(|w| matches!(w, "machine" | "system" | "sandbox" | "computer" | "host" | "environment" | "server"));
@@ -193,6 +210,12 @@ fn find(goal: &str, lower: &str) -> Option<Intent> {
         return None;
     }
     Some(Intent::Find { pattern: if named { Pattern::Named(what) } else { Pattern::Containing(what) }, directory })
+}
+
+fn list(goal: &str, lower: &str) -> Option<Intent> {
+    let directory = paths(goal).into_iter().next().or_else(|| lower.contains("home").then(|| "~".into()))?;
+    let files = words(lower).any(|w| matches!(w, "file" | "files" | "directory" | "folder" | "home" | "contents" | "content"));
+    files.then(|| Intent::Run { commands: vec![format!("ls -la {}", quote(&directory))] })
 }
 
 /// Where a report goes: a path with an ending of text after `to`, `into`, `as` or `in`.

@@ -33,7 +33,7 @@ impl Provider for Heuristic {
     }
 
     fn default_model(&self) -> String {
-        "rules".into()
+        self.name().into()
     }
 
     fn history(&self) -> usize {
@@ -63,7 +63,7 @@ impl Provider for Heuristic {
         on_delta(Delta::Call(next.tool.into()));
         let id = format!("rule_{}", seen.len() + 1);
         let call = ToolCall { id, name: next.tool.into(), arguments: next.args };
-        Ok(Completion { text, calls: vec![call], usage: None, stop: StopReason::Calls, model: "rules".into() })
+        Ok(Completion { text, calls: vec![call], usage: None, stop: StopReason::Calls, model: self.default_model() })
     }
 }
 

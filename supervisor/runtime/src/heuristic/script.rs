@@ -122,11 +122,11 @@ pub(super) fn quote(path: &str) -> String {
     }
 }
 
-/// Text in a Markdown block whose fence the text does not contain.
-pub(super) fn fenced(text: &str) -> String {
+/// Text in a Markdown block of a language, with a fence that the text does not contain.
+pub(super) fn fenced(language: &str, text: &str) -> String {
     let mut fence = String::from("```");
     while text.contains(&fence) {
         fence.push('`');
     }
-    format!("{fence}text\n{}\n{fence}\n", text.trim_end())
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end())
 }

@@ -80,7 +80,7 @@ fn block(seen: &Seen) -> String {
     } else {
         format!("The command failed ({}).\n\n", seen.text.lines().next().unwrap_or_default())
     };
-    format!("{note}{}", fenced(&seen.output()))
+    format!("{note}{}", fenced("text", &seen.output()))
 }
 
 fn two_numbers(output: &str) -> (u64, u64) {

@@ -8,7 +8,7 @@ use crate::text;
 
 /// What the rules can do, in the words that they understand.
 pub(super) const ABILITIES: &str = "inspect this machine and write a report; summarise the files in DIR; build and test the project in DIR; \
-    write a file X saying Y; run COMMAND (or commands in backticks); count lines, words or files in F; find files named or containing X";
+    write a file X saying Y; run COMMAND (or commands in backticks); count lines, words or files in F; find files named or containing X; list the files in DIR";
 
 pub(super) fn next(script: &mut Script<'_>, goal: &str) -> Move {
     steps(script, goal).unwrap_or_else(|step| step)
