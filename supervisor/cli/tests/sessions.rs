@@ -89,9 +89,9 @@ fn a_program_that_does_not_start_says_why() {
 #[test]
 fn a_broken_connection_is_made_again_without_a_seam() {
     let fake = program(vec![hello(false), output(0, 0, b"hello "), output(1, 0, b"e"), Step::Break]);
-    fake.on(ATTACH, Reply::Channel(vec![hello(false), output(0, 1, b"ello world"), output(1, 0, b"err"), end(0, "")]));
+    fake.on(ATTACH, Reply::Channel(vec![hello(false), output(0, 5, b" world"), output(1, 0, b"err"), end(0, "")]));
     assert_eq!(fake.run(&["run", "--", "x"]), ran(0, "hello world", "err"));
-    assert_eq!(fake.seen()[2], "GET /api/v1/attach/abcdefghijkl?from=1&stdin=false");
+    assert_eq!(fake.seen()[2], "GET /api/v1/attach/abcdefghijkl?from=6&stdin=false");
 }
 
 #[test]

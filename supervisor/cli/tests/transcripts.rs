@@ -122,10 +122,13 @@ fn json_is_the_servers_own() {
 fn several_agents_fail_one_by_one() {
     let fake = Fake::start();
     let info = agent("a", json!({}));
-    fake.data(&format!("POST {A}/kill"), &info).data(&format!("DELETE {A}"), "null").data(&format!("POST {A}/stop"), &info);
+    fake.data(&format!("POST {A}/kill"), &info)
+        .on(&format!("DELETE {A}"), Reply::Json(204, String::new()))
+        .data(&format!("POST {A}/stop"), &info);
     let missing = "error: no agent is named so\nhint: aether ps -a lists them\n";
     assert_eq!(fake.run(&["kill", "b", "a"]), ran(3, "a\n", missing));
     assert_eq!(fake.run(&["rm", "-f", "a"]), ran(0, "a\n", ""));
+    assert_eq!(fake.run(&["rm", "--json", "a"]), ran(0, "", ""));
     assert_eq!(fake.run(&["stop", "--grace", "2", "a"]), ran(0, "a\n", ""));
     assert_eq!(fake.run(&["kill", "--json", "a"]), ran(0, &format!("{info}\n"), ""));
     let seen = fake.seen();
@@ -227,4 +230,38 @@ fn past_events_end_with_the_newest() {
     fake.on("GET /api/v1/events", Reply::Events { data: vec![first.clone(), second.clone()], stays_open: true });
     assert_eq!(fake.run(&["events", "--json"]), ran(0, &format!("{first}\n{second}\n"), ""));
     assert_eq!(fake.run(&["events", "--since", "2"]), ran(0, "", ""));
+}
+
+#[test]
+fn a_refused_handshake_keeps_the_servers_words() {
+    let fake = Fake::start();
+    fake.error("GET /api/v1/attach/a", 409, "CONFLICT", "a has no program of its own", "watch it with aether logs -f a");
+    let error = "error: a has no program of its own\nhint: watch it with aether logs -f a\n";
+    assert_eq!(fake.run(&["attach", "a"]), ran(5, "", error));
+}
+
+#[test]
+fn ctrl_c_leaves_a_goal_at_work() {
+    let fake = Fake::start();
+    fake.on("POST /api/v1/agents", Reply::Json(201, format!("{{\"data\":{}}}", agent("g", json!({})))));
+    let thought = event(3, json!({"type": "agent.thought", "pid": 7, "step": 1, "thought": "hm"}));
+    fake.data("GET /api/v1/agents/abcdefghijkl/timeline", "[]");
+    fake.on("GET /api/v1/events", Reply::Events { data: vec![thought], stays_open: true });
+    fake.data("POST /api/v1/agents/abcdefghijkl/kill", &agent("g", json!({})));
+    for interrupts in [1, 2] {
+        let mut command = fake.command(&["run", "--goal", "x"]);
+        let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut line = [0; 16];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        let mut said = vec![0; "agent g (abcdefghijkl)\n\nThe agent goes on. Watch it with: aether logs -f abcdefghijkl\nCtrl-C again kills it.\n".len()];
+        std::io::Read::read_exact(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+        if interrupts == 2 {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let killed = fake.seen().iter().any(|line| line.contains("/kill"));
+        assert_eq!(killed, interrupts == 2, "{}", String::from_utf8_lossy(&said));
+    }
 }

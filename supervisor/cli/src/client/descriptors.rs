@@ -18,8 +18,8 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use super::{Answer, Client, refusal, unreachable};
 use crate::failure::Failure;
 
-/// The kernel takes no more in one message (`SCM_MAX_FD`).
-pub(crate) const MAX_DESCRIPTORS: usize = 253;
+/// The supervisor takes no more with one request.
+const MAX_DESCRIPTORS: usize = 16;
 
 impl Client {
     pub(super) async fn post_with_descriptors(&self, uri: &str, body: Vec<u8>, fds: Vec<OwnedFd>) -> Result<Answer, Failure> {

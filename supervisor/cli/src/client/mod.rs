@@ -55,6 +55,11 @@ impl Answer {
         Ok(self.envelope()?.data.get())
     }
 
+    /// There is nothing to print (204).
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// The `data`, parsed.
     pub(crate) fn data<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_str(self.raw()?).map_err(|error| Failure::garbled(&error.to_string()))

@@ -277,8 +277,8 @@ impl Session<'_> {
     /// Reaches the supervisor again after the connection broke: agents survive its restart.
     async fn again(&mut self) -> Result<Channel, Failure> {
         let deadline = Instant::now() + PATIENCE;
-        // One number for both streams: the smaller, so that neither misses a byte; what was shown before is skipped.
-        let from = if self.seen[1] == 0 { self.seen[0] } else { self.seen[0].min(self.seen[1]) };
+        // Of standard error the supervisor sends again what it still holds; what was shown before is skipped.
+        let from = self.seen[0];
         loop {
             let failure = match self.client.attach(self.joined.target, from, self.joined.stdin).await {
                 Ok(channel) => return Ok(channel),

@@ -76,6 +76,7 @@ impl Tally {
     /// One call: prints the agent (or its object), or says why not.
     pub(super) fn count(&mut self, context: &Context, agent: &str, outcome: Result<Answer, Failure>) -> Result<(), Failure> {
         match outcome {
+            Ok(answer) if answer.is_empty() && context.json => Ok(()),
             Ok(answer) => {
                 let text = if context.json { answer.raw()? } else { agent };
                 writeln!(std::io::stdout(), "{text}")?;

@@ -72,6 +72,10 @@ impl Logs {
                 }
             }
         }
+        if self.follow {
+            // The stream also ends when the supervisor goes; that must not look like the end of the agent.
+            context.client.agent(id).await?;
+        }
         Ok(0)
     }
 }

@@ -97,7 +97,7 @@ impl Fake {
         Self { dir, answers, seen, told, _runtime: runtime }
     }
 
-    /// Answers `METHOD /path` (without the query); further answers for the same request follow in order, the last one stays.
+    /// Answers `METHOD /path` with this query or, when the query is left out, with any; further answers for the same request follow in order, the last one stays.
     pub(crate) fn on(&self, request: &str, reply: Reply) -> &Self {
         let mut answers = self.answers.lock().unwrap();
         match answers.iter_mut().find(|(known, _)| known == request) {
@@ -220,6 +220,7 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 async fn answer(mut request: Request<Incoming>, shared: Shared) -> Result<Response<Body>, Infallible> {
     let line = format!("{} {}", request.method(), request.uri());
+    let exact = line.clone();
     let key = format!("{} {}", request.method(), request.uri().path());
     let upgrade = hyper::upgrade::on(&mut request);
     let key_header = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned();
@@ -227,10 +228,11 @@ async fn answer(mut request: Request<Incoming>, shared: Shared) -> Result<Respon
     shared.seen.lock().unwrap().push(format!("{line} {}", String::from_utf8_lossy(&body)).trim_end().to_owned());
     let reply = {
         let mut answers = shared.answers.lock().unwrap();
-        answers
-            .iter_mut()
-            .find(|(known, _)| *known == key)
-            .and_then(|(_, replies)| if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() })
+        let at = [&exact, &key].into_iter().find_map(|key| answers.iter().position(|(known, _)| known == key));
+        at.and_then(|at| {
+            let replies = &mut answers[at].1;
+            if replies.len() > 1 { replies.pop_front() } else { replies.front().cloned() }
+        })
     };
     let full = |bytes: Vec<u8>| Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync();
     let response = match reply {
