@@ -12,7 +12,7 @@ use crate::{
     verbs::Verb,
 };
 
-/// Runs AI agents in sandboxes built straight from the Linux kernel.
+/// Run AI agents in sandboxes built straight from the Linux kernel
 ///
 /// Examples:
 ///   aether run --rm -- sh -c 'id; ls -la /'
@@ -20,8 +20,9 @@ use crate::{
 ///   aether ps
 ///   aether cp AGENT:report.md .
 ///
-/// An agent is named by its name, its id, its number or a unique prefix. Exit status: 0 ok, 1 failed, 2 usage, 3 not found,
-/// 4 denied, 5 conflict, 69 supervisor not reachable.
+/// An agent is named by its name, its id, its number or a unique prefix.
+/// Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 denied, 5 conflict,
+/// 69 supervisor not reachable.
 #[derive(Debug, Parser)]
 #[command(name = "aether", version, disable_help_subcommand = true, arg_required_else_help = true, verbatim_doc_comment)]
 pub(crate) struct Cli {

@@ -147,7 +147,7 @@ fn exec_passes_status_and_words() {
     let body =
         r#"POST /api/v1/agents/a/exec {"argv":["echo","hi"],"env":{"A":"b=c"},"workdir":"/tmp","tty":false,"stdin":false}"#;
     assert_eq!(fake.seen()[0], body);
-    assert_eq!(fake.run(&["exec", "nobody", "--", "x"]).status, 125);
+    assert_eq!(fake.run(&["exec", "nobody", "--", "x"]).status, 3);
 }
 
 /// A terminal, the client on it, and the settings from before.

@@ -41,7 +41,7 @@ fn an_unreachable_supervisor_is_said() {
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "--", "true"]).status, 125);
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "-d", "--", "true"]).status, 69);
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "--goal", "x"]).status, 69);
-    assert_eq!(fake.run(&["--socket", "/nowhere/s", "exec", "a", "--", "true"]).status, 125);
+    assert_eq!(fake.run(&["--socket", "/nowhere/s", "exec", "a", "--", "true"]).status, 69);
 }
 
 #[test]
@@ -202,13 +202,13 @@ fn a_goal_is_told_line_by_line_across_a_broken_stream() {
     let done = event(7, json!({"type": "agent.completed", "pid": 7, "summary": "looked"}));
     let exit = event(8, json!({"type": "process.exit", "pid": 7, "exit": {"code": 0}}));
     fake.on("POST /api/v1/agents", Reply::Json(201, format!("{{\"data\":{info}}}")));
-    fake.data("GET /api/v1/agents/abcdefghijkl/timeline", &format!("[{thought}]"));
-    fake.on("GET /api/v1/events", Reply::Events { data: vec![other, action.clone()], stays_open: false });
+    fake.on("GET /api/v1/events", Reply::Events { data: vec![thought, other, action.clone()], stays_open: false });
     fake.on("GET /api/v1/events", Reply::Events { data: vec![action, observed, done, exit], stays_open: true });
     let lines = "   1  think   look around\n   1  act     run_command uname\n   1  ok      Linux\n      done    looked\n";
     assert_eq!(fake.run(&["run", "--goal", "look"]), ran(0, lines, "agent g (abcdefghijkl)\n"));
     let events: Vec<String> = fake.seen().into_iter().filter(|line| line.contains("/events")).collect();
-    assert_eq!(events, ["GET /api/v1/events?since=3", "GET /api/v1/events?since=5"]);
+    assert_eq!(events, ["GET /api/v1/events", "GET /api/v1/events?since=5"]);
+    assert_eq!(fake.seen()[0], "GET /api/v1/events", "opened before the agent is, so that nothing is missed");
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_failed_goal_has_status_1() {
     let fake = Fake::start();
     fake.on("POST /api/v1/agents", Reply::Json(201, format!("{{\"data\":{}}}", agent("g", json!({})))));
     let exit = event(3, json!({"type": "process.exit", "pid": 7, "exit": {"code": 3, "reason": "out of steps"}}));
-    fake.data("GET /api/v1/agents/abcdefghijkl/timeline", &format!("[{exit}]"));
+    fake.on("GET /api/v1/events", Reply::Events { data: vec![exit], stays_open: true });
     assert_eq!(fake.run(&["run", "--goal", "x"]), ran(1, "      ended   out of steps\n", "agent g (abcdefghijkl)\n"));
 }
 
@@ -245,7 +245,6 @@ fn ctrl_c_leaves_a_goal_at_work() {
     let fake = Fake::start();
     fake.on("POST /api/v1/agents", Reply::Json(201, format!("{{\"data\":{}}}", agent("g", json!({})))));
     let thought = event(3, json!({"type": "agent.thought", "pid": 7, "step": 1, "thought": "hm"}));
-    fake.data("GET /api/v1/agents/abcdefghijkl/timeline", "[]");
     fake.on("GET /api/v1/events", Reply::Events { data: vec![thought], stays_open: true });
     fake.data("POST /api/v1/agents/abcdefghijkl/kill", &agent("g", json!({})));
     for interrupts in [1, 2] {
@@ -264,4 +263,18 @@ fn ctrl_c_leaves_a_goal_at_work() {
         let killed = fake.seen().iter().any(|line| line.contains("/kill"));
         assert_eq!(killed, interrupts == 2, "{}", String::from_utf8_lossy(&said));
     }
+}
+
+#[test]
+fn the_log_of_a_goal_goes_on_where_its_timeline_ends() {
+    let fake = Fake::start();
+    fake.data(&format!("GET {A}"), &agent("a", json!({"spec": {"program": {"type": "goal", "goal": "look"}}})));
+    let thought = event(3, json!({"type": "agent.thought", "pid": 7, "step": 1, "thought": "hm"}));
+    let exit = event(5, json!({"type": "process.exit", "pid": 7, "exit": {"code": 0}}));
+    fake.data("GET /api/v1/agents/abcdefghijkl/timeline?since=0&limit=1000", &format!("[{thought}]"));
+    fake.data("GET /api/v1/agents/abcdefghijkl/timeline?since=3&limit=1000", "[]");
+    fake.on("GET /api/v1/events", Reply::Events { data: vec![thought.clone(), exit.clone()], stays_open: true });
+    assert_eq!(fake.run(&["logs", "a"]), ran(0, "   1  think   hm\n", ""));
+    assert_eq!(fake.run(&["--json", "logs", "-f", "a"]), ran(0, &format!("{thought}\n{exit}\n"), ""));
+    assert!(fake.seen().contains(&"GET /api/v1/events?since=3".to_owned()));
 }

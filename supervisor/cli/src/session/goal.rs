@@ -75,7 +75,10 @@ pub(crate) async fn follow(client: &Client, agent: &str, since: u64, form: Form)
             return Ok(status);
         }
     }
-    let mut events = Events::after(client, last).await?;
+    to_the_end(Events::after(client, last).await?, agent, form).await
+}
+
+async fn to_the_end(mut events: Events<'_>, agent: &str, form: Form) -> Result<u8, Failure> {
     loop {
         let numbered = events.next_about(agent).await?;
         print(&numbered, form)?;
@@ -85,11 +88,11 @@ pub(crate) async fn follow(client: &Client, agent: &str, since: u64, form: Form)
     }
 }
 
-/// Follows an agent that `run` started: Ctrl-C leaves it at work, a second one ends it.
-pub(crate) async fn accompany(client: &Client, agent: &str, form: Form) -> Result<u8, Failure> {
+/// Follows an agent that `run` started, with events opened before it was: Ctrl-C leaves it at work, a second one ends it.
+pub(crate) async fn accompany(client: &Client, events: Events<'_>, agent: &str, form: Form) -> Result<u8, Failure> {
     let mut interrupts =
         signal(SignalKind::interrupt()).map_err(|error| Failure::local(format!("cannot catch signals: {error}"), ""))?;
-    let watching = follow(client, agent, 0, form);
+    let watching = to_the_end(events, agent, form);
     tokio::pin!(watching);
     let status = tokio::select! {
         status = &mut watching => status?,

@@ -11,10 +11,11 @@ use crate::{
     session::process::{Bond, Joined, Outcome, join},
 };
 
-/// Join the terminal or the standard streams of an agent's program.
+/// Join the terminal or the standard streams of an agent's program
 ///
-/// What is still held of its output is shown first. Ctrl-P Ctrl-Q leaves a terminal; Ctrl-C leaves a program without one.
-/// The program goes on in both cases. When it ends, so does attach, with its exit status.
+/// What is still held of its output is shown first. Ctrl-P Ctrl-Q leaves a terminal;
+/// Ctrl-C leaves a program without one. The program goes on in both cases.
+/// When it ends, so does attach, with its exit status.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Attach {

@@ -8,8 +8,12 @@ use clap_complete::Shell;
 use super::Context;
 use crate::{args::Cli, failure::Failure};
 
-/// Print a completion script, for example: aether completion bash > ~/.local/share/bash-completion/completions/aether
+/// Print a completion script
+///
+/// Example:
+///   aether completion bash > ~/.local/share/bash-completion/completions/aether
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Completion {
     /// The shell
     #[arg(value_name = "SHELL")]

@@ -11,15 +11,16 @@ use crate::{
     },
 };
 
-/// Copy files and whole directories into and out of an agent, also after its end.
+/// Copy files and whole directories into and out of an agent, also after its end
 ///
 /// Examples:
 ///   aether cp builder:report.md .
 ///   aether cp ./src builder:Projects/
 ///   tar c . | aether cp - builder:backup.tar
 ///
-/// Paths inside begin at the agent's home unless they begin with /. "-" is standard input or output. An existing directory
-/// takes the copy inside it. Modes are kept (set-uid bits never); links stay links.
+/// Paths inside begin at the agent's home unless they begin with /.
+/// "-" is standard input or output. An existing directory takes the copy inside it.
+/// Modes are kept (set-uid bits never); links stay links.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Cp {

@@ -14,7 +14,9 @@ use crate::{
     },
 };
 
-/// Check what this host can do, and say how to fix what is missing. Exit status 1 when agents cannot run in full isolation.
+/// Check what this host can do, and say how to fix what is missing
+///
+/// Exit status 1 when agents cannot run in full isolation.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {}
 

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use aether_protocol::{CommandSpec, spec};
+use aether_protocol::{CommandSpec, TtyId, spec};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{Context, parse_env};
@@ -13,13 +13,14 @@ use crate::{
     terminal,
 };
 
-/// Run one more program in the sandbox of a live agent.
+/// Run one more program in the sandbox of a live agent
 ///
 /// Examples:
 ///   aether exec builder -- ps aux
 ///   aether exec -it builder -- bash
 ///
-/// The exit status is the program's: 125 our failure, 126 not executable, 127 not found, 128+n signal n.
+/// The exit status is the program's; 126 not executable, 127 not found, 128+n signal n,
+/// 125 when the connection to it was lost.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Exec {
@@ -66,11 +67,12 @@ impl Exec {
             .and_then(|()| spec::check_env(&request.env))
             .and_then(|()| self.workdir.as_ref().map_or(Ok(()), |dir| spec::check_guest_path("--workdir", dir)))
             .map_err(|error| Failure::usage(error.message, error.hint))?;
-        self.join(context, &request).await.map_err(Failure::ours)
+        // Until a program runs no status can be mistaken for its own.
+        let process = context.client.exec(&self.agent, &request).await?;
+        self.join(context, &process).await.map_err(Failure::ours)
     }
 
-    async fn join(&self, context: &Context, request: &ExecRequest) -> Result<u8, Failure> {
-        let process = context.client.exec(&self.agent, request).await?;
+    async fn join(&self, context: &Context, process: &TtyId) -> Result<u8, Failure> {
         let joined = Joined { target: process.as_str(), agent: &self.agent, stdin: self.interactive, bond: Bond::Exec };
         match join(&context.client, &joined).await? {
             Outcome::Ended { code, .. } => Ok(code),

@@ -16,9 +16,9 @@ use crate::{
     },
 };
 
-/// Print what an agent did: the output of its program, or the events of a goal.
+/// Print what an agent did: the output of its program, or the events of a goal
 ///
-/// Control sequences other than colours are taken out of a program's output; attach and run show a program as it is.
+/// Control sequences other than colours are taken out of a program's output.
 /// With --since or --json the numbered events are printed, for programs too.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]

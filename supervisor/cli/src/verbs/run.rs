@@ -17,6 +17,7 @@ use nix::{
 
 use super::{Context, parse_env};
 use crate::{
+    client::events::Events,
     failure::Failure,
     session::{
         goal::{Form, accompany},
@@ -26,7 +27,7 @@ use crate::{
     terminal,
 };
 
-/// Run a program, or give the built-in agent a goal, in a sandbox of its own.
+/// Run a program, or give the built-in agent a goal, in a sandbox of its own
 ///
 /// Examples:
 ///   aether run --rm -- sh -c 'id; mount'
@@ -34,11 +35,13 @@ use crate::{
 ///   aether run -d --name builder --mount ./src:/home/agent/src:ro -- make -C src
 ///   aether run --goal "inspect this machine and write a report"
 ///
-/// With a program the exit status is the program's: 125 our failure, 126 not executable, 127 not found, 128+n signal n.
-/// With a goal it is 0 when completed and 1 when failed. Ctrl-C goes to the program (twice kills the agent); a goal goes on
-/// without you. Ctrl-P Ctrl-Q leaves a terminal without ending it.
+/// With a program the exit status is the program's; 125 our failure, 126 not executable,
+/// 127 not found, 128+n signal n. With a goal it is 0 when completed and 1 when failed.
+///
+/// Ctrl-C goes to the program (twice kills the agent); a goal goes on without you.
+/// Ctrl-P Ctrl-Q leaves a terminal without ending it.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, group = ArgGroup::new("what").required(true).args(["command", "goal"]))]
+#[command(verbatim_doc_comment, override_usage = "aether run [OPTIONS] -- CMD [ARG]...\n       aether run [OPTIONS] --goal TEXT", group = ArgGroup::new("what").required(true).args(["command", "goal"]))]
 pub(crate) struct Run {
     /// Print the agent's id and return at once
     #[arg(short = 'd', long)]
@@ -121,6 +124,11 @@ impl Run {
 
     async fn start(&self, context: &Context, spec: &AgentSpec) -> Result<u8, Failure> {
         let directories = self.mounts.iter().map(open_directory).collect::<Result<Vec<_>, _>>()?;
+        // Opened first: an agent that is removed at its end leaves nothing to ask for afterwards.
+        let events = match self.goal.is_some() && !self.detach {
+            true => Some(Events::live(&context.client).await?),
+            false => None,
+        };
         let answer = context.client.deploy(spec, directories).await?;
         let info: AgentInfo = answer.data()?;
         if self.detach {
@@ -132,12 +140,12 @@ impl Run {
             let place = info.queue_position.map(|place| format!(" (place {place})")).unwrap_or_default();
             let _ = writeln!(std::io::stderr(), "{} waits in the queue{place}", info.name);
         }
-        if self.goal.is_some() {
+        if let Some(events) = events {
             if !context.json {
                 let _ = writeln!(std::io::stderr(), "agent {} ({})", info.name, info.id);
             }
             let form = if context.json { Form::Json } else { Form::Lines };
-            return accompany(&context.client, info.id.as_str(), form).await;
+            return accompany(&context.client, events, info.id.as_str(), form).await;
         }
         if info.state == AgentState::Queued {
             self.wait_in_queue(context, info.id.as_str()).await?;
