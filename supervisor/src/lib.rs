@@ -2,6 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod auth;
+pub mod compile;
 pub mod config;
 pub mod fleet;
+pub mod links;
 pub mod serving;
+pub mod startup;

@@ -1,5 +1,15 @@
-//! `aetherd`: the supervisor of Aether.
+//! `aetherd`: the supervisor of Aether. Started with the spawner's argument, it is the spawner instead.
 
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+use aether_sandbox::spawner;
+
+fn main() -> ExitCode {
+    // Before anything else: the spawner has one thread and reads no configuration.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == spawner::SPAWNER_ARGUMENT) {
+        return ExitCode::from(u8::try_from(spawner::main()).unwrap_or(1));
+    }
+    aether_supervisor::startup::run()
+}

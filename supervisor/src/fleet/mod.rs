@@ -4,20 +4,43 @@
 
 #![allow(clippy::missing_errors_doc, reason = "every error is an `ApiError`, whose code says the kind")]
 
+mod control;
+mod core;
+mod create;
+mod end;
 mod events;
+mod exit;
 mod files;
+mod foundation;
+mod goal;
+mod hands;
+mod host;
+mod launch;
+mod log;
+mod mounts;
 mod output;
+mod processes;
+mod providers;
+mod recovery;
+mod registry;
+mod screen;
 mod types;
+mod usage;
+mod visit;
+mod watch;
 
 use std::{collections::BTreeMap, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use aether_protocol::{
-    AgentId, AgentInfo, AgentSpec, ApiError, DoctorReport, ErrorCode, Event, ExitInfo, Screen, SystemStatus, TtyId, TtyInfo,
+    AgentId, AgentInfo, AgentSpec, ApiError, DoctorReport, Event, ExitInfo, Screen, SystemStatus, TtyId, TtyInfo,
     event::KernelMetrics, system::ProviderStatus,
 };
 
+use self::core::Core;
 pub use events::{Delivery, EventHub, Subscription};
 pub use files::FsSession;
+pub use foundation::Foundation;
+pub use mounts::Roots;
 pub use output::OutputReader;
 pub use types::{
     Caller, Chunk, Depth, ExecRequest, Force, ListFilter, OpenFile, OpenHow, OutputStream, Pace, PeerIds, ProcessHandle, StartAt,
@@ -27,12 +50,18 @@ pub use types::{
 /// Every agent of this service. Cheap to clone.
 #[derive(Clone)]
 pub struct Fleet {
-    events: EventHub,
-    _inner: Arc<()>,
+    core: Arc<Core>,
 }
 
-fn not_ready<T>() -> Result<T, ApiError> {
-    Err(ApiError::new(ErrorCode::Unavailable, "the service is starting", "try again in a moment"))
+/// Runs to the end, also when the one who asked has gone.
+async fn whole<T: Send + 'static>(work: impl Future<Output = Result<T, ApiError>> + Send + 'static) -> Result<T, ApiError> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => {
+            tracing::error!(%error, "a request failed inside");
+            Err(ApiError::internal("the request failed inside"))
+        }
+    }
 }
 
 impl Fleet {
@@ -41,54 +70,54 @@ impl Fleet {
     /// # Errors
     /// `NotFound`; `Conflict` naming the candidates when the prefix is not unique.
     pub fn resolve(&self, reference: &str) -> Result<AgentId, ApiError> {
-        let _ = reference;
-        not_ready()
+        self.core.registry().resolve(reference)
     }
 
     /// Agents, newest first, and how many there are without `limit` and `offset`.
     pub fn list(&self, filter: &ListFilter) -> (Vec<AgentInfo>, usize) {
-        let _ = filter;
-        (Vec::new(), 0)
+        self.core.registry().list(filter)
     }
 
     /// The queue, first to start first.
     pub fn queue(&self) -> Vec<AgentInfo> {
-        Vec::new()
+        self.core.registry().queue()
     }
 
     /// Durable events.
     pub fn events(&self) -> &EventHub {
-        &self.events
+        &self.core.events
     }
 
     /// Newest samples of every live agent.
     pub fn metrics(&self) -> KernelMetrics {
-        KernelMetrics { process_count: 0, cpus: 0.0, memory_bytes: 0, agents: Vec::new() }
+        host::metrics(&self.core)
     }
 
     /// Seconds since start.
     pub fn uptime(&self) -> u64 {
-        0
+        self.core.uptime()
     }
 
     /// Do spawner and store answer?
     pub async fn healthy(&self) -> bool {
-        false
+        !self.core.spawner.is_gone() && self.core.store.newest_seq().await.is_ok()
     }
 
     /// Asks the service to stop; agents stay. `main` sees it in [`Fleet::stopping`].
-    pub fn shutdown(&self) {}
+    pub fn shutdown(&self) {
+        self.core.stop_service();
+    }
 
     /// Completes once [`Fleet::shutdown`] was asked for.
     pub async fn stopping(&self) {
-        std::future::pending::<()>().await;
+        self.core.stopping.cancelled().await;
     }
 
     /// Creates an agent: checked, recorded, and started or queued. Answers as soon as it is durable and, when there is a
     /// free place, its program runs.
     pub async fn create(&self, spec: AgentSpec, caller: &Caller, descriptors: Vec<OwnedFd>) -> Result<AgentInfo, ApiError> {
-        let _ = (spec, caller, descriptors);
-        not_ready()
+        let (core, caller) = (self.core.clone(), caller.clone());
+        whole(async move { create::create(&core, spec, &caller, descriptors).await }).await
     }
 
     /// The agent that `reference` names: id, number, name, or a unique prefix of id or name.
@@ -96,74 +125,71 @@ impl Fleet {
     /// # Errors
     /// As [`Fleet::resolve`].
     pub async fn get(&self, reference: &str) -> Result<AgentInfo, ApiError> {
-        let _ = reference;
-        not_ready()
+        self.core.info(&self.resolve(reference)?)
     }
 
     /// SIGTERM to the main program's group; SIGKILL to everything after the grace (10 s when absent). Waits for the end.
     pub async fn stop(&self, id: &AgentId, grace: Option<Duration>) -> Result<AgentInfo, ApiError> {
-        let _ = (id, grace);
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::stop(&core, &id, grace).await }).await
     }
 
     /// Ends everything in the sandbox at once, or takes the agent out of the queue.
     pub async fn kill(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let _ = id;
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::kill(&core, &id).await }).await
     }
 
     /// Freezes the sandbox.
     pub async fn pause(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let _ = id;
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::pause(&core, &id).await }).await
     }
 
     /// Thaws the sandbox.
     pub async fn resume(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let _ = id;
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::resume(&core, &id).await }).await
     }
 
     /// Sends a signal (`TERM`, `SIGUSR1`, ...) to the main program's group; `KILL` ends the sandbox.
     pub async fn signal(&self, id: &AgentId, signal: &str) -> Result<AgentInfo, ApiError> {
-        let _ = (id, signal);
-        not_ready()
+        let (core, id, signal) = (self.core.clone(), id.clone(), signal.to_owned());
+        whole(async move { control::signal(&core, &id, &signal).await }).await
     }
 
     /// Changes the priority (1 to 5) of a queued agent.
     pub async fn set_priority(&self, id: &AgentId, priority: u8) -> Result<AgentInfo, ApiError> {
-        let _ = (id, priority);
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::set_priority(&core, &id, priority).await }).await
     }
 
     /// Removes record, home and log of an ended agent.
     pub async fn remove(&self, id: &AgentId, force: Force) -> Result<(), ApiError> {
-        let _ = (id, force);
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::remove(&core, &id, force).await }).await
     }
 
     /// Lets a goal go on past its step limit, by 25 steps.
     pub async fn proceed(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let _ = id;
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { control::proceed(&core, &id).await }).await
     }
 
     /// Writes to the built-in agent; it reads the message before its next step.
     pub async fn message(&self, id: &AgentId, content: &str) -> Result<AgentInfo, ApiError> {
-        let _ = (id, content);
-        not_ready()
+        let (core, id, content) = (self.core.clone(), id.clone(), content.to_owned());
+        whole(async move { control::message(&core, &id, &content).await }).await
     }
 
     /// Waits for the end of the agent.
     pub async fn wait(&self, id: &AgentId) -> Result<ExitInfo, ApiError> {
-        let _ = id;
-        not_ready()
+        processes::wait_agent(&self.core, id).await
     }
 
     /// Starts a program beside the main one.
     pub async fn exec(&self, id: &AgentId, request: ExecRequest) -> Result<ProcessHandle, ApiError> {
-        let _ = (id, request);
-        not_ready()
+        processes::exec(&self.core, id, request, "exec").await
     }
 
     /// Opens a terminal with `argv`, or a login shell when it is empty.
@@ -174,38 +200,33 @@ impl Fleet {
         env: BTreeMap<String, String>,
         size: (u16, u16),
     ) -> Result<TtyInfo, ApiError> {
-        let _ = (id, argv, env, size);
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { processes::open_tty(&core, &id, argv, env, size).await }).await
     }
 
     /// The terminals of an agent, its main one first when it has one.
     pub async fn terminals(&self, id: &AgentId) -> Result<Vec<TtyInfo>, ApiError> {
-        let _ = id;
-        not_ready()
+        processes::terminals(&self.core, id).await
     }
 
     /// One terminal.
     pub async fn terminal(&self, tty: &TtyId) -> Result<TtyInfo, ApiError> {
-        let _ = tty;
-        not_ready()
+        processes::terminal(&self.core, tty).await
     }
 
     /// Hangs a terminal up.
     pub async fn close_tty(&self, tty: &TtyId) -> Result<(), ApiError> {
-        let _ = tty;
-        not_ready()
+        processes::close_tty(&self.core, tty).await
     }
 
     /// The main program of an agent, as a process handle.
     pub async fn main_process(&self, id: &AgentId) -> Result<ProcessHandle, ApiError> {
-        let _ = id;
-        not_ready()
+        processes::main_process(&self.core, id)
     }
 
     /// Any process of a live agent by its number.
     pub async fn process(&self, id: &AgentId, process: u32) -> Result<ProcessHandle, ApiError> {
-        let _ = (id, process);
-        not_ready()
+        processes::process(&self.core, id, process).await
     }
 
     /// Follows the output of a process. The output of an ended main program comes from the kept log.
@@ -216,91 +237,86 @@ impl Fleet {
         from: StartAt,
         pace: Pace,
     ) -> Result<OutputReader, ApiError> {
-        let _ = (handle, streams, from, pace);
-        not_ready()
+        processes::attach(&self.core, handle, streams, from, pace).await
     }
 
     /// Gives bytes to a process's input and waits until all are taken.
     pub async fn write_input(&self, handle: &ProcessHandle, data: &[u8]) -> Result<(), ApiError> {
-        let _ = (handle, data);
-        not_ready()
+        processes::write_input(&self.core, handle, data).await
     }
 
     /// Ends a process's input.
     pub async fn close_input(&self, handle: &ProcessHandle) -> Result<(), ApiError> {
-        let _ = handle;
-        not_ready()
+        let request = aether_sandbox::wire::init::InitRequest::CloseInput { process: handle.process };
+        self.core.running(&handle.agent)?.init.ask(request).await.map(drop)
     }
 
     /// Changes the size of a process's terminal.
     pub async fn resize(&self, handle: &ProcessHandle, cols: u16, rows: u16) -> Result<(), ApiError> {
-        let _ = (handle, cols, rows);
-        not_ready()
+        processes::resize(&self.core, handle, cols, rows).await
     }
 
     /// Sends a raw signal number to a process's group.
     pub async fn signal_process(&self, handle: &ProcessHandle, signal: i32) -> Result<(), ApiError> {
-        let _ = (handle, signal);
-        not_ready()
+        processes::signal(&*self.core.running(&handle.agent)?, handle.process, signal).await
     }
 
     /// Waits for the end of a process.
     pub async fn wait_process(&self, handle: &ProcessHandle) -> Result<ExitInfo, ApiError> {
-        let _ = handle;
-        not_ready()
+        processes::wait(&self.core, handle).await
     }
 
     /// Files of an agent, also of an ended one whose home is kept.
     pub async fn fs(&self, id: &AgentId) -> Result<FsSession, ApiError> {
-        let _ = id;
-        not_ready()
+        let (core, id) = (self.core.clone(), id.clone());
+        whole(async move { visit::files(&core, &id).await }).await
     }
 
     /// The kept output of the main program (or of what a goal ran), oldest first; with `follow` until the agent ends.
     pub async fn logs(&self, id: &AgentId, streams: Streams, follow: bool) -> Result<OutputReader, ApiError> {
-        let _ = (id, streams, follow);
-        not_ready()
+        let tty = processes::main_process(&self.core, id).is_ok_and(|handle| handle.tty);
+        Ok(OutputReader::kept(self.core.log(id)?, tty, streams, StartAt::default(), follow))
     }
 
     /// A picture of the agent's screen.
     pub async fn screen(&self, id: &AgentId) -> Result<Screen, ApiError> {
-        let _ = id;
-        not_ready()
+        let screen = self.core.screens.look(&self.core, id, None)?;
+        screen.ok_or_else(|| ApiError::internal("there is no picture"))
     }
 
     /// The pictures that differ from the versions the client has; agents that are gone are left out.
     /// The service and its host.
     /// The service and its host.
     pub async fn status(&self) -> Result<SystemStatus, ApiError> {
-        not_ready()
+        Ok(host::status(&self.core))
     }
 
     /// What this host can do.
     pub async fn doctor(&self) -> Result<DoctorReport, ApiError> {
-        not_ready()
+        Ok(host::doctor(&self.core))
     }
 
     /// Devices of the host.
     /// Providers of models.
     /// Events of one agent after `since`, at most `limit`.
     pub async fn timeline(&self, id: &AgentId, since: u64, limit: usize) -> Result<Vec<Event>, ApiError> {
-        let _ = (id, since, limit);
-        not_ready()
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        self.core.events.of_agent(id.clone(), since, limit).await.map_err(|error| self::core::store_error(&error))
     }
 
     /// The pictures that differ from the versions the client has; agents that are gone are left out.
     pub async fn screens(&self, wanted: &[(AgentId, u64)]) -> BTreeMap<AgentId, Screen> {
-        let _ = wanted;
-        BTreeMap::new()
+        let look = |(id, has): &(AgentId, u64)| Some((id.clone(), self.core.screens.look(&self.core, id, Some(*has)).ok()??));
+        wanted.iter().filter_map(look).collect()
     }
 
     /// Devices of the host.
     pub async fn gpus(&self) -> Vec<aether_gpu::Gpu> {
-        Vec::new()
+        host::gpus().await
     }
 
     /// Providers of models.
     pub fn providers(&self) -> Vec<ProviderStatus> {
-        Vec::new()
+        self.core.providers.status()
     }
 }

@@ -1,0 +1,107 @@
+//! What the fleet stands on, made before the service dropped its privileges, and its first and last breath.
+
+use std::{collections::HashMap, fs, os::fd::OwnedFd, path::PathBuf, sync::Arc, sync::Mutex, time::Instant};
+
+use aether_protocol::{ApiError, Timestamp};
+use aether_sandbox::host::HostSupport;
+use aether_store::Store;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    EventHub, Fleet, Roots,
+    core::{Core, lock},
+    end, exit, launch,
+    providers::Providers,
+    recovery, usage,
+};
+use crate::{config::Config, links::spawner::SpawnerLink};
+
+/// What the fleet stands on.
+pub struct Foundation {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The store.
+    pub store: Store,
+    /// The spawner.
+    pub spawner: SpawnerLink,
+    /// State directory, as this process reaches it.
+    pub state: PathBuf,
+    /// Directory of the control sockets.
+    pub sockets: OwnedFd,
+    /// Directories that may be lent by path.
+    pub roots: Roots,
+}
+
+impl Fleet {
+    /// Takes over what lives and starts what waits.
+    ///
+    /// # Errors
+    /// When store or spawner do not answer.
+    pub async fn open(foundation: Foundation) -> Result<Self, ApiError> {
+        let host = foundation.spawner.host().await?;
+        let core = Self::assemble(foundation, host);
+        recovery::recover(&core).await?;
+        tokio::spawn(launch::run_queue(core.clone()));
+        tokio::spawn(usage::sample(core.clone()));
+        Ok(Self { core })
+    }
+
+    fn assemble(foundation: Foundation, host: HostSupport) -> Arc<Core> {
+        let Foundation { config, store, spawner, state, sockets, roots } = foundation;
+        let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
+        Arc::new(Core {
+            providers: Providers::new(&config.llm.openai),
+            config,
+            events: EventHub::new(store.clone()),
+            store,
+            spawner,
+            host,
+            registry: Mutex::default(),
+            live: Mutex::new(HashMap::new()),
+            logs: Mutex::new(HashMap::new()),
+            parcels: Mutex::new(HashMap::new()),
+            roots,
+            visits: super::visit::Visits::default(),
+            screens: super::screen::Screens::default(),
+            state,
+            sockets,
+            boot_id,
+            started: Instant::now(),
+            started_at: Timestamp::now(),
+            creating: tokio::sync::Mutex::new(()),
+            queue_moved: Notify::new(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Ends every agent: for services that leave nothing behind.
+    pub async fn end_all(&self) {
+        self.core.stop_service();
+        let ids = self.core.registry().ids();
+        let mut ends = tokio::task::JoinSet::new();
+        for id in ids {
+            let core = self.core.clone();
+            ends.spawn(async move {
+                let killed = exit::of_signal(nix::libc::SIGKILL, Some("the service was stopped"));
+                if let Some(live) = core.sandbox(&id) {
+                    live.decide(killed.clone());
+                }
+                end::end(&core, &id, killed).await;
+            });
+        }
+        ends.join_all().await;
+    }
+
+    /// The last thing before the process ends: what nobody uses any more is taken down; agents stay.
+    pub async fn close(&self) {
+        self.core.stop_service();
+        self.core.visits.leave_all(&self.core).await;
+        lock(&self.core.live).values().for_each(|live| live.over.cancel());
+    }
+
+    /// Completes when the spawner is gone: nothing can be started or ended any more.
+    pub async fn spawner_gone(&self) {
+        self.core.spawner.gone().await;
+    }
+}

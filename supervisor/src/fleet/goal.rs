@@ -1,0 +1,161 @@
+//! The loop of the built-in agent, tied to its sandbox and to the store.
+
+use std::sync::Arc;
+
+use aether_protocol::{AgentEvent, AgentId, ExitInfo, GoalSpec, Program, event::AgentLog};
+use aether_runtime::{
+    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, run_goal,
+};
+use aether_sandbox::plan::AGENT_HOME;
+use aether_store::{AgentField, Change, NewCall, NewStep, StepRecord, StoreError};
+use async_trait::async_trait;
+
+use super::{
+    OutputStream,
+    core::{Core, Live},
+    end,
+    hands::SandboxHands,
+    launch,
+};
+
+/// Starts (or, with what the store remembers, goes on with) the loop of an agent.
+pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &GoalSpec) {
+    let Ok(info) = core.info(id) else { return };
+    let control = Control::new(info.max_steps.unwrap_or(core.config.agents.max_steps));
+    if info.state == aether_protocol::AgentState::Paused {
+        control.pause();
+    }
+    if live.control.set(control.clone()).is_err() {
+        return;
+    }
+    let goal = Goal {
+        number: info.number,
+        goal: spec.goal.clone(),
+        role: spec.role.clone(),
+        model: None,
+        home: AGENT_HOME.to_owned(),
+        workdir: launch::workdir(&info.spec),
+    };
+    let (core, id, live) = (core.clone(), id.clone(), live.clone());
+    tokio::spawn(async move {
+        let over = live.over.clone();
+        let exit = tokio::select! {
+            () = over.cancelled() => return,
+            () = core.stopping.cancelled() => return,
+            exit = run(&core, &id, &live, goal, info.model.as_deref(), &control) => exit,
+        };
+        if let Some(exit) = exit {
+            if exit.code != 0 {
+                let reason = exit.reason.clone().unwrap_or_default();
+                live.log.print(OutputStream::Stderr, format!("{reason}\n").as_bytes());
+            }
+            end::end(&core, &id, exit).await;
+        }
+    });
+}
+
+async fn run(
+    core: &Arc<Core>,
+    id: &AgentId,
+    live: &Arc<Live>,
+    mut goal: Goal,
+    model: Option<&str>,
+    control: &Control,
+) -> Option<ExitInfo> {
+    let failed = |reason: String| Some(ExitInfo { code: 1, signal: None, reason: Some(reason) });
+    let provider = match core.providers.find(model) {
+        Ok((provider, model)) => {
+            goal.model = model;
+            provider
+        }
+        Err(error) => return failed(format!("{} ({})", error.message, error.hint)),
+    };
+    let spec = core.info(id).ok()?.spec;
+    debug_assert!(matches!(spec.program, Program::Goal(_)), "only goals have a loop");
+    let hands = SandboxHands::new(live, &spec);
+    let journal = StoreJournal { core: core.clone(), id: id.clone() };
+    match run_goal(&goal, provider.as_ref(), &hands, &journal, control).await {
+        Outcome::Completed(_) => Some(ExitInfo { code: 0, signal: None, reason: None }),
+        Outcome::Failed(why) => failed(why),
+        // Whoever cancelled it ends the agent, and says how.
+        Outcome::Cancelled => None,
+        Outcome::Interrupted(why) => {
+            tracing::warn!(agent = %id, why, "a loop was interrupted");
+            let event: AgentEvent = AgentLog { pid: goal.number, level: "error".to_owned(), message: why.clone() }.into();
+            let _ = core.write(core.with_events(id, Change::new(), vec![event])).await;
+            failed(why)
+        }
+    }
+}
+
+/// The journal of one agent, in the store.
+struct StoreJournal {
+    core: Arc<Core>,
+    id: AgentId,
+}
+
+#[async_trait]
+impl Journal for StoreJournal {
+    async fn load(&self) -> Result<History, JournalError> {
+        let steps = self.core.store.steps(self.id.clone()).await.map_err(broken)?;
+        let messages = self.core.store.messages(self.id.clone()).await.map_err(broken)?;
+        let taken = messages.into_iter().filter_map(|m| Some(TakenMessage { step: m.taken_step?, content: m.content }));
+        let steps = steps.into_iter().map(recorded).collect::<Result<_, _>>()?;
+        Ok(History { steps, messages: taken.collect() })
+    }
+
+    async fn take_messages(&self, step: u32) -> Result<Vec<String>, JournalError> {
+        let committed = self.core.store.commit(Change::new().take_messages(&self.id, step)).await.map_err(broken)?;
+        Ok(committed.messages.into_iter().map(|message| message.content).collect())
+    }
+
+    async fn begin_step(&self, intent: &StepIntent, update: Update) -> Result<(), JournalError> {
+        let calls = intent.calls.iter().map(|call| NewCall {
+            call_id: call.id.clone(),
+            tool: call.tool.clone(),
+            args: call.args.clone(),
+        });
+        let usage = intent.usage.as_ref().map(serde_json::to_value).transpose().map_err(|e| JournalError(e.to_string()))?;
+        let step = NewStep { step: intent.step, thought: intent.thought.clone(), usage, calls: calls.collect() };
+        self.commit(Change::new().begin_step(&self.id, step), update).await
+    }
+
+    async fn finish_call(&self, step: u32, position: u32, outcome: &CallOutcome, update: Update) -> Result<(), JournalError> {
+        let outcome = serde_json::to_value(outcome).map_err(|error| JournalError(error.to_string()))?;
+        self.commit(Change::new().finish_call(&self.id, step, position, outcome), update).await
+    }
+
+    async fn note(&self, update: Update) -> Result<(), JournalError> {
+        self.commit(Change::new(), update).await
+    }
+}
+
+impl StoreJournal {
+    async fn commit(&self, change: Change, update: Update) -> Result<(), JournalError> {
+        let mut fields = vec![AgentField::Phase(update.phase), AgentField::Step(update.step)];
+        if update.last_action.is_some() {
+            fields.push(AgentField::LastAction(update.last_action));
+        }
+        let change = change.update_agent(&self.id, fields.clone());
+        let change = self.core.with_events(&self.id, change, update.events);
+        self.core.store.commit(change).await.map_err(broken)?;
+        self.core.registry().apply(&self.id, &fields);
+        Ok(())
+    }
+}
+
+fn broken(error: StoreError) -> JournalError {
+    JournalError(error.to_string())
+}
+
+fn recorded(step: StepRecord) -> Result<RecordedStep, JournalError> {
+    let unreadable = |error: serde_json::Error| JournalError(format!("step {}: {error}", step.step));
+    let mut outcomes = Vec::with_capacity(step.calls.len());
+    let mut calls = Vec::with_capacity(step.calls.len());
+    for call in step.calls {
+        outcomes.push(call.outcome.map(serde_json::from_value).transpose().map_err(unreadable)?);
+        calls.push(aether_runtime::PlannedCall { id: call.call.call_id, tool: call.call.tool, args: call.call.args });
+    }
+    let usage = step.usage.map(serde_json::from_value).transpose().map_err(unreadable)?;
+    Ok(RecordedStep { intent: StepIntent { step: step.step, thought: step.thought, usage, calls }, outcomes })
+}

@@ -1,0 +1,183 @@
+//! The hands of the built-in agent: its effects, done inside by init with the agent's identity.
+
+use std::{sync::Arc, time::Duration};
+
+use aether_protocol::{AgentSpec, ApiError, ErrorCode, FileEntry};
+use aether_runtime::{CommandOutput, Hands, HandsError, RunCommand, hands::MAX_OUTPUT};
+use aether_sandbox::wire::init::{InitReply, InitRequest, OutputStream, Pace, StartProcess, Stdio};
+use async_trait::async_trait;
+use nix::libc::SIGKILL;
+
+use super::{Depth, FsSession, core::Live, exit, launch, log::OutputLog, watch::READ};
+use crate::links::init::{InitLink, unexpected};
+
+/// How long the output of a command that ended is waited for when others still hold its pipes.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// One agent's hands.
+pub(crate) struct SandboxHands {
+    init: InitLink,
+    log: Arc<OutputLog>,
+    spec: AgentSpec,
+}
+
+impl SandboxHands {
+    pub(crate) fn new(live: &Live, spec: &AgentSpec) -> Self {
+        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone() }
+    }
+
+    fn files(&self) -> FsSession {
+        FsSession { init: self.init.clone(), _visit: None, announce: None }
+    }
+
+    async fn start(&self, shell: &[&str], command: &RunCommand) -> Result<u32, ApiError> {
+        let mut argv: Vec<Vec<u8>> = shell.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+        argv.push(command.command.clone().into_bytes());
+        let start = StartProcess {
+            argv,
+            env: launch::environment(&self.spec, false, []),
+            workdir: command.workdir.clone(),
+            stdio: Stdio::Pipes { stdin: false },
+            label: "tool".to_owned(),
+            hold: false,
+        };
+        match self.init.ask(InitRequest::Start(start)).await? {
+            InitReply::Started { process, .. } => Ok(process),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn run(&self, command: &RunCommand) -> Result<CommandOutput, ApiError> {
+        self.log.print(OutputStream::Stdout, format!("$ {}\n", command.command).as_bytes());
+        let process = match self.start(&["/bin/bash", "-lc"], command).await {
+            Err(error) if error.code == ErrorCode::NotFound => self.start(&["/bin/sh", "-lc"], command).await?,
+            started => started?,
+        };
+        let _end = Running { init: &self.init, process };
+        let mut output = CommandOutput::default();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (report, read) = {
+            let mut reading = std::pin::pin!(async {
+                tokio::join!(
+                    self.read(process, OutputStream::Stdout, &mut stdout),
+                    self.read(process, OutputStream::Stderr, &mut stderr)
+                )
+            });
+            let mut waiting = std::pin::pin!(self.init.ask(InitRequest::Wait { process }));
+            let mut late = std::pin::pin!(tokio::time::sleep(command.timeout));
+            let mut read = None;
+            let report = loop {
+                tokio::select! {
+                    reply = &mut waiting => match reply? {
+                        InitReply::Exited(report) => break report,
+                        other => return Err(unexpected(&other)),
+                    },
+                    more = &mut reading, if read.is_none() => read = Some(more),
+                    () = &mut late, if !output.timed_out => {
+                        output.timed_out = true;
+                        self.init.ask(InitRequest::Signal { process, signal: SIGKILL, group: true }).await?;
+                    }
+                }
+            };
+            if read.is_none() {
+                read = tokio::time::timeout(DRAIN, &mut reading).await.ok();
+            }
+            (report, read)
+        };
+        let (out, err) = read.unwrap_or((Ok(false), Ok(false)));
+        output.stdout_truncated = out?;
+        output.stderr_truncated = err?;
+        output.exit = exit::of_report(report).code;
+        output.stdout = stdout;
+        output.stderr = stderr;
+        Ok(output)
+    }
+
+    /// Collects a stream, at most [`MAX_OUTPUT`] bytes; is there more?
+    async fn read(&self, process: u32, stream: OutputStream, kept: &mut Vec<u8>) -> Result<bool, ApiError> {
+        let attach = InitRequest::Attach { process, stream, from: None, pace: Pace::Hold };
+        let InitReply::Attached { reader, .. } = self.init.ask(attach).await? else {
+            return Err(ApiError::internal("the sandbox answered something that was not asked"));
+        };
+        let mut truncated = false;
+        loop {
+            match self.init.ask(InitRequest::Read { reader, max: READ }).await? {
+                InitReply::Output { data, end, .. } => {
+                    let room = (MAX_OUTPUT - kept.len()).min(data.len());
+                    truncated |= room < data.len();
+                    kept.extend_from_slice(&data[..room]);
+                    self.log.print(stream, &data);
+                    if end {
+                        return Ok(truncated);
+                    }
+                }
+                other => return Err(unexpected(&other)),
+            }
+        }
+    }
+}
+
+/// A command that runs; dropped, it is killed with everything in its group, and forgotten.
+struct Running<'a> {
+    init: &'a InitLink,
+    process: u32,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.init.tell(InitRequest::Signal { process: self.process, signal: SIGKILL, group: true });
+        self.init.tell(InitRequest::Forget { process: self.process });
+    }
+}
+
+#[async_trait]
+impl Hands for SandboxHands {
+    async fn run_command(&self, command: RunCommand) -> Result<CommandOutput, HandsError> {
+        self.run(&command).await.map_err(refused)
+    }
+
+    async fn read_file(&self, path: &str, offset: u64, limit: usize) -> Result<Vec<u8>, HandsError> {
+        self.files().read_at(path, offset, limit as u64).await.map_err(refused)
+    }
+
+    async fn write_file(&self, path: &str, content: &[u8]) -> Result<(), HandsError> {
+        let files = self.files();
+        if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+            files.mkdir(parent, Depth::Recursive).await.map_err(refused)?;
+        }
+        files.replace(path, content).await.map_err(refused)
+    }
+
+    async fn list_files(&self, path: &str) -> Result<Vec<FileEntry>, HandsError> {
+        self.files().list(path).await.map_err(refused)
+    }
+
+    async fn mkdir(&self, path: &str) -> Result<(), HandsError> {
+        self.files().mkdir(path, Depth::Recursive).await.map_err(refused)
+    }
+
+    async fn rm(&self, path: &str) -> Result<(), HandsError> {
+        self.files().remove(path, Depth::Recursive).await.map_err(refused)
+    }
+
+    async fn stat(&self, path: &str) -> Result<FileEntry, HandsError> {
+        self.files().stat(path).await.map_err(refused)
+    }
+
+    async fn mv(&self, from: &str, to: &str) -> Result<(), HandsError> {
+        self.files().rename(from, to).await.map_err(refused)
+    }
+
+    async fn cp(&self, from: &str, to: &str) -> Result<(), HandsError> {
+        self.files().copy(from, to).await.map_err(refused)
+    }
+}
+
+/// What the system refused the agent is told; that the sandbox is gone or answers nonsense ends the loop.
+fn refused(error: ApiError) -> HandsError {
+    match error.code {
+        ErrorCode::Unavailable | ErrorCode::Internal => HandsError::Lost(error.message),
+        ErrorCode::Conflict if error.message.contains("sandbox is gone") => HandsError::Lost(error.message),
+        _ => HandsError::Refused(error.message),
+    }
+}

@@ -1,0 +1,163 @@
+//! The service and its host, for people: status, figures, and what the host lacks.
+
+use std::{fs, path::Path};
+
+use aether_protocol::{DoctorReport, Finding, FindingStatus, SystemStatus, event::KernelMetrics};
+use aether_sandbox::host::Feature;
+use nix::sys::statvfs::statvfs;
+
+use super::core::{Core, lock};
+
+/// The service and its host.
+pub(crate) fn status(core: &Core) -> SystemStatus {
+    let (live, queued, ended) = {
+        let registry = core.registry();
+        (registry.live(), registry.waiting(), registry.ended())
+    };
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (disk_total_bytes, disk_free_bytes) =
+        statvfs(&core.state).map_or((0, 0), |fs| (fs.blocks() * fs.fragment_size(), fs.blocks_available() * fs.fragment_size()));
+    let memory = text("/proc/meminfo");
+    SystemStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime: core.uptime(),
+        started_at: core.started_at.clone(),
+        hostname: text("/proc/sys/kernel/hostname").trim().to_owned(),
+        kernel: core.host.kernel.clone(),
+        live: count(live),
+        queued: count(queued),
+        ended: count(ended),
+        max_concurrent: core.config.agents.max_concurrent,
+        cpus: std::thread::available_parallelism().map_or(1, |n| count(n.get())),
+        load: load(&text("/proc/loadavg")),
+        memory_total_bytes: meminfo(&memory, "MemTotal:"),
+        memory_available_bytes: meminfo(&memory, "MemAvailable:"),
+        disk_total_bytes,
+        disk_free_bytes,
+        providers: core.providers.status(),
+    }
+}
+
+/// The newest samples of all live agents.
+pub(crate) fn metrics(core: &Core) -> KernelMetrics {
+    let ids: Vec<_> = lock(&core.live).keys().cloned().collect();
+    let registry = core.registry();
+    let mut metrics = KernelMetrics { process_count: 0, cpus: 0.0, memory_bytes: 0, agents: Vec::with_capacity(ids.len()) };
+    for info in ids.iter().filter_map(|id| registry.get(id)).map(|entry| &entry.info) {
+        metrics.process_count += 1;
+        let usage = info.usage.clone().unwrap_or_default();
+        metrics.cpus += usage.cpus;
+        metrics.memory_bytes += usage.memory_bytes;
+        metrics.agents.push((info.number, usage.cpus, usage.memory_bytes));
+    }
+    metrics
+}
+
+/// Devices. Asking a driver may take a while, so it is asked beside the runtime.
+pub(crate) async fn gpus() -> Vec<aether_gpu::Gpu> {
+    let found = tokio::task::spawn_blocking(aether_gpu::discover).await;
+    match found {
+        Ok(Ok(gpus)) => gpus,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "no GPUs");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "looking for GPUs failed");
+            Vec::new()
+        }
+    }
+}
+
+/// What the host can do, and the settings around it that weaken it.
+pub(crate) fn doctor(core: &Core) -> DoctorReport {
+    let host = &core.host;
+    let mut findings = vec![
+        feature("landlock", &host.landlock, FindingStatus::Failure),
+        feature("user-namespaces", &host.user_namespaces, FindingStatus::Failure),
+        feature("seccomp", &host.seccomp, FindingStatus::Failure),
+        feature("idmapped-state", &host.idmapped_state, FindingStatus::Failure),
+        feature("idmapped-usr", &host.idmapped_usr, FindingStatus::Warning),
+        feature("overlay", &host.overlay, FindingStatus::Failure),
+        feature("cgroup", &host.cgroup, FindingStatus::Failure),
+        feature("memory", &host.memory, FindingStatus::Failure),
+        feature("pids", &host.pids, FindingStatus::Failure),
+        feature("cpu", &host.cpu, FindingStatus::Failure),
+    ];
+    findings.push(Finding {
+        name: "cgroup-layout".to_owned(),
+        status: FindingStatus::Ok,
+        detail: host.cgroup_layout.clone(),
+        fix: String::new(),
+    });
+    for (name, wanted) in SYSCTLS {
+        findings.extend(sysctl(name, *wanted, &Path::new("/proc/sys").join(name.replace('.', "/"))));
+    }
+    DoctorReport { findings }
+}
+
+/// Settings of the host that protect it from what lies in shared directories and from terminals.
+const SYSCTLS: &[(&str, u64)] = &[
+    ("fs.protected_symlinks", 1),
+    ("fs.protected_hardlinks", 1),
+    ("fs.protected_regular", 1),
+    ("fs.protected_fifos", 1),
+    ("kernel.kptr_restrict", 1),
+];
+
+fn sysctl(name: &str, wanted: u64, path: &Path) -> Option<Finding> {
+    let value: u64 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
+    let fine = value >= wanted;
+    Some(Finding {
+        name: name.to_owned(),
+        status: if fine { FindingStatus::Ok } else { FindingStatus::Warning },
+        detail: format!("{name} = {value}"),
+        fix: if fine { String::new() } else { format!("sysctl -w {name}={wanted}") },
+    })
+}
+
+fn feature(name: &str, feature: &Feature, otherwise: FindingStatus) -> Finding {
+    Finding {
+        name: name.to_owned(),
+        status: if feature.works { FindingStatus::Ok } else { otherwise },
+        detail: feature.detail.clone(),
+        fix: feature.fix.clone(),
+    }
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn load(text: &str) -> [f64; 3] {
+    let mut parts = text.split_whitespace().map(|part| part.parse().unwrap_or(0.0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0.0))
+}
+
+fn meminfo(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_kernel_writes() {
+        assert_eq!(meminfo("MemTotal:       16 kB\nMemAvailable:    8 kB\n", "MemAvailable:"), 8192);
+        assert_eq!(load("0.50 1.25 2.00 1/100 7\n"), [0.5, 1.25, 2.0]);
+    }
+
+    #[test]
+    fn a_missing_feature_is_a_finding_with_its_fix() {
+        let finding = feature("seccomp", &Feature::no("absent", "build a kernel with it"), FindingStatus::Failure);
+        assert_eq!((finding.status, finding.fix.as_str()), (FindingStatus::Failure, "build a kernel with it"));
+        assert_eq!(feature("seccomp", &Feature::yes("found"), FindingStatus::Failure).status, FindingStatus::Ok);
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("x");
+        fs::write(&path, "0\n").expect("write");
+        let weak = sysctl("fs.protected_fifos", 1, &path).expect("found");
+        assert_eq!((weak.status, weak.fix.as_str()), (FindingStatus::Warning, "sysctl -w fs.protected_fifos=1"));
+    }
+}

@@ -1,0 +1,249 @@
+//! The one way a sandbox comes to life: lease, launch, connect, start, commit.
+
+use std::{
+    os::fd::{AsRawFd, OwnedFd},
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+};
+
+use aether_protocol::{
+    AgentId, AgentPhase, AgentSpec, AgentState, ApiError, CommandSpec, Enforcement, EnforcementMode, ExitInfo, LayerReport,
+    Program, Timestamp,
+    event::{ProcessDequeued, ProcessStateChange},
+};
+use aether_sandbox::{
+    plan::{AGENT_HOME, IdRange, LayerState},
+    wire::{
+        init::{InitReply, InitRequest, StartProcess, Stdio},
+        spawner::Launched,
+    },
+};
+use aether_store::{AgentField, Change};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    core::{Core, Live, lock, sandbox_id},
+    end, exit, goal,
+    mounts::Parcel,
+    watch,
+};
+use crate::{
+    compile::{Lent, compile},
+    links::init::{InitLink, unexpected},
+};
+
+/// Launches a new agent; when that fails, nothing of it remains and the caller is told why.
+pub(crate) async fn launch_or_undo(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError> {
+    let Err(error) = start(core, id).await else { return Ok(()) };
+    let exit = ExitInfo { code: 125, signal: None, reason: Some(error.message.clone()) };
+    end::end(core, id, exit).await;
+    if let Err(left) = end::remove(core, id).await {
+        tracing::error!(agent = %id, error = %left.message, "a failed launch left something behind");
+    }
+    Err(error)
+}
+
+/// Starts the agents that wait, as long as there is a free place. Runs for the life of the service.
+pub(crate) async fn run_queue(core: Arc<Core>) {
+    loop {
+        core.queue_moved.notified().await;
+        while let Some(id) = next_to_start(&core).await {
+            let core = core.clone();
+            tokio::spawn(async move {
+                if let Err(error) = start(&core, &id).await {
+                    let exit = ExitInfo { code: 125, signal: None, reason: Some(format!("{} ({})", error.message, error.hint)) };
+                    end::end(&core, &id, exit).await;
+                }
+            });
+        }
+    }
+}
+
+async fn next_to_start(core: &Arc<Core>) -> Option<AgentId> {
+    let _creating = core.creating.lock().await;
+    let id = {
+        let registry = core.registry();
+        if registry.live() >= core.config.agents.max_concurrent as usize || core.stopping.is_cancelled() {
+            return None;
+        }
+        registry.first_waiting()?
+    };
+    let entry = core.entry(&id).ok()?;
+    let _gate = entry.gate.lock().await;
+    if core.info(&id).is_ok_and(|info| info.state != AgentState::Queued) {
+        return None;
+    }
+    let fields = vec![AgentField::State(AgentState::Created)];
+    let event = ProcessDequeued { pid: entry.info.number, priority: entry.info.spec.priority };
+    match core.commit(&id, fields, vec![event.into()]).await {
+        Ok(()) => Some(id),
+        Err(error) => {
+            tracing::error!(agent = %id, error = %error.message, "a queued agent cannot start");
+            None
+        }
+    }
+}
+
+/// Launches; a program that cannot be executed has ended when this returns.
+async fn start(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError> {
+    if let Some(exit) = launch(core, id).await? {
+        end::end(core, id, exit).await;
+    }
+    Ok(())
+}
+
+/// Builds the sandbox of an agent in state `created` and starts what it is for. Answers how the program ended when it could
+/// not be executed.
+async fn launch(core: &Arc<Core>, id: &AgentId) -> Result<Option<ExitInfo>, ApiError> {
+    let entry = core.entry(id)?;
+    let _gate = entry.gate.lock().await;
+    if core.info(id)?.state != AgentState::Created {
+        return Ok(None);
+    }
+    let spec = entry.info.spec.clone();
+    let parcels = lock(&core.parcels).remove(id).unwrap_or_default();
+    if parcels.len() != spec.mounts.len() {
+        let hint = "deploy it again: a directory lent by descriptor cannot be lent across a restart of the service";
+        return Err(ApiError::conflict("the directories lent to it are gone", hint));
+    }
+    let (launched, pidfd, init) = build(core, id, &spec, parcels).await?;
+    let (has_main, tty, failed) = match &spec.program {
+        Program::Command(command) => (true, command.tty, start_main(&init, &spec, command).await?),
+        Program::Goal(_) => (false, false, None),
+    };
+    let live = adopt(core, id, init, has_main, tty)?;
+    let phase = if has_main { AgentPhase::Executing } else { AgentPhase::Thinking };
+    let number = entry.info.number;
+    let state = AgentState::Running;
+    let fields = vec![
+        AgentField::State(state),
+        AgentField::Phase(phase),
+        AgentField::Pid(Some(launched.pid)),
+        AgentField::Cgroup(Some(launched.cgroup)),
+        AgentField::Enforcement(Some(enforcement(&launched.layers))),
+        AgentField::StartedAt(Some(Timestamp::now())),
+        AgentField::BootId(Some(core.boot_id.clone())),
+    ];
+    core.commit(id, fields, vec![ProcessStateChange { pid: number, state, agent_phase: phase }.into()]).await?;
+    if failed.is_some() {
+        return Ok(failed);
+    }
+    watch::follow(core, id, &live, pidfd);
+    if let Program::Goal(spec) = &spec.program {
+        goal::start(core, id, &live, spec);
+    }
+    Ok(None)
+}
+
+/// A sandbox for an agent, with nothing running in it but its init.
+pub(crate) async fn build(
+    core: &Arc<Core>,
+    id: &AgentId,
+    spec: &AgentSpec,
+    parcels: Vec<Parcel>,
+) -> Result<(Launched, OwnedFd, InitLink), ApiError> {
+    let slot = lease(core, id).await?;
+    let entry = core.entry(id)?;
+    let ids = IdRange::new(slot).ok_or_else(|| ApiError::internal(format!("uid slot {slot} does not exist")))?;
+    let home = entry.home.parse().map_err(|error| ApiError::internal(format!("{error}")))?;
+    let lenders = parcels.iter().map(|parcel| (parcel.uid, parcel.gid)).collect();
+    let lent = Lent { id: sandbox_id(id)?, home, ids, lenders };
+    let mut plan = compile(spec, &entry.info.name, &core.host, &core.config.limits, lent)?;
+    if parcels.is_empty() {
+        plan.mounts.clear();
+    }
+    let (launched, pidfd) = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await?;
+    let init = connect(core, id).await?;
+    Ok((launched, pidfd, init))
+}
+
+/// Connects to the init of a live sandbox.
+pub(crate) async fn connect(core: &Core, id: &AgentId) -> Result<InitLink, ApiError> {
+    // By descriptor: the path of the run directory may be longer than a socket address can be.
+    let path = PathBuf::from(format!("/proc/self/fd/{}/{id}.sock", core.sockets.as_raw_fd()));
+    InitLink::connect(&path).await.map_err(|error| ApiError::internal(format!("the init of {id} cannot be reached: {error}")))
+}
+
+/// Records a live sandbox in memory.
+pub(crate) fn adopt(core: &Core, id: &AgentId, init: InitLink, has_main: bool, tty: bool) -> Result<Arc<Live>, ApiError> {
+    let live = Arc::new(Live {
+        init,
+        has_main,
+        tty,
+        log: core.log(id)?,
+        over: CancellationToken::new(),
+        control: OnceLock::new(),
+        claimed: AtomicBool::new(false),
+        verdict: Mutex::new(None),
+    });
+    lock(&core.live).insert(id.clone(), live.clone());
+    Ok(live)
+}
+
+/// The uid slot of an agent, leased now if it has none.
+async fn lease(core: &Core, id: &AgentId) -> Result<u32, ApiError> {
+    if let Some(slot) = core.entry(id)?.slot {
+        return Ok(slot);
+    }
+    let committed = core.write(Change::new().take_slot(id)).await?;
+    let slot = committed.slots.first().copied().ok_or_else(|| ApiError::internal("no uid slot was leased"))?;
+    core.registry().modify(id, |entry| entry.slot = Some(slot));
+    Ok(slot)
+}
+
+/// Starts the main program; how it "ended" when it cannot be executed.
+async fn start_main(init: &InitLink, spec: &AgentSpec, command: &CommandSpec) -> Result<Option<ExitInfo>, ApiError> {
+    let stdio = if command.tty {
+        Stdio::Terminal { cols: command.cols.unwrap_or(120), rows: command.rows.unwrap_or(36) }
+    } else {
+        Stdio::Pipes { stdin: command.stdin }
+    };
+    let start = StartProcess {
+        argv: command.argv.iter().map(|arg| arg.clone().into_bytes()).collect(),
+        env: environment(spec, command.tty, []),
+        workdir: workdir(spec),
+        stdio,
+        label: "main".to_owned(),
+        hold: true,
+    };
+    match init.exchange(InitRequest::Start(start)).await?.0 {
+        InitReply::Started { .. } => Ok(None),
+        InitReply::Failed { errno, step } => Ok(Some(exit::of_failed_start(errno, &step, &command.argv[0]))),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Directory that programs of an agent start in.
+pub(crate) fn workdir(spec: &AgentSpec) -> String {
+    spec.workdir.clone().unwrap_or_else(|| AGENT_HOME.to_owned())
+}
+
+/// The whole environment of a program.
+pub(crate) fn environment<'a>(
+    spec: &'a AgentSpec,
+    tty: bool,
+    more: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> Vec<Vec<u8>> {
+    let mut env = std::collections::BTreeMap::from([
+        ("HOME", AGENT_HOME),
+        ("USER", "agent"),
+        ("LOGNAME", "agent"),
+        ("SHELL", "/bin/bash"),
+        ("LANG", "C.UTF-8"),
+        ("PATH", "/home/agent/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ]);
+    if tty {
+        env.insert("TERM", "xterm-256color");
+    }
+    for (name, value) in spec.env.iter().chain(more) {
+        env.insert(name, value);
+    }
+    env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect()
+}
+
+fn enforcement(layers: &[LayerState]) -> Enforcement {
+    let mode = if layers.iter().all(|layer| layer.active) { EnforcementMode::Full } else { EnforcementMode::Reduced };
+    let report =
+        |layer: &LayerState| (layer.layer.name().to_owned(), LayerReport { active: layer.active, detail: layer.detail.clone() });
+    Enforcement { mode, layers: layers.iter().map(report).collect() }
+}

@@ -1,0 +1,375 @@
+//! Every agent in memory: what the store holds, ready to be listed, found and queued. Pure: no I/O, no clock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use aether_protocol::{AgentId, AgentInfo, AgentName, AgentState, ApiError, Program, UidRange};
+use aether_sandbox::plan::{AGENT_HOME, IdRange, RANGE_SIZE};
+use aether_store::{AgentField, AgentRecord};
+use tokio::sync::{Mutex, watch};
+
+use super::ListFilter;
+
+/// One agent.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// As clients see it.
+    pub(crate) info: AgentInfo,
+    /// Name of its home on the host.
+    pub(crate) home: String,
+    /// Uid slot it holds.
+    pub(crate) slot: Option<u32>,
+    /// Its record is gone already; only who knows its id still sees how it ended.
+    pub(crate) departed: bool,
+    /// Held by whoever changes its state.
+    pub(crate) gate: Arc<Mutex<()>>,
+    /// Becomes true when it has ended.
+    pub(crate) ended: Arc<watch::Sender<bool>>,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    entries: BTreeMap<AgentId, Entry>,
+    names: BTreeMap<AgentName, AgentId>,
+    numbers: BTreeMap<u64, AgentId>,
+    queued: BTreeSet<(u8, u64)>,
+    live: usize,
+    newest: u64,
+}
+
+impl Registry {
+    /// Adds an agent.
+    pub(crate) fn insert(&mut self, record: AgentRecord) {
+        let (home, slot) = (record.home.clone(), record.slot);
+        let info = info(record);
+        self.names.insert(info.name.clone(), info.id.clone());
+        self.numbers.insert(info.number, info.id.clone());
+        self.newest = self.newest.max(info.number);
+        let ended = Arc::new(watch::Sender::new(info.state.is_dead()));
+        self.count(&info, 1);
+        self.entries.insert(info.id.clone(), Entry { info, home, slot, departed: false, gate: Arc::default(), ended });
+    }
+
+    /// One agent, also one that departed.
+    pub(crate) fn get(&self, id: &AgentId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// The agent with this number.
+    pub(crate) fn numbered(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(self.numbers.get(&number)?)
+    }
+
+    /// Is the name in use?
+    pub(crate) fn has_name(&self, name: &AgentName) -> bool {
+        self.names.contains_key(name)
+    }
+
+    /// Number that the next agent gets.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.newest + 1
+    }
+
+    /// Numbers up to this one were given.
+    pub(crate) fn saw_number(&mut self, number: u64) {
+        self.newest = self.newest.max(number);
+    }
+
+    /// Agents with a sandbox, or about to get one.
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Agents that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// Agents ended and not removed.
+    pub(crate) fn ended(&self) -> usize {
+        self.numbers.len() - self.live - self.queued.len()
+    }
+
+    /// The agent to start next.
+    pub(crate) fn first_waiting(&self) -> Option<AgentId> {
+        self.queued.first().and_then(|(_, number)| self.numbers.get(number)).cloned()
+    }
+
+    /// The queue in order.
+    pub(crate) fn queue(&self) -> Vec<AgentInfo> {
+        self.queued.iter().filter_map(|(_, number)| self.numbered(*number)).map(|entry| self.shown(entry)).collect()
+    }
+
+    /// Applies what was committed.
+    pub(crate) fn apply(&mut self, id: &AgentId, fields: &[AgentField]) {
+        let Some(mut entry) = self.entries.remove(id) else { return };
+        self.count(&entry.info, -1);
+        for field in fields {
+            set(&mut entry.info, field);
+        }
+        self.count(&entry.info, 1);
+        if entry.info.state.is_dead() {
+            entry.ended.send_replace(true);
+        }
+        self.entries.insert(id.clone(), entry);
+    }
+
+    /// Changes what is only in memory, or the slot.
+    pub(crate) fn modify(&mut self, id: &AgentId, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            change(entry);
+            let range = entry.slot.and_then(IdRange::new).filter(|_| !entry.info.state.is_dead());
+            entry.info.uid_range = range.map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
+        }
+    }
+
+    /// Its record is gone: names and lists forget it, its id still answers.
+    pub(crate) fn depart(&mut self, id: &AgentId) {
+        let Some(mut entry) = self.entries.remove(id) else { return };
+        if !entry.departed {
+            self.count(&entry.info, -1);
+            self.names.remove(&entry.info.name);
+            self.numbers.remove(&entry.info.number);
+            entry.departed = true;
+        }
+        entry.ended.send_replace(true);
+        self.entries.insert(id.clone(), entry);
+    }
+
+    /// Forgets it for good.
+    pub(crate) fn forget(&mut self, id: &AgentId) {
+        self.depart(id);
+        self.entries.remove(id);
+    }
+
+    /// The id that a reference names.
+    pub(crate) fn resolve(&self, reference: &str) -> Result<AgentId, ApiError> {
+        if let Some(id) = reference.parse().ok().filter(|id| self.entries.contains_key(id)) {
+            return Ok(id);
+        }
+        if let Some(id) = reference.parse().ok().and_then(|name: AgentName| self.names.get(&name)) {
+            return Ok(id.clone());
+        }
+        if let Some(id) = reference.parse().ok().and_then(|number: u64| self.numbers.get(&number)) {
+            return Ok(id.clone());
+        }
+        let mut found: BTreeMap<&AgentId, &AgentName> = BTreeMap::new();
+        if !reference.is_empty() {
+            found.extend(self.numbers.values().filter_map(|id| {
+                let name = &self.entries.get(id)?.info.name;
+                (id.as_str().starts_with(reference) || name.as_str().starts_with(reference)).then_some((id, name))
+            }));
+        }
+        if found.len() > 1 {
+            let names: Vec<_> = found.values().take(5).map(|name| name.as_str()).collect();
+            let more = if found.len() > 5 { ", ..." } else { "" };
+            return Err(ApiError::conflict(
+                format!("{} agents begin with {:?}: {}{more}", found.len(), cut(reference), names.join(", ")),
+                "give the whole name or a longer prefix",
+            ));
+        }
+        found.into_keys().next().cloned().ok_or_else(|| {
+            ApiError::not_found(format!("there is no agent {:?}", cut(reference)), "aether ps -a lists all agents")
+        })
+    }
+
+    /// Agents, newest first, and how many match.
+    pub(crate) fn list(&self, filter: &ListFilter) -> (Vec<AgentInfo>, usize) {
+        let matching = || {
+            self.numbers.values().rev().filter_map(|id| self.entries.get(id)).filter(|entry| {
+                let state = entry.info.state;
+                filter.state.map_or(filter.all || !state.is_dead(), |wanted| state == wanted)
+            })
+        };
+        let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
+        (matching().skip(filter.offset).take(limit).map(|entry| self.shown(entry)).collect(), matching().count())
+    }
+
+    /// An entry as clients see it, with its place in the queue.
+    pub(crate) fn shown(&self, entry: &Entry) -> AgentInfo {
+        let mut info = entry.info.clone();
+        if info.state == AgentState::Queued {
+            let key = (info.spec.priority, info.number);
+            info.queue_position = self.queued.iter().position(|k| *k == key).and_then(|at| u32::try_from(at + 1).ok());
+        }
+        info
+    }
+
+    /// Every agent that has a record.
+    pub(crate) fn ids(&self) -> Vec<AgentId> {
+        self.numbers.values().cloned().collect()
+    }
+
+    fn count(&mut self, info: &AgentInfo, by: isize) {
+        if info.state.is_live() {
+            self.live = self.live.saturating_add_signed(by);
+        }
+        if info.state == AgentState::Queued {
+            let key = (info.spec.priority, info.number);
+            let _ = if by > 0 { self.queued.insert(key) } else { self.queued.remove(&key) };
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// An agent as clients see it.
+pub(crate) fn info(record: AgentRecord) -> AgentInfo {
+    let role = match &record.spec.program {
+        Program::Goal(goal) => goal.role.clone(),
+        Program::Command(_) => None,
+    };
+    let range = record.slot.and_then(IdRange::new).map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
+    AgentInfo {
+        uid: format!("agent_{}", record.number),
+        id: record.id,
+        number: record.number,
+        name: record.name,
+        owner: record.owner,
+        pid: record.pid,
+        state: record.state,
+        phase: record.phase,
+        role,
+        spec: record.spec,
+        model: record.model,
+        step: record.step,
+        max_steps: record.max_steps,
+        queue_position: None,
+        cgroup: record.cgroup,
+        uid_range: range,
+        enforcement: record.enforcement,
+        home: AGENT_HOME.to_owned(),
+        created_at: record.created_at,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        exit: record.exit,
+        last_action: record.last_action,
+        usage: None,
+    }
+}
+
+fn set(info: &mut AgentInfo, field: &AgentField) {
+    match field.clone() {
+        AgentField::Name(name) => info.name = name,
+        AgentField::Spec(spec) => info.spec = *spec,
+        AgentField::State(state) => info.state = state,
+        AgentField::Phase(phase) => info.phase = phase,
+        AgentField::Pid(pid) => info.pid = pid,
+        AgentField::Cgroup(cgroup) => info.cgroup = cgroup,
+        AgentField::Enforcement(enforcement) => info.enforcement = enforcement,
+        AgentField::StartedAt(at) => info.started_at = at,
+        AgentField::EndedAt(at) => info.ended_at = at,
+        AgentField::Exit(exit) => info.exit = exit,
+        AgentField::Step(step) => info.step = step,
+        AgentField::MaxSteps(steps) => info.max_steps = steps,
+        AgentField::Model(model) => info.model = model,
+        AgentField::LastAction(action) => info.last_action = action,
+        AgentField::Home(_) | AgentField::BootId(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aether_protocol::{AgentPhase, ErrorCode, Timestamp};
+
+    use super::*;
+
+    fn record(number: u64, id: &str, name: &str, state: AgentState, priority: u8) -> AgentRecord {
+        let mut spec: aether_protocol::AgentSpec =
+            serde_json::from_str(r#"{"program": {"type": "command", "argv": ["true"]}}"#).expect("spec");
+        spec.priority = priority;
+        AgentRecord {
+            id: id.parse().expect("id"),
+            number,
+            name: name.parse().expect("name"),
+            owner: "root".into(),
+            spec,
+            state,
+            phase: AgentPhase::Booting,
+            home: id.into(),
+            slot: None,
+            pid: None,
+            cgroup: None,
+            enforcement: None,
+            created_at: Timestamp::from_unix_millis(0),
+            started_at: None,
+            ended_at: None,
+            exit: None,
+            step: 0,
+            max_steps: None,
+            model: None,
+            last_action: None,
+            boot_id: None,
+        }
+    }
+
+    fn three() -> Registry {
+        let mut registry = Registry::default();
+        registry.insert(record(1, "abcdefghijkl", "builder-1", AgentState::Running, 3));
+        registry.insert(record(2, "abxxxxxxxxxx", "builder-2", AgentState::Dead, 3));
+        registry.insert(record(7, "zzzzzzzzzzzz", "ab", AgentState::Queued, 3));
+        registry
+    }
+
+    #[test]
+    fn references_are_ids_names_numbers_and_unique_prefixes() {
+        let registry = three();
+        let at = |reference| registry.resolve(reference).map(|id| id.as_str().to_owned());
+        assert_eq!(at("abcdefghijkl").as_deref(), Ok("abcdefghijkl"));
+        assert_eq!(at("ab").as_deref(), Ok("zzzzzzzzzzzz"), "a whole name wins over prefixes");
+        assert_eq!(at("7").as_deref(), Ok("zzzzzzzzzzzz"));
+        assert_eq!(at("abc").as_deref(), Ok("abcdefghijkl"));
+        let several = at("builder").expect_err("not unique");
+        assert_eq!(several.code, ErrorCode::Conflict);
+        assert!(several.message.contains("builder-1") && several.message.contains("builder-2"), "{}", several.message);
+        assert_eq!(at("nobody").expect_err("none").code, ErrorCode::NotFound);
+        assert_eq!(at("").expect_err("none").code, ErrorCode::NotFound);
+    }
+
+    #[test]
+    fn the_queue_goes_by_priority_then_age() {
+        let mut registry = Registry::default();
+        for (number, id, priority) in
+            [(1, "aaaaaaaaaaaa", 3), (2, "bbbbbbbbbbbb", 1), (3, "cccccccccccc", 3), (4, "dddddddddddd", 5)]
+        {
+            registry.insert(record(number, id, &format!("q{number}"), AgentState::Queued, priority));
+        }
+        let order = |r: &Registry| r.queue().iter().map(|info| (info.number, info.queue_position)).collect::<Vec<_>>();
+        assert_eq!(order(&registry), [(2, Some(1)), (1, Some(2)), (3, Some(3)), (4, Some(4))]);
+        let id: AgentId = "dddddddddddd".parse().expect("id");
+        let mut spec = registry.get(&id).expect("entry").info.spec.clone();
+        spec.priority = 1;
+        registry.apply(&id, &[AgentField::Spec(Box::new(spec))]);
+        assert_eq!(order(&registry).iter().map(|(n, _)| *n).collect::<Vec<_>>(), [2, 4, 1, 3]);
+        registry.apply(&id, &[AgentField::State(AgentState::Created)]);
+        assert_eq!((registry.live(), registry.waiting()), (1, 3));
+    }
+
+    #[test]
+    fn who_departs_frees_the_name_and_still_answers_to_its_id() {
+        let mut registry = three();
+        let id = registry.resolve("builder-2").expect("id");
+        registry.depart(&id);
+        assert!(registry.resolve("builder-2").is_err());
+        assert_eq!(registry.resolve(id.as_str()).as_ref(), Ok(&id));
+        assert_eq!(registry.list(&ListFilter { all: true, ..ListFilter::default() }).1, 2);
+        registry.forget(&id);
+        assert!(registry.resolve(id.as_str()).is_err());
+        assert_eq!(registry.next_number(), 8);
+    }
+
+    #[test]
+    fn counts_follow_the_states() {
+        let mut registry = three();
+        assert_eq!((registry.live(), registry.waiting(), registry.ended()), (1, 1, 1));
+        let id = registry.resolve("1").expect("id");
+        registry.apply(&id, &[AgentField::State(AgentState::Dead)]);
+        assert_eq!((registry.live(), registry.ended()), (0, 2));
+        assert!(*registry.get(&id).expect("entry").ended.borrow());
+    }
+}

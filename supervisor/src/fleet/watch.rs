@@ -1,0 +1,135 @@
+//! What is done for a sandbox while it lives: its output is kept, its end is noticed.
+
+use std::{
+    os::fd::OwnedFd,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use aether_protocol::{AgentId, ApiError, ExitInfo};
+use aether_sandbox::wire::init::{InitReply, InitRequest, OutputStream, Pace};
+use tokio::io::unix::AsyncFd;
+
+use super::{
+    core::{Core, Live, MAIN},
+    end, exit,
+};
+use crate::links::init::{InitLink, unexpected};
+
+/// Bytes asked for at a time.
+pub(crate) const READ: u32 = 64 * 1024;
+/// How long output may be held back for a reader that has not come yet.
+const UNCLAIMED: Duration = Duration::from_secs(3);
+/// How long the output of a program that ended is waited for when others still hold its pipes.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Keeps the output of the main program and ends the agent when the program ends, or when its sandbox does.
+pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: OwnedFd) {
+    let (core, id, live) = (core.clone(), id.clone(), live.clone());
+    tokio::spawn(async move {
+        let over = live.over.clone();
+        let lost = || exit::unknown("its sandbox ended unexpectedly, perhaps out of memory");
+        let ended = async {
+            tokio::select! {
+                outcome = main_end(&live), if live.has_main => outcome.unwrap_or_else(|_| lost()),
+                () = sandbox_end(pidfd) => lost(),
+                () = live.init.closed() => lost(),
+            }
+        };
+        let exit = tokio::select! {
+            () = over.cancelled() => return,
+            exit = ended => exit,
+        };
+        end::end(&core, &id, exit).await;
+    });
+}
+
+/// The pidfd of its init becomes readable.
+async fn sandbox_end(pidfd: OwnedFd) {
+    #[expect(deprecated, reason = "its successor is unsafe; an owned descriptor stays open as long as this value holds it")]
+    let watched = AsyncFd::new(pidfd);
+    match watched {
+        Ok(pidfd) => drop(pidfd.readable().await),
+        Err(error) => {
+            tracing::error!(%error, "a pidfd cannot be watched");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Follows the main program to its end and its output to the last byte.
+async fn main_end(live: &Arc<Live>) -> Result<ExitInfo, ApiError> {
+    let keeping = {
+        let live = live.clone();
+        async move {
+            let err = async { if live.tty { Ok(()) } else { keep(&live, OutputStream::Stderr).await } };
+            let _ = tokio::join!(keep(&live, OutputStream::Stdout), err);
+        }
+    };
+    let mut keeping = std::pin::pin!(keeping);
+    let mut waiting = std::pin::pin!(live.init.ask(InitRequest::Wait { process: MAIN }));
+    let mut unclaimed = std::pin::pin!(tokio::time::sleep(UNCLAIMED));
+    let (mut kept, mut released) = (false, false);
+    let report = loop {
+        tokio::select! {
+            reply = &mut waiting => match reply? {
+                InitReply::Exited(report) => break report,
+                other => return Err(unexpected(&other)),
+            },
+            () = &mut keeping, if !kept => kept = true,
+            () = &mut unclaimed, if !released => {
+                released = true;
+                release(live).await?;
+            }
+        }
+    };
+    let mut written = live.log.watch();
+    while !kept {
+        tokio::select! {
+            () = &mut keeping => kept = true,
+            _ = written.changed() => {}
+            () = tokio::time::sleep(DRAIN) => break,
+        }
+    }
+    Ok(exit::of_report(report))
+}
+
+/// Copies one stream into the log, until its end.
+async fn keep(live: &Live, stream: OutputStream) -> Result<(), ApiError> {
+    let from = Some(live.log.next_offset(stream));
+    let reader = attach(&live.init, stream, from, Pace::Follow).await?.0;
+    loop {
+        match live.init.ask(InitRequest::Read { reader, max: READ }).await? {
+            InitReply::Output { offset, data, end } => {
+                if !data.is_empty() {
+                    live.log.append(stream, offset, &data);
+                }
+                if end {
+                    return Ok(());
+                }
+            }
+            other => return Err(unexpected(&other)),
+        }
+    }
+}
+
+/// Nobody came to read with flow control: the output need not be held back for them any longer.
+async fn release(live: &Live) -> Result<(), ApiError> {
+    if live.claimed.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let streams: &[OutputStream] = if live.tty { &[OutputStream::Stdout] } else { &[OutputStream::Stdout, OutputStream::Stderr] };
+    for stream in streams {
+        let (reader, ..) = attach(&live.init, *stream, Some(u64::MAX), Pace::Hold).await?;
+        live.init.tell(InitRequest::Detach { reader });
+    }
+    Ok(())
+}
+
+/// A reader of a stream of the main program: its number, its offset, the oldest byte held.
+async fn attach(init: &InitLink, stream: OutputStream, from: Option<u64>, pace: Pace) -> Result<(u32, u64, u64), ApiError> {
+    match init.ask(InitRequest::Attach { process: MAIN, stream, from, pace }).await? {
+        InitReply::Attached { reader, offset, oldest, .. } => Ok((reader, offset, oldest)),
+        other => Err(unexpected(&other)),
+    }
+}

@@ -1,0 +1,202 @@
+//! The link to the init of one sandbox: one connection, many requests at a time, told apart by their tags.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use aether_protocol::{ApiError, ErrorCode};
+use aether_sandbox::{
+    sys::packet::recv_packet,
+    wire::init::{FromInit, InitReply, InitRequest, MAX_FRAME, ToInit},
+};
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::{UnixStream, unix::OwnedWriteHalf},
+    sync::{mpsc, oneshot},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::errors::from_init;
+
+/// An answer and the descriptor that came beside it.
+type Answer = (InitReply, Option<OwnedFd>);
+type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>;
+
+/// Frames that may wait to be written.
+const WAITING: usize = 64;
+
+/// The init of one sandbox. Cheap to clone; the connection ends with the last clone.
+#[derive(Clone)]
+pub struct InitLink {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    frames: mpsc::Sender<Vec<u8>>,
+    pending: Pending,
+    next_tag: AtomicU64,
+    closed: CancellationToken,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl InitLink {
+    /// Connects to the control socket at `path`.
+    ///
+    /// # Errors
+    /// Those of connect(2).
+    pub async fn connect(path: &Path) -> io::Result<Self> {
+        let (reader, writer) = UnixStream::connect(path).await?.into_split();
+        let (frames, queue) = mpsc::channel(WAITING);
+        let closed = CancellationToken::new();
+        let pending = Pending::default();
+        tokio::spawn(write_frames(writer, queue, closed.clone()));
+        let (answers, ended) = (pending.clone(), closed.clone());
+        tokio::spawn(async move {
+            let outcome = tokio::select! {
+                () = ended.cancelled() => Ok(()),
+                outcome = read_frames(reader.as_ref(), &answers) => outcome,
+            };
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "an init's connection ended");
+            }
+            ended.cancel();
+            lock(&answers).clear();
+        });
+        Ok(Self { shared: Arc::new(Shared { frames, pending, next_tag: AtomicU64::new(1), closed }) })
+    }
+
+    /// Completes when the connection is over: the sandbox is gone or going.
+    pub async fn closed(&self) {
+        self.shared.closed.cancelled().await;
+    }
+
+    /// Asks and waits for the answer; a failure inside is an error.
+    ///
+    /// # Errors
+    /// By the errno of the failure; `Unavailable` when the sandbox is gone.
+    pub async fn ask(&self, body: InitRequest) -> Result<InitReply, ApiError> {
+        self.ask_with_fd(body).await.map(|(reply, _)| reply)
+    }
+
+    /// As [`InitLink::ask`], with the descriptor of an opened file.
+    ///
+    /// # Errors
+    /// As [`InitLink::ask`].
+    pub async fn ask_with_fd(&self, body: InitRequest) -> Result<Answer, ApiError> {
+        match self.exchange(body).await? {
+            (InitReply::Failed { errno, step }, _) => Err(from_init(errno, &step)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Asks and waits for the answer, whatever it is.
+    ///
+    /// # Errors
+    /// `Unavailable` when the sandbox is gone.
+    pub async fn exchange(&self, body: InitRequest) -> Result<Answer, ApiError> {
+        let tag = self.shared.next_tag.fetch_add(1, Ordering::Relaxed);
+        let (answer, reply) = oneshot::channel();
+        lock(&self.shared.pending).insert(tag, answer);
+        if self.shared.closed.is_cancelled() {
+            lock(&self.shared.pending).remove(&tag);
+            return Err(gone());
+        }
+        let frame = encode(&ToInit { tag, body })?;
+        self.shared.frames.send(frame).await.map_err(|_| gone())?;
+        reply.await.map_err(|_| gone())
+    }
+
+    /// Asks without waiting for an answer: for what is dropped.
+    pub fn tell(&self, body: InitRequest) {
+        let tag = self.shared.next_tag.fetch_add(1, Ordering::Relaxed);
+        if let Ok(frame) = encode(&ToInit { tag, body }) {
+            let _ = self.shared.frames.try_send(frame);
+        }
+    }
+}
+
+/// The answer to a request that has no other kind of answer.
+pub fn unexpected(reply: &InitReply) -> ApiError {
+    tracing::error!(?reply, "an init answered something else");
+    ApiError::internal("the sandbox answered something that was not asked")
+}
+
+fn gone() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "the sandbox is gone", "the agent has ended; aether inspect says how")
+}
+
+fn lock(pending: &Pending) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
+    pending.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn encode(message: &ToInit) -> Result<Vec<u8>, ApiError> {
+    let body = postcard::to_stdvec(message).map_err(|error| ApiError::internal(format!("cannot encode a request: {error}")))?;
+    if body.len() > MAX_FRAME {
+        return Err(ApiError::new(ErrorCode::TooLarge, "the request is larger than 1 MiB", "send it in pieces"));
+    }
+    let mut frame = Vec::with_capacity(body.len() + 4);
+    frame.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
+    frame.extend_from_slice(&body);
+    Ok(frame)
+}
+
+async fn write_frames(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>, closed: CancellationToken) {
+    let _last = closed.clone().drop_guard();
+    loop {
+        let frame = tokio::select! {
+            () = closed.cancelled() => return,
+            frame = queue.recv() => frame,
+        };
+        let Some(frame) = frame else { return };
+        if writer.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_frames(stream: &UnixStream, pending: &Pending) -> io::Result<()> {
+    let mut chunk = vec![0; 256 * 1024];
+    let mut input: Vec<u8> = Vec::new();
+    // The kernel never merges bytes across descriptors, so descriptors arrive in the order of their frames.
+    let mut descriptors: VecDeque<OwnedFd> = VecDeque::new();
+    loop {
+        let (length, fds) = stream.async_io(Interest::READABLE, || recv_packet(stream.as_fd(), &mut chunk)).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        descriptors.extend(fds);
+        input.extend_from_slice(&chunk[..length]);
+        let mut used = 0;
+        while let Some(frame) = next_frame(&input[used..])? {
+            used += 4 + frame.len();
+            let FromInit { tag, body } = postcard::from_bytes(frame).map_err(io::Error::other)?;
+            let fd = if matches!(body, InitReply::Opened { .. }) { descriptors.pop_front() } else { None };
+            let asker = lock(pending).remove(&tag);
+            if let Some(asker) = asker {
+                let _ = asker.send((body, fd));
+            }
+        }
+        input.drain(..used);
+    }
+}
+
+fn next_frame(input: &[u8]) -> io::Result<Option<&[u8]>> {
+    let Some((head, rest)) = input.split_first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*head) as usize;
+    if length > MAX_FRAME {
+        return Err(io::Error::other("a frame is too large"));
+    }
+    Ok(rest.get(..length))
+}

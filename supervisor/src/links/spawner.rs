@@ -1,0 +1,176 @@
+//! The link to the spawner: one request at a time on a thread of its own, since the socket blocks.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::mpsc,
+};
+
+use aether_protocol::{ApiError, ErrorCode};
+use aether_sandbox::{
+    host::HostSupport,
+    plan::{SandboxId, SandboxPlan},
+    sys::packet::{recv_packet, send_packet},
+    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, SpawnerReply, SpawnerRequest},
+};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::errors::from_spawner;
+
+type Answer = (SpawnerReply, Vec<OwnedFd>);
+
+struct Job {
+    request: SpawnerRequest,
+    fds: Vec<OwnedFd>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The spawner. Cheap to clone.
+#[derive(Clone)]
+pub struct SpawnerLink {
+    jobs: mpsc::Sender<Job>,
+    gone: CancellationToken,
+}
+
+impl SpawnerLink {
+    /// Takes over the control socket.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(control: OwnedFd) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let gone = CancellationToken::new();
+        let ended = gone.clone();
+        std::thread::Builder::new().name("spawner-link".into()).spawn(move || {
+            let _last = ended.drop_guard();
+            let mut buffer = vec![0; MAX_PACKET];
+            while let Ok(job) = queue.recv() {
+                match exchange(control.as_fd(), &mut buffer, &job.request, &job.fds) {
+                    Ok(answer) => drop(job.answer.send(answer)),
+                    Err(error) => {
+                        tracing::error!(%error, "the spawner does not answer");
+                        return;
+                    }
+                }
+            }
+        })?;
+        Ok(Self { jobs, gone })
+    }
+
+    /// Completes when the spawner is gone. Nothing can be started or ended any more.
+    pub async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
+    /// Does it answer?
+    pub fn is_gone(&self) -> bool {
+        self.gone.is_cancelled()
+    }
+
+    /// What the host can do.
+    ///
+    /// # Errors
+    /// `Unavailable` when the spawner is gone.
+    pub async fn host(&self) -> Result<HostSupport, ApiError> {
+        match self.ask(SpawnerRequest::Host, Vec::new()).await? {
+            (SpawnerReply::Host(host), _) => Ok(*host),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Builds a sandbox; answers with the pidfd of its init.
+    ///
+    /// # Errors
+    /// The layer and step that failed; nothing is left behind then.
+    pub async fn launch(&self, plan: SandboxPlan, mounts: Vec<OwnedFd>) -> Result<(Launched, OwnedFd), ApiError> {
+        match self.ask(SpawnerRequest::Launch(Box::new(plan)), mounts).await? {
+            (SpawnerReply::Launched(launched), mut fds) if !fds.is_empty() => Ok((launched, fds.remove(0))),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Ends everything in a sandbox and takes it down; fine when there is none.
+    ///
+    /// # Errors
+    /// When something of it still runs.
+    pub async fn kill(&self, id: SandboxId) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::Kill(id)).await
+    }
+
+    /// Freezes a sandbox.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn freeze(&self, id: SandboxId) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::Freeze(id)).await
+    }
+
+    /// Thaws a sandbox.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn thaw(&self, id: SandboxId) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::Thaw(id)).await
+    }
+
+    /// Removes a home.
+    ///
+    /// # Errors
+    /// When it is in use.
+    pub async fn remove_home(&self, id: SandboxId) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::RemoveHome(id)).await
+    }
+
+    /// Every live sandbox with the pidfd of its init.
+    ///
+    /// # Errors
+    /// `Unavailable` when the spawner is gone.
+    pub async fn list(&self) -> Result<Vec<(LiveSandbox, OwnedFd)>, ApiError> {
+        match self.ask(SpawnerRequest::List, Vec::new()).await? {
+            (SpawnerReply::Live(live), fds) if live.len() == fds.len() => Ok(live.into_iter().zip(fds).collect()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn done(&self, request: SpawnerRequest) -> Result<(), ApiError> {
+        match self.ask(request, Vec::new()).await? {
+            (SpawnerReply::Done, _) => Ok(()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn ask(&self, request: SpawnerRequest, fds: Vec<OwnedFd>) -> Result<Answer, ApiError> {
+        let (answer, reply) = oneshot::channel();
+        self.jobs.send(Job { request, fds, answer }).map_err(|_| lost())?;
+        reply.await.map_err(|_| lost())
+    }
+}
+
+fn exchange(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    request: &SpawnerRequest,
+    fds: &[OwnedFd],
+) -> std::io::Result<(SpawnerReply, Vec<OwnedFd>)> {
+    let packet = postcard::to_stdvec(request).map_err(std::io::Error::other)?;
+    let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+    send_packet(socket, &packet, &borrowed)?;
+    let (length, fds) = recv_packet(socket, buffer)?;
+    if length == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    let reply = postcard::from_bytes(&buffer[..length]).map_err(std::io::Error::other)?;
+    Ok((reply, fds))
+}
+
+fn unexpected(reply: &SpawnerReply) -> ApiError {
+    if let SpawnerReply::Failed(failure) = reply {
+        return from_spawner(failure);
+    }
+    tracing::error!(?reply, "the spawner answered something else");
+    ApiError::internal("the spawner answered something that was not asked")
+}
+
+fn lost() -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, "the spawner is gone", "restart aetherd; agents that run go on")
+}
