@@ -1,0 +1,45 @@
+//! `/api/v1/agents`: one file per verb.
+
+mod create;
+mod exec;
+mod files;
+mod get;
+mod list;
+mod logs;
+mod message;
+mod power;
+mod priority;
+mod remove;
+mod screen;
+mod signal;
+mod stop;
+mod terminals;
+mod timeline;
+mod wait;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::ApiState;
+
+/// Every route about agents.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list, create::create))
+        .routes(routes!(get::get, remove::remove))
+        .routes(routes!(stop::stop))
+        .routes(routes!(power::kill))
+        .routes(routes!(power::pause))
+        .routes(routes!(power::resume))
+        .routes(routes!(power::proceed))
+        .routes(routes!(signal::signal))
+        .routes(routes!(message::message))
+        .routes(routes!(priority::priority))
+        .routes(routes!(wait::wait))
+        .routes(routes!(timeline::timeline))
+        .routes(routes!(logs::logs))
+        .routes(routes!(screen::screen))
+        .routes(routes!(screen::screens))
+        .routes(routes!(terminals::terminals))
+        .routes(routes!(exec::exec))
+        .merge(files::routes())
+}

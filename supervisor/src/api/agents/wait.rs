@@ -1,0 +1,18 @@
+//! Wait for an agent's end.
+
+use aether_protocol::{ApiError, ErrorBody, ErrorCode, ExitInfo};
+use axum::extract::State;
+
+use crate::api::{ApiState, answer::Data, caller::Target, error::Answer};
+
+/// Answers when the agent has ended, with how; at once when it has already.
+#[utoipa::path(get, path = "/api/v1/agents/{ref}/wait", tag = "agents", params(("ref" = String, Path)),
+    responses((status = 200, body = Data<ExitInfo>), (status = "default", body = ErrorBody)))]
+pub(crate) async fn wait(State(state): State<ApiState>, Target(id): Target) -> Answer<Data<ExitInfo>> {
+    tokio::select! {
+        exit = state.fleet().wait(&id) => Ok(Data { data: exit? }),
+        () = state.stopping().cancelled() => {
+            Err(ApiError::new(ErrorCode::Unavailable, "the service stops; the agent goes on", "ask again when it is back").into())
+        }
+    }
+}

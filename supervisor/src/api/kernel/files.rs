@@ -1,0 +1,67 @@
+//! `fs.*`: files of an agent.
+
+use aether_protocol::{
+    ApiError, ErrorCode,
+    command::{Command, FsRead},
+};
+use serde_json::{Value, json};
+
+use super::commands::{agent, data};
+use crate::{
+    api::ApiState,
+    fleet::{Depth, FsSession},
+};
+
+/// Longest text that travels in a command's answer.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// Runs a command about files; any other one is given back.
+pub(crate) async fn run(state: &ApiState, command: Command) -> Result<Result<Value, ApiError>, Command> {
+    let reference = match &command {
+        Command::FsRead(c) => &c.pid,
+        Command::FsWrite(c) => &c.pid,
+        Command::FsMkdir(c) => &c.pid,
+        Command::FsRm(c) => &c.pid,
+        Command::FsLs(c) => &c.pid,
+        Command::FsStat(c) => &c.pid,
+        Command::FsMv(c) => &c.pid,
+        Command::FsCp(c) => &c.pid,
+        _ => return Err(command),
+    };
+    Ok(match session(state, reference).await {
+        Ok(fs) => act(&fs, command).await,
+        Err(error) => Err(error),
+    })
+}
+
+async fn session(state: &ApiState, reference: &aether_protocol::command::AgentRef) -> Result<FsSession, ApiError> {
+    state.fleet().fs(&agent(state, reference)?).await
+}
+
+async fn act(fs: &FsSession, command: Command) -> Result<Value, ApiError> {
+    match command {
+        Command::FsRead(c) => read(fs, &c).await,
+        Command::FsWrite(c) => fs.replace(&c.path, c.content.as_bytes()).await.map(|()| Value::Null),
+        Command::FsMkdir(c) => fs.mkdir(&c.path, depth(c.recursive)).await.map(|()| Value::Null),
+        Command::FsRm(c) => fs.remove(&c.path, depth(c.recursive)).await.map(|()| Value::Null),
+        Command::FsLs(c) => data(&fs.list(&c.path).await?),
+        Command::FsStat(c) => data(&fs.stat(&c.path).await?),
+        Command::FsMv(c) => fs.rename(&c.from, &c.to).await.map(|()| Value::Null),
+        Command::FsCp(c) => fs.copy(&c.from, &c.to).await.map(|()| Value::Null),
+        other => Err(ApiError::internal(format!("{} is not about files", other.name()))),
+    }
+}
+
+async fn read(fs: &FsSession, command: &FsRead) -> Result<Value, ApiError> {
+    let bytes = fs.read(&command.path, MAX_TEXT).await?;
+    let size = bytes.len();
+    let content = String::from_utf8(bytes).map_err(|_| {
+        let cause = format!("{} is not a text file", command.path);
+        ApiError::new(ErrorCode::WrongKind, cause, "download it: GET /api/v1/agents/{ref}/files, or aether cp")
+    })?;
+    Ok(json!({ "content": content, "size": size }))
+}
+
+const fn depth(recursive: bool) -> Depth {
+    if recursive { Depth::Recursive } else { Depth::One }
+}

@@ -1,0 +1,35 @@
+//! WebSocket `/kernel`: commands in, answers, events and terminal output back.
+
+mod commands;
+mod connection;
+mod files;
+mod outgoing;
+mod request;
+mod terminals;
+mod text;
+
+use aether_protocol::ErrorBody;
+use axum::{
+    extract::{State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
+    response::Response,
+};
+
+use super::{ApiState, MAX_BODY, attach::upgraded, error::Answer, metrics::OpenSocket};
+use crate::fleet::Caller;
+
+/// Commands and events as JSON text frames; a frame may be an array of several. The first frame is `kernel.ready`; durable
+/// events follow after `events.resume`, terminal output after `tty.open` and `tty.attach`.
+#[utoipa::path(get, path = "/kernel", tag = "streams",
+    responses((status = 101, description = "WebSocket"), (status = "default", body = ErrorBody)))]
+pub(crate) async fn kernel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer<Response> {
+    let upgrade = upgraded(upgrade)?.max_message_size(MAX_BODY).max_frame_size(MAX_BODY);
+    let session = state.0.sessions.token();
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let _open = (session, OpenSocket::new("/kernel"));
+        connection::run(state, socket, caller).await;
+    }))
+}

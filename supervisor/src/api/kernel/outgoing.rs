@@ -1,0 +1,165 @@
+//! The way to the client: a bounded queue; what piles up in it travels together as one JSON array.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, WebSocket},
+};
+use futures_util::{SinkExt, stream::SplitSink};
+use serde::Serialize;
+use tokio::{sync::mpsc, time::timeout};
+
+/// Frames that wait for the client at most; then whoever has more to say waits as well.
+const QUEUE: usize = 256;
+/// Frames that travel together at most, and their size.
+const BATCH: usize = 64;
+const BATCH_BYTES: usize = 1 << 20;
+/// A client that takes nothing for so long has gone.
+const SEND_TIME: Duration = Duration::from_secs(60);
+
+/// Something for the client.
+#[derive(Debug)]
+pub(crate) enum Frame {
+    /// JSON text.
+    Json(String),
+    /// Are you there?
+    Ping,
+    /// The end.
+    Close(u16, &'static str),
+}
+
+/// The sending end. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing(mpsc::Sender<Frame>);
+
+/// The client has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+impl Outgoing {
+    /// Starts the writer of `sink`.
+    pub(crate) fn start(sink: SplitSink<WebSocket, Message>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        tokio::spawn(write(sink, receiver));
+        Self(sender)
+    }
+
+    /// Sends a value, waiting for room.
+    ///
+    /// # Errors
+    /// When the client has gone.
+    pub(crate) async fn send(&self, value: &impl Serialize) -> Result<(), Gone> {
+        self.frame(Frame::Json(json(value))).await
+    }
+
+    /// Sends a frame, waiting for room.
+    ///
+    /// # Errors
+    /// When the client has gone.
+    pub(crate) async fn frame(&self, frame: Frame) -> Result<(), Gone> {
+        self.0.send(frame).await.map_err(|_| Gone)
+    }
+
+    /// Sends a value unless the queue is full: for what the next one replaces.
+    pub(crate) fn offer(&self, value: &impl Serialize) {
+        if self.0.capacity() > 0 {
+            drop(self.0.try_send(Frame::Json(json(value))));
+        }
+    }
+
+    /// Asks the client for a sign of life, unless frames are on their way to it anyway.
+    pub(crate) fn ping(&self) {
+        drop(self.0.try_send(Frame::Ping));
+    }
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| {
+        tracing::error!(%error, "a frame has no JSON form");
+        String::from("{}")
+    })
+}
+
+async fn write(mut sink: SplitSink<WebSocket, Message>, mut frames: mpsc::Receiver<Frame>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while frames.recv_many(&mut waiting, BATCH).await > 0 {
+        for message in pack(waiting.drain(..)) {
+            let last = matches!(message, Message::Close(_));
+            match timeout(SEND_TIME, sink.send(message)).await {
+                Ok(Ok(())) if !last => {}
+                // Dropping the receiver tells the connection that nobody is there.
+                _ => return,
+            }
+        }
+    }
+}
+
+fn pack(frames: impl Iterator<Item = Frame>) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    for frame in frames {
+        match frame {
+            Frame::Json(text) => {
+                if bytes > 0 && bytes + text.len() > BATCH_BYTES {
+                    messages.extend(joined(&mut batch));
+                    bytes = 0;
+                }
+                bytes += text.len();
+                batch.push(text);
+            }
+            Frame::Ping => messages.push(Message::Ping(Bytes::new())),
+            Frame::Close(code, reason) => {
+                messages.extend(joined(&mut batch));
+                messages.push(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
+                return messages;
+            }
+        }
+    }
+    messages.extend(joined(&mut batch));
+    messages
+}
+
+fn joined(batch: &mut Vec<String>) -> Option<Message> {
+    let text = match batch.len() {
+        0 => return None,
+        1 => batch.remove(0),
+        _ => format!("[{}]", batch.join(",")),
+    };
+    batch.clear();
+    Some(Message::Text(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(frames: Vec<Frame>) -> Vec<String> {
+        pack(frames.into_iter())
+            .into_iter()
+            .map(|message| match message {
+                Message::Text(text) => text.to_string(),
+                Message::Close(_) => "close".to_owned(),
+                _ => "ping".to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_travels_alone_and_several_as_an_array() {
+        let json = |text: &str| Frame::Json(text.to_owned());
+        assert_eq!(texts(vec![json("{}")]), ["{}"]);
+        assert_eq!(texts(vec![json("1"), json("2"), Frame::Close(1000, ""), json("3")]), ["[1,2]", "close"]);
+        assert_eq!(texts(Vec::new()), [""; 0]);
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let large = "x".repeat(BATCH_BYTES);
+        assert_eq!(
+            texts(vec![Frame::Json("1".to_owned()), Frame::Json(large.clone()), Frame::Json("2".to_owned())]),
+            ["1", &large, "2"]
+        );
+    }
+}

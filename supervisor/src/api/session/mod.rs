@@ -1,0 +1,19 @@
+//! Signing in and out over TCP.
+
+mod links;
+mod signin;
+mod token;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::ApiState;
+
+/// Routes that need nobody signed in.
+pub(crate) fn public_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(signin::signin)).routes(routes!(token::sign_in, token::sign_out))
+}
+
+/// Routes that do.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(links::create)).routes(routes!(token::session))
+}

@@ -1,0 +1,14 @@
+//! `/api/v1/system` and the doctor.
+
+mod doctor;
+mod figures;
+mod status;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::ApiState;
+
+/// Every route about the service and its host.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(status::status)).routes(routes!(figures::figures)).routes(routes!(doctor::doctor))
+}

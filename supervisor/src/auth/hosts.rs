@@ -1,0 +1,136 @@
+//! The names this service answers to, against DNS rebinding and other sites' pages.
+
+use std::net::SocketAddr;
+
+use aether_protocol::{ApiError, ErrorCode};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+
+/// Names with their ports, lower case, as they stand in a `Host` header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hosts {
+    names: Vec<String>,
+    first: String,
+}
+
+impl Hosts {
+    /// For a listener at `bound`: the loopback names with its port, the address itself, and `configured` ones (with a port, or
+    /// without one for a reverse proxy on the scheme's own port).
+    pub fn new(bound: SocketAddr, configured: &[String]) -> Self {
+        let port = bound.port();
+        let mut names: Vec<String> = ["localhost", "127.0.0.1", "[::1]"].iter().map(|name| format!("{name}:{port}")).collect();
+        if port == 80 {
+            names.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+        }
+        if !bound.ip().is_unspecified() {
+            names.push(bound.to_string());
+        }
+        for name in configured {
+            let name = name.to_ascii_lowercase();
+            let has_port = name.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+            if !has_port {
+                names.push(format!("{name}:{port}"));
+            }
+            names.push(name);
+        }
+        let first = if bound.ip().is_unspecified() { format!("127.0.0.1:{port}") } else { bound.to_string() };
+        Self { names, first }
+    }
+
+    /// Address of the web UI for a link, when the request does not name one itself.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.first)
+    }
+
+    /// The host a request names, when it is one of ours.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Misdirected`].
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<String, ApiError> {
+        let mut shown = headers.get_all(header::HOST).iter();
+        let host = match (shown.next(), shown.next()) {
+            (Some(one), None) => one.to_str().unwrap_or_default().to_ascii_lowercase(),
+            _ => String::new(),
+        };
+        let target_agrees = uri.authority().is_none_or(|target| target.as_str().eq_ignore_ascii_case(&host));
+        if target_agrees && self.names.contains(&host) {
+            return Ok(host);
+        }
+        Err(ApiError::new(
+            ErrorCode::Misdirected,
+            format!("this service does not answer to the host {:?}", host.chars().take(100).collect::<String>()),
+            format!("use {}, or add the name to the daemon's configuration", self.origin()),
+        ))
+    }
+}
+
+/// Does the page that sends a request belong to this service? True without an `Origin` header.
+///
+/// # Errors
+/// [`ErrorCode::Denied`].
+pub fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
+    let foreign = headers.get_all(header::ORIGIN).iter().find(|origin| !is_own(host, origin));
+    match foreign {
+        None => Ok(()),
+        Some(origin) => Err(ApiError::new(
+            ErrorCode::Denied,
+            format!(
+                "a page of {:?} may not use this service",
+                origin.to_str().unwrap_or("?").chars().take(100).collect::<String>()
+            ),
+            format!("open http://{host} itself"),
+        )),
+    }
+}
+
+/// The scheme may be either one: behind a proxy that adds TLS the page is https, and no other service has our host and port.
+fn is_own(host: &str, origin: &HeaderValue) -> bool {
+    let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+    let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    rest == Some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn only_own_names_with_the_port() {
+        let hosts = Hosts::new("127.0.0.1:3001".parse().unwrap(), &["Box.lan".to_owned()]);
+        let uri: Uri = "/".parse().unwrap();
+        for good in ["localhost:3001", "127.0.0.1:3001", "[::1]:3001", "LOCALHOST:3001", "box.lan", "box.lan:3001"] {
+            assert!(hosts.check(&uri, &headers(&[("host", good)])).is_ok(), "{good}");
+        }
+        for bad in ["", "localhost", "localhost:3002", "evil.example:3001", "127.0.0.1:3001.evil", "localhost:3001@evil"] {
+            assert_eq!(hosts.check(&uri, &headers(&[("host", bad)])).unwrap_err().code, ErrorCode::Misdirected, "{bad}");
+        }
+        assert!(hosts.check(&uri, &headers(&[])).is_err(), "no host");
+        assert!(hosts.check(&uri, &headers(&[("host", "localhost:3001"), ("host", "localhost:3001")])).is_err(), "two hosts");
+    }
+
+    #[test]
+    fn an_absolute_target_must_agree() {
+        let hosts = Hosts::new("127.0.0.1:3001".parse().unwrap(), &[]);
+        let map = headers(&[("host", "localhost:3001")]);
+        assert!(hosts.check(&"http://localhost:3001/x".parse().unwrap(), &map).is_ok());
+        assert!(hosts.check(&"http://evil.example/x".parse().unwrap(), &map).is_err());
+    }
+
+    #[test]
+    fn other_pages_stay_out() {
+        let own = "localhost:3001";
+        assert!(check_origin(own, &headers(&[])).is_ok());
+        assert!(check_origin(own, &headers(&[("origin", "http://localhost:3001")])).is_ok());
+        for bad in ["null", "http://evil.example", "http://localhost:3002", "http://localhost:3001.evil.example", "", "file://"] {
+            assert_eq!(check_origin(own, &headers(&[("origin", bad)])).unwrap_err().code, ErrorCode::Denied, "{bad}");
+        }
+        assert!(check_origin(own, &headers(&[("origin", "http://localhost:3001"), ("origin", "http://evil.example")])).is_err());
+    }
+}
