@@ -49,7 +49,11 @@ export function AgentPage() {
   if (asked.isError && refusalOf(asked.error).code === 'NOT_FOUND') return <Unknown name={ref} />;
   if (asked.isError && loaded) {
     const error = refusalOf(asked.error);
-    return <Empty title={sentence(error.message)}>{error.hint && sentence(error.hint)}</Empty>;
+    return (
+      <Empty page title={sentence(error.message)}>
+        {error.hint && sentence(error.hint)}
+      </Empty>
+    );
   }
   return <Loading />;
 }
@@ -57,6 +61,7 @@ export function AgentPage() {
 function Unknown({ name }: { name: string }) {
   return (
     <Empty
+      page
       title={`There is no agent “${name}”`}
       action={
         <Link to="/" className="text-13 font-medium text-accent underline underline-offset-2">

@@ -4,7 +4,11 @@ import { Empty } from '@/ui/Notice';
 /** A page that broke; agents are not touched by it. */
 export function ErrorPage({ error }: { error: unknown }) {
   return (
-    <Empty title="This page broke" action={<Button onClick={() => location.reload()}>Load it again</Button>}>
+    <Empty
+      page
+      title="This page broke"
+      action={<Button onClick={() => location.reload()}>Load it again</Button>}
+    >
       <p>Your agents are not touched by it.</p>
       <p className="mt-2 font-mono text-12 break-words">
         {error instanceof Error ? error.message : String(error)}

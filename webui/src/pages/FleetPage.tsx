@@ -149,7 +149,7 @@ function Loading() {
       <div className="skeleton mb-4 h-8 w-64" />
       <div className="grid grid-cols-[repeat(auto-fill,minmax(300px,1fr))] gap-3">
         {Array.from({ length: 6 }, (_, i) => (
-          <div key={i} className="skeleton h-[286px]" />
+          <div key={i} className="skeleton h-[270px]" />
         ))}
       </div>
     </div>

@@ -4,6 +4,7 @@ import { Empty } from '@/ui/Notice';
 export function NotFoundPage() {
   return (
     <Empty
+      page
       title="There is no such page"
       action={
         <Link to="/" className="text-13 font-medium text-accent underline underline-offset-2">

@@ -58,10 +58,8 @@ export function SignInPage() {
           </Button>
         </form>
         <div className="mt-5 flex flex-col gap-2 text-13 text-muted">
-          <p>
-            Or open the one-time link that the service prints when it starts. On its machine, these also work:
-          </p>
-          <CommandLine text="sudo cat /var/lib/aether/token" />
+          <p>Or get a one-time link. On the machine of the service:</p>
+          <CommandLine text="sudo aether signin" />
         </div>
       </div>
     </main>

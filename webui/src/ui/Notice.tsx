@@ -31,15 +31,18 @@ export function sentence(text: string): string {
 
 interface EmptyProps {
   title: string;
+  /** It is all there is on the page. */
+  page?: boolean;
   children?: ReactNode;
   action?: ReactNode;
 }
 
 /** Nothing here, and why. */
-export function Empty({ title, children, action }: EmptyProps) {
+export function Empty({ title, page, children, action }: EmptyProps) {
+  const Title = page ? 'h1' : 'p';
   return (
     <div className="flex flex-col items-center justify-center gap-1 px-6 py-14 text-center">
-      <p className="text-14 font-medium">{title}</p>
+      <Title className="text-14 font-medium">{title}</Title>
       {children && <div className="max-w-md text-13 text-muted">{children}</div>}
       {action && <div className="mt-3">{action}</div>}
     </div>

@@ -87,7 +87,7 @@ export function FilesPane({ agent }: { agent: AgentInfo }) {
                 type="button"
                 aria-current={i === all.length - 1 ? 'location' : undefined}
                 onClick={() => go(crumb.path)}
-                className="h-6 rounded-sm px-1 text-muted hover:bg-raised hover:text-text aria-[current=location]:text-text"
+                className="h-6 min-w-6 rounded-sm px-1 text-muted hover:bg-raised hover:text-text aria-[current=location]:text-text"
               >
                 {crumb.name}
               </button>

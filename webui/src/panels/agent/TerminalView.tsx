@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { Channel, type End } from '@/api/channel';
 import type { ApiError } from '@/api/generated';
+import { useRemembered } from '@/lib/remember';
 import { useThemeName } from '@/lib/theme';
 import { ErrorNotice } from '@/ui/Notice';
 import { Mark } from '@/ui/Mark';
@@ -31,6 +32,7 @@ export function TerminalView({ channel: id, label, stdin, tty, onEnded }: Props)
   useEffect(() => {
     ended.current = onEnded;
   }, [onEnded]);
+  const [spoken, setSpoken] = useRemembered('spoken', '');
   const theme = useThemeName();
 
   useEffect(() => {
@@ -76,6 +78,10 @@ export function TerminalView({ channel: id, label, stdin, tty, onEnded }: Props)
     // Read from the page's tokens, which change with the theme.
     if (theme !== '' && screen.current) screen.current.terminal.options.theme = terminalTheme();
   }, [theme]);
+
+  useEffect(() => {
+    if (screen.current) screen.current.terminal.options.screenReaderMode = spoken === 'yes';
+  }, [spoken]);
 
   useEffect(() => {
     const opened = screen.current;
@@ -126,6 +132,14 @@ export function TerminalView({ channel: id, label, stdin, tty, onEnded }: Props)
         </span>
         {!stdin && <span>Read-only: it was started without standard input</span>}
         <span className="flex-1" />
+        <button
+          type="button"
+          aria-pressed={spoken === 'yes'}
+          onClick={() => setSpoken(spoken === 'yes' ? '' : 'yes')}
+          className="hidden h-6 items-center rounded-sm px-1.5 hover:text-text aria-pressed:bg-raised aria-pressed:text-text sm:inline-flex"
+        >
+          Screen reader
+        </button>
         <button
           ref={exit}
           type="button"

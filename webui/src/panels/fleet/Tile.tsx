@@ -20,7 +20,7 @@ interface Props {
   onSelect?: (id: string, range: boolean) => void;
 }
 
-export const TILE_HEIGHT = 286;
+export const TILE_HEIGHT = 270;
 
 /** One agent at a glance. It listens to its own agent only. */
 export const Tile = memo(function Tile({ id, selected, selecting, onSelect }: Props) {
@@ -35,7 +35,7 @@ export const Tile = memo(function Tile({ id, selected, selecting, onSelect }: Pr
     >
       <header className="flex items-start gap-2 px-3 pt-2.5">
         <div className="min-w-0 flex-1">
-          <h3 className="truncate text-14 font-semibold">
+          <h2 className="truncate text-14 font-semibold">
             <Link
               to="/agents/$ref"
               params={{ ref: id }}
@@ -44,29 +44,27 @@ export const Tile = memo(function Tile({ id, selected, selecting, onSelect }: Pr
             >
               {agent.name}
             </Link>
-          </h3>
+          </h2>
           <p className="truncate text-12 text-muted" title={purposeOf(agent)}>
             {roleOf(agent)} · {purposeOf(agent)}
           </p>
         </div>
         <State mood={moodOf(agent)} word={wordOf(agent)} />
-        {onSelect && (
-          <input
-            type="checkbox"
-            aria-label={`Select ${agent.name}`}
-            checked={selected}
-            onChange={() => undefined}
-            onClick={(event) => onSelect(id, event.shiftKey)}
-            className={`relative z-10 mt-0.5 size-4 accent-accent-solid transition-opacity duration-100 group-focus-within:opacity-100 group-hover:opacity-100 ${selected || selecting ? '' : 'sm:opacity-0'}`}
-          />
-        )}
       </header>
       <LiveScreen agent={agent} />
       <p className="truncate px-3 pt-2 text-13" title={agent.lastAction ?? undefined}>
-        {agent.lastAction ?? (
-          <span className="text-muted">{live ? 'No action yet' : (agent.exit?.reason ?? 'No action')}</span>
-        )}
+        {agent.lastAction ?? <Otherwise agent={agent} live={live} />}
       </p>
+      {onSelect && (
+        <input
+          type="checkbox"
+          aria-label={`Select ${agent.name}`}
+          checked={selected}
+          onChange={() => undefined}
+          onClick={(event) => onSelect(id, event.shiftKey)}
+          className={`absolute top-[70px] right-5 z-10 size-4 accent-accent-solid transition-opacity duration-100 group-focus-within:opacity-100 group-hover:opacity-100 ${selected || selecting ? '' : 'sm:opacity-0'}`}
+        />
+      )}
       <footer className="mt-auto flex items-center gap-3 px-3 pt-1 pb-2.5 text-12 text-muted">
         {live ? <Figures id={id} agent={agent} /> : <Ending agent={agent} />}
         <span className="flex-1" />
@@ -75,6 +73,18 @@ export const Tile = memo(function Tile({ id, selected, selecting, onSelect }: Pr
     </article>
   );
 });
+
+/** What stands where no action is told, as with programs that somebody brings. */
+function Otherwise({ agent, live }: { agent: AgentInfo; live: boolean }) {
+  if (agent.state === 'queued') return <span className="text-muted">Starts when a place is free</span>;
+  if (!live) return <span className="text-muted">{agent.exit?.reason ?? wordOf(agent)}</span>;
+  if (!agent.startedAt) return <span className="text-muted">Its sandbox is being built</span>;
+  return (
+    <span className="text-muted">
+      Up <Lasting from={agent.startedAt} />
+    </span>
+  );
+}
 
 function LiveScreen({ agent }: { agent: AgentInfo }) {
   const started = agent.state !== 'queued';

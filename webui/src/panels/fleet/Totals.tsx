@@ -44,15 +44,26 @@ export function Totals() {
           </Figure>
         </>
       )}
-      {host && <Figure label="Load">{host.load[0].toFixed(2)}</Figure>}
-      {host && <Figure label="Places">{`${host.live} / ${host.maxConcurrent}`}</Figure>}
+      {host && (
+        <Figure label="Load" wide>
+          {host.load[0].toFixed(2)}
+        </Figure>
+      )}
+      {host && <Figure label="Places" wide>{`${host.live} / ${host.maxConcurrent}`}</Figure>}
     </dl>
   );
 }
 
-function Figure({ label, children }: { label: string; children: ReactNode }) {
+interface FigureProps {
+  label: string;
+  /** Left out on a phone; the System page has it. */
+  wide?: boolean;
+  children: ReactNode;
+}
+
+function Figure({ label, wide, children }: FigureProps) {
   return (
-    <div className="flex items-baseline gap-1.5">
+    <div className={`items-baseline gap-1.5 ${wide ? 'hidden sm:flex' : 'flex'}`}>
       <dt>{label}</dt>
       <dd className="figures text-12 text-text">{children}</dd>
     </div>

@@ -1,0 +1,154 @@
+// Browser tests of Mission Control. AETHER_URL and AETHER_SIGNIN name a running service; without them a fixture serves.
+import { Failures, PHONE, WIDE, checkAxe, checkWidth, openBrowser, openPage, shoot } from './browser.mjs';
+import { startFixture } from './fixture.mjs';
+import { firstRun, journey } from './paths.mjs';
+
+const failures = new Failures();
+const browser = await openBrowser();
+const real = process.env.AETHER_URL !== undefined;
+const fixture = real ? null : await startFixture();
+const url = process.env.AETHER_URL ?? fixture.url;
+const signin = process.env.AETHER_SIGNIN ?? fixture?.signin;
+const state = await signIn();
+
+async function signIn() {
+  const { context, page } = await openPage(browser, { theme: 'dark', size: WIDE, failures });
+  await page.goto(signin);
+  await page.getByRole('heading', { name: 'Fleet' }).waitFor();
+  const kept = await context.storageState();
+  await context.close();
+  return kept;
+}
+
+async function step(name, run) {
+  process.stdout.write(`${name}\n`);
+  try {
+    await run();
+  } catch (error) {
+    failures.note(name, error.message.split('\n').slice(0, 12).join('\n    '));
+  }
+}
+
+const IGNORED = [
+  /status of 401/,
+  /status of 404/,
+  /WebSocket connection to/,
+  /status of 409/,
+  /ERR_CONNECTION_REFUSED/,
+];
+const pageIn = (theme, size, keep = state) =>
+  openPage(browser, { theme, size, state: keep ?? undefined, failures, expected: IGNORED });
+
+await step('signed out: leads to sign-in and says what a wrong token is', async () => {
+  for (const theme of ['dark', 'light']) {
+    const { context, page } = await pageIn(theme, WIDE, null);
+    await page.goto(`${url}/history`);
+    await page.getByRole('heading', { name: 'Mission Control' }).waitFor();
+    await page.getByLabel('Token').fill('0'.repeat(64));
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('This token is not valid.').waitFor();
+    await checkAxe(page, `sign-in ${theme}`, failures);
+    await shoot(page, `sign-in-${theme}`);
+    await context.close();
+  }
+});
+
+if (!real) {
+  await step('first run: three starters, and one of them runs', async () => {
+    const empty = await startFixture({ empty: true });
+    for (const [theme, size, label] of [
+      ['dark', WIDE, 'wide'],
+      ['light', WIDE, 'wide'],
+      ['dark', PHONE, 'phone'],
+      ['light', PHONE, 'phone'],
+    ]) {
+      const { context, page } = await pageIn(theme, size, null);
+      await page.goto(empty.signin);
+      await firstRun(page);
+      await checkAxe(page, `first run ${theme} ${label}`, failures);
+      await checkWidth(page, `first run ${theme} ${label}`, failures);
+      await shoot(page, `first-run-${theme}-${label}`);
+      await context.close();
+    }
+    await empty.stop();
+  });
+}
+
+let target = null;
+await step('the journey: deploy, type, look, pause, kill, find in history, remove', async () => {
+  const { context, page } = await pageIn('dark', WIDE);
+  target = await journey(page, url, { real });
+  await context.close();
+});
+
+const PAGES = [
+  ['fleet', '/', (page) => page.getByRole('article').first().waitFor()],
+  ['fleet-list', '/?view=list', (page) => page.getByRole('row').nth(1).waitFor()],
+  ['no-match', '/?q=nothing-is-called-this', (page) => page.getByText('No agent matches').waitFor()],
+  ['deploy-goal', '/?deploy=goal', (page) => page.getByLabel('Goal', { exact: true }).waitFor()],
+  ['deploy-program', '/?deploy=program', (page) => page.getByLabel('Command', { exact: true }).waitFor()],
+  ['history', '/history', (page) => page.getByRole('heading', { name: 'History' }).waitFor()],
+  ['system', '/system', (page) => page.getByText('landlock').first().waitFor()],
+  ['unknown-agent', '/agents/no-such-agent', (page) => page.getByText('There is no agent').waitFor()],
+];
+const PANES = ['terminal', 'timeline', 'files', 'resources', 'isolation', 'events'];
+
+for (const theme of ['dark', 'light']) {
+  for (const [label, size] of [
+    ['wide', WIDE],
+    ['phone', PHONE],
+  ]) {
+    const { context, page } = await pageIn(theme, size);
+    const visit = async (name, path, ready) => {
+      const where = `${name}-${theme}-${label}`;
+      await step(where, async () => {
+        await page.goto(url + path);
+        await ready(page);
+        await page.waitForTimeout(name.startsWith('pane') || name.startsWith('fleet') ? 1800 : 300);
+        await checkAxe(page, where, failures);
+        await checkWidth(page, where, failures);
+        await shoot(page, where);
+      });
+    };
+    for (const [name, path, ready] of PAGES) {
+      if (name === 'fleet-list' && label === 'phone') continue;
+      await visit(name, path, ready);
+    }
+    for (const pane of PANES) {
+      const ref = pane === 'timeline' || pane === 'events' ? target?.goal : target?.program;
+      if (ref)
+        await visit(`pane-${pane}`, `/agents/${ref}?pane=${pane}`, (p) => p.getByRole('tabpanel').waitFor());
+    }
+    if (label === 'wide' && target) {
+      await visit('pane-two', `/agents/${target.program}?side=resources`, (p) =>
+        p.getByRole('region', { name: 'Second pane' }).waitFor(),
+      );
+    }
+    await context.close();
+  }
+}
+
+if (fixture) {
+  await step('disconnected: says so, since when, and when the next try comes', async () => {
+    for (const theme of ['dark', 'light']) {
+      const own = await startFixture();
+      const { context, page } = await pageIn(theme, WIDE, null);
+      await page.goto(own.signin);
+      await page.getByRole('article').first().waitFor();
+      await own.stop();
+      await page.getByText('The service does not answer.').waitFor();
+      await page.getByText(/Next try in/).waitFor();
+      await checkAxe(page, `disconnected ${theme}`, failures);
+      await shoot(page, `disconnected-${theme}`);
+      await context.close();
+    }
+  });
+}
+
+await browser.close();
+await fixture?.stop();
+if (failures.length > 0) {
+  process.stderr.write(`\n${failures.length} failures\n`);
+  process.exit(1);
+}
+process.stdout.write('all passed\n');
