@@ -48,7 +48,8 @@ fn authenticate(state: &ApiState, request: &Request) -> Result<Caller, ApiError>
     }
 }
 
-const SIGN_IN: &str = "open a sign-in link (aether signin), or send Authorization: Bearer TOKEN";
+const SIGN_IN: &str =
+    "open a one-time link (POST /api/v1/signin-links over the Unix socket), or send Authorization: Bearer TOKEN";
 
 /// The error for a wrong credential, and its count.
 pub(crate) fn wrong(state: &ApiState, cause: &str) -> ApiError {

@@ -18,7 +18,6 @@ use super::{
     ApiState, Failure,
     connection::{Descriptors, Peer},
 };
-use crate::auth::hosts::check_origin;
 
 /// The host a TCP request was addressed to, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +86,7 @@ fn admit(request: &mut Request) -> Result<Option<String>, ApiError> {
             let host = hosts.check(request.uri(), request.headers())?;
             let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
             if !reads || is_handshake(request.headers()) {
-                check_origin(&host, request.headers())?;
+                hosts.check_origin(&host, request.headers())?;
             }
             if wanted? > 0 {
                 return Err(ApiError::invalid(

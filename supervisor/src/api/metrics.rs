@@ -14,6 +14,7 @@ pub const LAUNCHES: &str = "aether_launches_total";
 /// Seconds from the decision to launch until init was ready.
 pub const LAUNCH_SECONDS: &str = "aether_launch_seconds";
 const AGENTS: &str = "aether_agents";
+const ACTIVE: &str = "aether_agents_active";
 const EVENTS: &str = "aether_events_emitted_total";
 const SOCKETS: &str = "aether_websocket_connections";
 const DENIED: &str = "aether_requests_denied_total";
@@ -52,6 +53,7 @@ impl Metrics {
             let number = agents.iter().filter(|agent| agent.state == state).count();
             gauge!(AGENTS, "state" => format!("{state:?}").to_lowercase()).set(number as f64);
         }
+        gauge!(ACTIVE).set(agents.iter().filter(|agent| agent.state.is_live()).count() as f64);
         counter!(EVENTS).absolute(fleet.events().newest().await);
         gauge!(UPTIME).set(fleet.uptime() as f64);
         if let Some(bytes) = resident_bytes() {
@@ -109,6 +111,7 @@ fn install() -> PrometheusHandle {
     describe_counter!(LAUNCHES, "Sandboxes launched.");
     describe_histogram!(LAUNCH_SECONDS, "Seconds from the decision to launch until init was ready.");
     describe_gauge!(AGENTS, "Agents by state.");
+    describe_gauge!(ACTIVE, "Agents that have a sandbox.");
     describe_counter!(EVENTS, "Durable events since the first start.");
     describe_gauge!(SOCKETS, "Open WebSockets.");
     describe_counter!(DENIED, "Requests refused for who sent them or from where.");

@@ -9,6 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hosts {
     names: Vec<String>,
+    /// Those of [`Hosts::names`](Self) that the configuration brought: a proxy in front may add TLS to them.
+    configured: Vec<String>,
     first: String,
 }
 
@@ -24,16 +26,18 @@ impl Hosts {
         if !bound.ip().is_unspecified() {
             names.push(bound.to_string());
         }
+        let mut added = Vec::new();
         for name in configured {
             let name = name.to_ascii_lowercase();
             let has_port = name.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
             if !has_port {
-                names.push(format!("{name}:{port}"));
+                added.push(format!("{name}:{port}"));
             }
-            names.push(name);
+            added.push(name);
         }
+        names.extend(added.iter().cloned());
         let first = if bound.ip().is_unspecified() { format!("127.0.0.1:{port}") } else { bound.to_string() };
-        Self { names, first }
+        Self { names, configured: added, first }
     }
 
     /// Address of the web UI for a link, when the request does not name one itself.
@@ -63,30 +67,34 @@ impl Hosts {
     }
 }
 
-/// Does the page that sends a request belong to this service? True without an `Origin` header.
-///
-/// # Errors
-/// [`ErrorCode::Denied`].
-pub fn check_origin(host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
-    let foreign = headers.get_all(header::ORIGIN).iter().find(|origin| !is_own(host, origin));
-    match foreign {
-        None => Ok(()),
-        Some(origin) => Err(ApiError::new(
-            ErrorCode::Denied,
-            format!(
-                "a page of {:?} may not use this service",
-                origin.to_str().unwrap_or("?").chars().take(100).collect::<String>()
-            ),
-            format!("open http://{host} itself"),
-        )),
+impl Hosts {
+    /// Does the page that sends a request belong to this service, addressed as `host`? True without an `Origin` header.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Denied`].
+    pub fn check_origin(&self, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
+        let foreign = headers.get_all(header::ORIGIN).iter().find(|origin| !self.is_own(host, origin));
+        match foreign {
+            None => Ok(()),
+            Some(origin) => Err(ApiError::new(
+                ErrorCode::Denied,
+                format!(
+                    "a page of {:?} may not use this service",
+                    origin.to_str().unwrap_or("?").chars().take(100).collect::<String>()
+                ),
+                format!("open http://{host} itself"),
+            )),
+        }
     }
-}
 
-/// The scheme may be either one: behind a proxy that adds TLS the page is https, and no other service has our host and port.
-fn is_own(host: &str, origin: &HeaderValue) -> bool {
-    let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-    let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    rest == Some(host)
+    fn is_own(&self, host: &str, origin: &HeaderValue) -> bool {
+        let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
+        match (origin.strip_prefix("http://"), origin.strip_prefix("https://")) {
+            (Some(page), _) => page == host,
+            (_, Some(page)) => page == host && self.configured.iter().any(|name| name == host),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -125,12 +133,24 @@ mod tests {
 
     #[test]
     fn other_pages_stay_out() {
+        let hosts = Hosts::new("127.0.0.1:3001".parse().unwrap(), &["box.lan".to_owned()]);
         let own = "localhost:3001";
-        assert!(check_origin(own, &headers(&[])).is_ok());
-        assert!(check_origin(own, &headers(&[("origin", "http://localhost:3001")])).is_ok());
-        for bad in ["null", "http://evil.example", "http://localhost:3002", "http://localhost:3001.evil.example", "", "file://"] {
-            assert_eq!(check_origin(own, &headers(&[("origin", bad)])).unwrap_err().code, ErrorCode::Denied, "{bad}");
+        assert!(hosts.check_origin(own, &headers(&[])).is_ok());
+        assert!(hosts.check_origin(own, &headers(&[("origin", "http://localhost:3001")])).is_ok());
+        for bad in [
+            "null",
+            "http://evil.example",
+            "http://localhost:3002",
+            "http://localhost:3001.evil.example",
+            "https://localhost:3001",
+            "",
+            "file://",
+        ] {
+            assert_eq!(hosts.check_origin(own, &headers(&[("origin", bad)])).unwrap_err().code, ErrorCode::Denied, "{bad}");
         }
-        assert!(check_origin(own, &headers(&[("origin", "http://localhost:3001"), ("origin", "http://evil.example")])).is_err());
+        assert!(
+            hosts.check_origin(own, &headers(&[("origin", "http://localhost:3001"), ("origin", "http://evil.example")])).is_err()
+        );
+        assert!(hosts.check_origin("box.lan", &headers(&[("origin", "https://box.lan")])).is_ok(), "a proxy adds TLS");
     }
 }

@@ -151,6 +151,7 @@ impl Channel {
             }
             FromClient::Input(bytes) => self.give(Input::Bytes(bytes)),
             FromClient::EndOfInput => self.give(Input::End),
+            FromClient::Resize { .. } if !self.handle.tty => Ok(()),
             FromClient::Resize { cols, rows } => fleet.resize(&self.handle, cols, rows).await.or_else(ended_is_fine),
             FromClient::Ack(total) => {
                 self.window.acknowledge(total);

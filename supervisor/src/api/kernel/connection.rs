@@ -154,8 +154,11 @@ impl Connection {
     }
 
     async fn find_terminal(&mut self, tty: &TtyId, from: Option<u64>) -> Result<(TtyInfo, Attachment), ApiError> {
-        let info = self.state.fleet().terminal(tty).await?;
         let attachment = self.terminals.prepare(tty, from).await?;
+        let info = match attachment.without_terminal() {
+            Some(info) => info,
+            None => self.state.fleet().terminal(tty).await?,
+        };
         Ok((info, attachment))
     }
 

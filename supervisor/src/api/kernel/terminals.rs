@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aether_protocol::{
-    ApiError, ErrorCode, TtyId,
+    AgentInfo, ApiError, ErrorCode, Program, TtyId, TtyInfo,
     command::TtyInput,
     event::{ProcessOutput, StreamFrame, TtyOutput},
 };
@@ -17,11 +17,13 @@ use super::{
 };
 use crate::{
     api::{ApiState, attach::WINDOW},
-    fleet::{Chunk, OutputReader, OutputStream, Pace, StartAt, Streams},
+    fleet::{Chunk, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams},
 };
 
 /// Terminals of one connection at a time.
 const MOST: usize = 64;
+/// Process number of an agent's own program: the first one started in its sandbox.
+const MAIN: u32 = 1;
 /// Keys on their way to one terminal.
 const KEYS: usize = 256;
 /// Bytes in one frame at most, so that the window is kept and a batch stays small.
@@ -38,9 +40,30 @@ pub(crate) struct Terminals {
 /// A terminal that a connection is about to follow.
 pub(crate) struct Attachment {
     tty: TtyId,
-    pid: u64,
+    agent: AgentInfo,
     terminal: bool,
     reader: OutputReader,
+}
+
+impl Attachment {
+    /// What stands for a terminal when the agent's program has pipes: then `process.stdout` and `process.stderr` follow.
+    pub(crate) fn without_terminal(&self) -> Option<TtyInfo> {
+        let Program::Command(command) = &self.agent.spec.program else { return None };
+        if self.terminal || self.tty.parts().1 != MAIN {
+            return None;
+        }
+        Some(TtyInfo {
+            tty_id: self.tty.clone(),
+            pid: self.agent.number,
+            cols: 0,
+            rows: 0,
+            title: command.argv.join(" "),
+            opened_at: self.agent.started_at.clone().unwrap_or_else(|| self.agent.created_at.clone()),
+            offset: self.reader.offset,
+            oldest: self.reader.oldest,
+            closed: self.agent.state.is_dead(),
+        })
+    }
 }
 
 struct Attached {
@@ -72,17 +95,17 @@ impl Terminals {
         let (agent, process) = tty.parts();
         let fleet = self.state.fleet();
         let handle = fleet.process(&agent, process).await?;
-        let pid = fleet.get(agent.as_str()).await?.number;
+        let agent = fleet.get(agent.as_str()).await?;
         let start = StartAt { stdout: from, stderr: None };
         let reader = fleet.attach(&handle, Streams::All, start, Pace::Hold).await?;
-        Ok(Attachment { tty: tty.clone(), pid, terminal: handle.tty, reader })
+        Ok(Attachment { tty: tty.clone(), agent, terminal: handle.tty, reader })
     }
 
     /// Follows it. Attaching again starts over.
     pub(crate) fn start(&mut self, attachment: Attachment) {
-        let Attachment { tty, pid, terminal, reader } = attachment;
+        let Attachment { tty, agent, terminal, reader } = attachment;
         let (acknowledged, seen) = watch::channel(reader.offset);
-        let follower = Follower { tty: tty.clone(), pid, terminal, out: self.out.clone(), seen };
+        let follower = Follower { tty: tty.clone(), pid: agent.number, terminal, out: self.out.clone(), seen };
         let task = AbortOnDropHandle::new(tokio::spawn(follower.run(reader)));
         self.attached.insert(tty, Attached { acknowledged, _task: task });
     }
@@ -133,11 +156,17 @@ impl Terminals {
 }
 
 async fn type_keys(state: ApiState, out: Outgoing, mut typed: mpsc::Receiver<(String, TtyInput)>) {
+    let mut found: Option<ProcessHandle> = None;
     while let Some((id, TtyInput { tty_id, data })) = typed.recv().await {
-        let (agent, process) = tty_id.parts();
-        let result = match state.fleet().process(&agent, process).await {
-            Ok(handle) => state.fleet().write_input(&handle, data.as_bytes()).await,
-            Err(error) => Err(error),
+        let result = match &found {
+            Some(handle) => state.fleet().write_input(handle, data.as_bytes()).await,
+            None => {
+                let (agent, process) = tty_id.parts();
+                match state.fleet().process(&agent, process).await {
+                    Ok(handle) => state.fleet().write_input(found.insert(handle), data.as_bytes()).await,
+                    Err(error) => Err(error),
+                }
+            }
         };
         if out.send(&answer(id, result.map(|()| serde_json::Value::Null))).await.is_err() {
             return;

@@ -30,7 +30,7 @@ pub(crate) async fn signin(State(state): State<ApiState>, method: Method, Query(
     }
     if !state.auth().links.redeem(&query.code) {
         let mut error = wrong(&state, "this sign-in link was used already or is older than 15 minutes");
-        error.hint = "make a new one: aether signin".to_owned();
+        error.hint = "ask for a new one over the Unix socket: POST /api/v1/signin-links".to_owned();
         edge::denied(&state, "/signin", &error);
         return Err(error.into());
     }
