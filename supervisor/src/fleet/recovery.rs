@@ -65,6 +65,7 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
         }
     }
     return_leases(core).await?;
+    sweep_logs(core);
     for (id, action) in actions {
         match action {
             Action::Keep => {}
@@ -82,8 +83,34 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
             }
         }
     }
+    finish_removals(core).await;
     core.queue_moved.notify_one();
     Ok(())
+}
+
+/// Ephemeral agents whose removal was cut off.
+async fn finish_removals(core: &Arc<Core>) {
+    let ids = core.registry().ids();
+    for id in ids {
+        let due = core.info(&id).is_ok_and(|info| info.state.is_dead() && info.spec.ephemeral);
+        if due && let Err(error) = end::remove(core, &id).await {
+            tracing::error!(agent = %id, error = %error.message, "an ephemeral agent could not be removed");
+        }
+    }
+}
+
+/// Output of agents that were removed when the service last ended.
+fn sweep_logs(core: &Core) {
+    let files = std::fs::read_dir(core.state.join("logs")).into_iter().flatten().flatten();
+    for file in files {
+        let name = file.file_name();
+        let id = name.to_str().and_then(|name| name.split('.').next()?.parse::<AgentId>().ok());
+        if id.is_some_and(|id| core.registry().get(&id).is_none())
+            && let Err(error) = std::fs::remove_file(file.path())
+        {
+            tracing::warn!(%error, file = %file.path().display(), "old output could not be removed");
+        }
+    }
 }
 
 async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: OwnedFd) -> Result<(), ApiError> {

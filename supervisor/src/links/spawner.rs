@@ -1,7 +1,7 @@
 //! The link to the spawner: one request at a time on a thread of its own, since the socket blocks.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     sync::mpsc,
 };
 
@@ -11,6 +11,11 @@ use aether_sandbox::{
     plan::{SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
     wire::spawner::{Launched, LiveSandbox, MAX_PACKET, SpawnerReply, SpawnerRequest},
+};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::socket::{Shutdown, shutdown},
 };
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +46,7 @@ impl SpawnerLink {
         let (jobs, queue) = mpsc::channel::<Job>();
         let gone = CancellationToken::new();
         let ended = gone.clone();
+        watch(control.try_clone()?, gone.clone())?;
         std::thread::Builder::new().name("spawner-link".into()).spawn(move || {
             let _last = ended.drop_guard();
             let mut buffer = vec![0; MAX_PACKET];
@@ -49,10 +55,12 @@ impl SpawnerLink {
                     Ok(answer) => drop(job.answer.send(answer)),
                     Err(error) => {
                         tracing::error!(%error, "the spawner does not answer");
-                        return;
+                        break;
                     }
                 }
             }
+            // Ends the spawner's wait for us, and our watch on it.
+            let _ = shutdown(control.as_raw_fd(), Shutdown::Both);
         })?;
         Ok(Self { jobs, gone })
     }
@@ -146,6 +154,17 @@ impl SpawnerLink {
     }
 }
 
+/// Notices the end of the spawner also while nobody asks it anything.
+fn watch(control: OwnedFd, gone: CancellationToken) -> std::io::Result<()> {
+    std::thread::Builder::new().name("spawner-watch".into()).spawn(move || {
+        // No events asked for: only the hang-up wakes it.
+        let mut fds = [PollFd::new(control.as_fd(), PollFlags::empty())];
+        while poll(&mut fds, PollTimeout::NONE).is_err_and(|error| error == Errno::EINTR) {}
+        gone.cancel();
+    })?;
+    Ok(())
+}
+
 fn exchange(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
@@ -173,4 +192,28 @@ fn unexpected(reply: &SpawnerReply) -> ApiError {
 
 fn lost() -> ApiError {
     ApiError::new(ErrorCode::Unavailable, "the spawner is gone", "restart aetherd; agents that run go on")
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn notices_the_end_of_the_spawner_without_asking() {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("pair");
+        let link = SpawnerLink::new(ours).expect("link");
+        assert!(!link.is_gone());
+        drop(theirs);
+        link.gone().await;
+        assert_eq!(link.host().await.expect_err("gone").code, ErrorCode::Unavailable);
+    }
+
+    #[test]
+    fn lets_the_spawner_go_with_the_last_clone() {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("pair");
+        drop(SpawnerLink::new(ours).expect("link"));
+        assert_eq!(recv_packet(theirs.as_fd(), &mut [0; 8]).expect("end").0, 0);
+    }
 }
