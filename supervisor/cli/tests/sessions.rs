@@ -220,3 +220,16 @@ fn the_end_of_the_program_gives_the_terminal_back() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     assert!(!is_raw(&slave));
 }
+
+#[test]
+fn a_queued_agent_is_waited_for() {
+    let fake = Fake::start();
+    let queued = agent("a", json!({"state": "queued", "phase": "booting", "queuePosition": 2}));
+    fake.on("POST /api/v1/agents", Reply::Json(201, format!("{{\"data\":{queued}}}")));
+    fake.data("GET /api/v1/agents/abcdefghijkl", &queued).data("GET /api/v1/agents/abcdefghijkl", &agent("a", json!({})));
+    let started = json!({"seq": 1, "at": "2026-01-01T00:00:00.000Z", "agentId": "abcdefghijkl", "owner": "root",
+        "type": "process.dequeued", "pid": 7, "priority": 3});
+    fake.on("GET /api/v1/events", Reply::Events { data: vec![started.to_string()], stays_open: true });
+    fake.on(ATTACH, Reply::Channel(vec![hello(false), output(0, 0, b"now\n"), end(0, "")]));
+    assert_eq!(fake.run(&["run", "--", "x"]), ran(0, "now\n", "a waits in the queue (place 2)\n"));
+}

@@ -35,7 +35,7 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
     let about = match &event.body {
         AgentEvent::Spawned(e) => format!("{} {}", e.info.name, what(&e.info)),
         AgentEvent::StateChange(e) => format!("{} {}", lower(&e.state), lower(&e.agent_phase)),
-        AgentEvent::Exit(e) => match &e.exit.reason {
+        AgentEvent::Exit(e) => match e.exit.reason.as_ref().or(e.exit.signal.as_ref()) {
             Some(reason) => format!("status {} ({reason})", e.exit.code),
             None => format!("status {}", e.exit.code),
         },

@@ -61,34 +61,45 @@ impl<'a> Files<'a> {
 
     /// One file.
     pub(crate) async fn stat(&self, path: &str) -> Result<FileEntry, Failure> {
-        self.client.get(&self.address("stat", path)).await?.data()
+        self.client.get(&self.address("stat", path)).await.map_err(|failure| about(path, failure))?.data()
     }
 
     /// The entries of a directory, each as the supervisor wrote it.
     pub(crate) async fn entries(&self, path: &str) -> Result<crate::client::Answer, Failure> {
-        self.client.get(&self.address("entries", path)).await
+        self.client.get(&self.address("entries", path)).await.map_err(|failure| about(path, failure))
     }
 
     /// The bytes of a file.
     pub(crate) async fn download(&self, path: &str) -> Result<Response<Incoming>, Failure> {
-        self.client.stream(&self.address("files", path)).await
+        self.client.stream(&self.address("files", path)).await.map_err(|failure| about(path, failure))
     }
 
     /// Writes a file.
     pub(crate) async fn upload(&self, path: &str, mode: Option<u32>, body: Body) -> Result<(), Failure> {
         let mode = mode.map(|mode| format!("&mode={mode:04o}")).unwrap_or_default();
-        self.client.put(&format!("{}{mode}", self.address("files", path)), body).await.map(|_| ())
+        let answer = self.client.put(&format!("{}{mode}", self.address("files", path)), body).await;
+        answer.map(|_| ()).map_err(|failure| about(path, failure))
     }
 
     /// Makes a directory; one that is there is fine.
     pub(crate) async fn mkdir(&self, path: &str) -> Result<(), Failure> {
         let body = serde_json::json!({ "path": path, "recursive": true });
-        self.client.post(&uri(&self.agent, "/mkdir"), &body).await.map(|_| ())
+        self.client.post(&uri(&self.agent, "/mkdir"), &body).await.map(|_| ()).map_err(|failure| about(path, failure))
     }
 
     fn address(&self, what: &str, path: &str) -> String {
         uri(&self.agent, &format!("/{what}?path={}", encode(path)))
     }
+}
+
+/// Names the path in an error that does not: of a whole tree it matters which file it was.
+fn about(path: &str, mut failure: Failure) -> Failure {
+    if let Failure::Api(error) = &mut failure
+        && !error.message.contains(path)
+    {
+        error.message = format!("{path}: {}", error.message);
+    }
+    failure
 }
 
 /// `name` below `directory`.
