@@ -126,14 +126,15 @@ function Known({ id }: { id: string }) {
         <section className="flex min-h-0 min-w-0 flex-1 flex-col" aria-label="Pane">
           <div className="flex items-center border-b border-line pr-2">
             <Tabs pane={pane} onShow={show} />
-            <IconButton
-              label={side ? 'Close the second pane' : 'Show two panes'}
-              aria-pressed={side !== undefined}
-              className="hidden xl:inline-flex"
-              onClick={() => split(side ? undefined : otherPane())}
-            >
-              <Columns2 size={16} />
-            </IconButton>
+            <span className="hidden xl:block">
+              <IconButton
+                label={side ? 'Close the second pane' : 'Show two panes'}
+                aria-pressed={side !== undefined}
+                onClick={() => split(side ? undefined : otherPane())}
+              >
+                <Columns2 size={16} />
+              </IconButton>
+            </span>
           </div>
           <Body agent={agent} pane={pane} labelled />
         </section>

@@ -54,6 +54,7 @@ export function Chart({ times, values, format, limit, floor, label }: Props) {
         axes: [
           {
             ...axis,
+            size: 28,
             values: (_, ticks) =>
               ticks.map((tick) =>
                 new Date(tick * 1000).toLocaleTimeString(undefined, {

@@ -80,7 +80,10 @@ export function FilesPane({ agent }: { agent: AgentInfo }) {
         >
           <CornerLeftUp size={15} />
         </IconButton>
-        <nav aria-label="Path" className="flex min-w-0 flex-1 flex-wrap items-center font-mono text-12">
+        <nav
+          aria-label="Path"
+          className="order-last flex min-w-0 flex-1 basis-full flex-wrap items-center font-mono text-12 sm:order-none sm:basis-0"
+        >
           {crumbs(path).map((crumb, i, all) => (
             <span key={crumb.path} className="flex items-center">
               <button
@@ -194,7 +197,7 @@ function Entries({ agent, list, chosen, onOpen, onAsk }: EntriesProps) {
   return (
     <table className="w-full table-fixed text-13">
       <caption className="sr-only">{count(list.length, 'entry', 'entries')}</caption>
-      <thead className="sr-only sm:not-sr-only">
+      <thead>
         <tr className="border-b border-line text-left text-12 text-muted">
           <th scope="col" className="h-8 px-4 font-normal">
             Name

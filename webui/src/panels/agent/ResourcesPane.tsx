@@ -31,10 +31,10 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
       role="region"
       aria-label="Resources"
       tabIndex={0}
-      className="min-h-0 flex-1 overflow-y-auto p-4 focus-visible:-outline-offset-2"
+      className="@container min-h-0 flex-1 overflow-y-auto p-4 focus-visible:-outline-offset-2"
     >
       {usage && (
-        <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
+        <dl className="grid grid-cols-2 gap-3 @2xl:grid-cols-4">
           <Card
             label="CPU now"
             figure={live ? cpus(samples.at(-1)?.cpus ?? usage.cpus) : '–'}
