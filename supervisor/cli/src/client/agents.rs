@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use aether_protocol::{AgentInfo, AgentSpec, AgentState, TtyId};
+use aether_protocol::{AgentInfo, AgentSpec, AgentState, ExitInfo, TtyId};
 use serde_json::value::RawValue;
 
 use super::{Answer, Client, encode, events::Events};
@@ -81,6 +81,11 @@ impl Client {
     pub(crate) async fn stop(&self, agent: &str, grace: Option<u32>) -> Result<Answer, Failure> {
         let body = grace.map_or_else(|| serde_json::json!({}), |seconds| serde_json::json!({ "graceSeconds": seconds }));
         self.post(&uri(agent, "/stop"), &body).await
+    }
+
+    /// Waits until its end is recorded and nothing of it runs.
+    pub(crate) async fn wait(&self, agent: &str) -> Result<ExitInfo, Failure> {
+        self.get(&uri(agent, "/wait")).await?.data()
     }
 
     /// Waits until it has left the queue.

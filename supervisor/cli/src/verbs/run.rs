@@ -3,11 +3,12 @@
 use std::{
     io::{IsTerminal as _, Write as _},
     os::fd::OwnedFd,
+    time::Duration,
 };
 
 use aether_protocol::{
-    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, NetworkMode,
-    Program, spec::DescriptorSource,
+    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, ExitInfo, GoalSpec, Layer, Limits, MountSource, MountSpec,
+    NetworkMode, Program, spec::DescriptorSource,
 };
 use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 use nix::{
@@ -26,6 +27,9 @@ use crate::{
     show::{events::lower, units::parse_size},
     terminal,
 };
+
+/// The longest wait for the sandbox of an ended program to be taken down.
+const TAKE_DOWN: Duration = Duration::from_secs(15);
 
 /// Run a program, or give the built-in agent a goal, in a sandbox of its own
 ///
@@ -168,8 +172,13 @@ impl Run {
         let joined = Joined { target: id, agent: id, stdin: self.interactive, bond: Bond::Agent };
         match join(&context.client, &joined).await? {
             Outcome::Ended { code, silent } => {
-                if silent && (125..=127).contains(&code) {
-                    explain(context, id).await;
+                // Whoever looks after us finds it ended. One that is removed at its end may be gone already.
+                let exit = tokio::time::timeout(TAKE_DOWN, context.client.wait(id)).await;
+                if let Ok(Ok(ExitInfo { reason: Some(reason), .. })) = exit
+                    && silent
+                    && (125..=127).contains(&code)
+                {
+                    crate::say(&Failure::local(reason, ""));
                 }
                 Ok(code)
             }
@@ -226,14 +235,6 @@ impl Run {
             ephemeral: self.rm,
             allow_reduced: self.allow_reduced.clone(),
         })
-    }
-}
-
-/// Says why a program did not start. An agent that was removed at its end says no more.
-async fn explain(context: &Context, id: &str) {
-    let reason = context.client.agent(id).await.ok().and_then(|info| info.exit).and_then(|exit| exit.reason);
-    if let Some(reason) = reason {
-        crate::say(&Failure::local(reason, ""));
     }
 }
 
