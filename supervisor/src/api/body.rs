@@ -16,8 +16,10 @@ use super::{Failure, MAX_BODY};
 
 /// A whole JSON body has to arrive within this time.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(60);
-/// Of a body that is too large so much is read and thrown away, because a client that still writes would not see the answer.
+/// Of a body that nobody wants so much is read and thrown away, and for so long at most between two pieces: a client that still
+/// writes when the connection ends would not see the answer.
 const DRAIN: usize = 64 << 20;
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// The JSON body as a `T`. An empty body counts as `{}`.
 #[derive(Debug, Clone)]
@@ -35,6 +37,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             )
         })??;
         Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?))
+    }
+}
+
+/// Reads the rest of a body and throws it away.
+pub(crate) async fn drain(body: &mut axum::body::Body) {
+    let mut length = 0;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(DRAIN_TIME, body.frame()).await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > DRAIN {
+            return;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiState, Failure, connection::Peer, edge};
+use super::{ApiState, Failure, body, connection::Peer, edge};
 use crate::{
     auth::{Credential, OPERATOR, failures::Verdict},
     fleet::Caller,
@@ -22,7 +22,8 @@ pub(crate) async fn require(State(state): State<ApiState>, mut request: Request,
             next.run(request).await
         }
         Err(error) => {
-            edge::denied(&state, request.uri().path(), &error);
+            edge::denied(request.uri().path(), &error);
+            body::drain(request.body_mut()).await;
             Failure(error).into_response()
         }
     }

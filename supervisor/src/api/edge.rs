@@ -7,7 +7,7 @@ use std::{
 
 use aether_protocol::{ApiError, ErrorCode, PROTOCOL_VERSION};
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -15,7 +15,7 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
-    ApiState, Failure,
+    Failure, body,
     connection::{Descriptors, Peer},
 };
 
@@ -26,13 +26,14 @@ pub(crate) struct OwnHost(pub(crate) String);
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
 /// Checks the request, runs it and completes the answer.
-pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let path = request.uri().path().to_owned();
     let host = match admit(&mut request) {
         Ok(host) => host,
         Err(error) => {
-            denied(&state, &path, &error);
+            denied(&path, &error);
+            body::drain(request.body_mut()).await;
             return complete(Failure(error).into_response(), number, None);
         }
     };
@@ -46,12 +47,11 @@ pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, ne
 }
 
 /// Notes a refused request.
-pub(crate) fn denied(state: &ApiState, path: &str, error: &ApiError) {
+pub(crate) fn denied(path: &str, error: &ApiError) {
     if matches!(error.code, ErrorCode::Denied | ErrorCode::Misdirected | ErrorCode::Unauthenticated | ErrorCode::Busy) {
         let outcome = format!("{:?}: {}", error.code, error.message);
         tracing::warn!(target: "aether::denied", path, outcome, "request refused");
         super::metrics::count_denied(error.code);
-        let _ = state;
     }
 }
 

@@ -111,7 +111,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(openapi::route(document))
         .fallback(ui::serve)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), edge::pass))
+        .layer(middleware::from_fn(edge::pass))
         .with_state(state)
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use tokio::{
     sync::mpsc,
-    time::{Instant, interval, timeout},
+    time::{Instant, interval_at, timeout},
 };
 
 use super::frame::{self, FromClient};
@@ -80,7 +80,7 @@ struct Channel {
 
 impl Channel {
     async fn pass(&mut self, frames: &mut (impl StreamExt<Item = Result<Message, axum::Error>> + Unpin)) {
-        let mut ping = interval(PING);
+        let mut ping = interval_at(Instant::now() + PING, PING);
         let mut heard = Instant::now();
         let mut exit: Option<Exit> = None;
         let (input, out) = (self.input.clone(), self.out.clone());

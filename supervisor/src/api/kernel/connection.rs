@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, interval},
+    time::{Instant, interval, interval_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -46,7 +46,7 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller) {
     if connection.greet().await.is_err() {
         return;
     }
-    let mut ping = interval(PING);
+    let mut ping = interval_at(Instant::now() + PING, PING);
     let mut heard = Instant::now();
     loop {
         tokio::select! {

@@ -31,7 +31,7 @@ pub(crate) async fn signin(State(state): State<ApiState>, method: Method, Query(
     if !state.auth().links.redeem(&query.code) {
         let mut error = wrong(&state, "this sign-in link was used already or is older than 15 minutes");
         error.hint = "ask for a new one over the Unix socket: POST /api/v1/signin-links".to_owned();
-        edge::denied(&state, "/signin", &error);
+        edge::denied("/signin", &error);
         return Err(error.into());
     }
     tracing::info!(target: "aether::audit", action = "session.signin", how = "link", "signed in");

@@ -36,7 +36,7 @@ pub(crate) struct Session {
 pub(crate) async fn sign_in(State(state): State<ApiState>, Body(request): Body<SignInRequest>) -> Answer<Response> {
     if !state.auth().token().matches(request.token.trim()) {
         let error = wrong(&state, "the token is not valid");
-        edge::denied(&state, "/api/v1/session", &error);
+        edge::denied("/api/v1/session", &error);
         return Err(error.into());
     }
     tracing::info!(target: "aether::audit", action = "session.signin", how = "token", "signed in");

@@ -1,7 +1,5 @@
 //! Hosts, origins, headers, paths that do not exist, panics.
 
-use std::path::Path;
-
 use axum::{Router, body::Body, http::Request, middleware, routing::get};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -10,7 +8,7 @@ use crate::{
     api::{
         connection::{DescriptorQueue, Descriptors, Peer, UnixPeer},
         edge,
-        testing::{Served, state},
+        testing::Served,
     },
     fleet::Caller,
 };
@@ -126,7 +124,7 @@ fn local_request(queue: &DescriptorQueue, path: &str, announced: Option<&str>) -
     request
 }
 
-async fn small_app(dir: &Path) -> Router {
+fn small_app() -> Router {
     async fn count(descriptors: Descriptors) -> String {
         descriptors.take().len().to_string()
     }
@@ -134,12 +132,7 @@ async fn small_app(dir: &Path) -> Router {
     async fn broken() -> &'static str {
         panic!("as a broken handler would")
     }
-    let state = state(dir).await;
-    Router::new()
-        .route("/count", get(count))
-        .route("/broken", get(broken))
-        .layer(middleware::from_fn_with_state(state.clone(), edge::pass))
-        .with_state(state)
+    Router::new().route("/count", get(count)).route("/broken", get(broken)).layer(middleware::from_fn(edge::pass))
 }
 
 async fn ask(app: &Router, request: Request<Body>) -> (u16, String) {
@@ -150,8 +143,7 @@ async fn ask(app: &Router, request: Request<Body>) -> (u16, String) {
 
 #[tokio::test]
 async fn a_request_gets_the_descriptors_it_announces() {
-    let dir = tempfile::tempdir().unwrap();
-    let app = small_app(dir.path()).await;
+    let app = small_app();
     let queue = DescriptorQueue::default();
     let fill = || queue.push((0..3).map(|_| std::fs::File::open("/dev/null").unwrap().into()).collect());
     fill();
@@ -168,8 +160,7 @@ async fn a_request_gets_the_descriptors_it_announces() {
 
 #[tokio::test]
 async fn a_panic_is_an_answer() {
-    let dir = tempfile::tempdir().unwrap();
-    let (status, body) = ask(&small_app(dir.path()).await, local_request(&DescriptorQueue::default(), "/broken", None)).await;
+    let (status, body) = ask(&small_app(), local_request(&DescriptorQueue::default(), "/broken", None)).await;
     assert_eq!(status, 500);
     assert!(body.contains("INTERNAL") && !body.contains("broken handler"), "{body}");
 }

@@ -43,3 +43,11 @@ async fn an_upload_to_nobody_is_answered_after_its_body() {
     assert!(reply.status >= 400, "{}", reply.status);
     assert!(!reply.code().is_empty());
 }
+
+#[tokio::test]
+async fn a_refusal_waits_for_the_body_it_refuses() {
+    let served = Served::start().await;
+    let body = vec![b' '; 8 << 20];
+    assert_eq!(served.tcp(AGENTS, &[], &body).await.status, 401);
+    assert_eq!(served.unix(AGENTS, &["Host: x", "Origin: http://x"], &body).await.status, 403);
+}

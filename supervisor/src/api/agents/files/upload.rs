@@ -15,14 +15,12 @@ use utoipa::IntoParams;
 
 use super::check_path;
 use crate::{
-    api::{ApiState, Failure, error::Answer, query::Query},
+    api::{ApiState, Failure, body, error::Answer, query::Query},
     fleet::{FsSession, OpenHow},
 };
 
 /// A client that sends nothing for so long has gone.
 const IDLE: Duration = Duration::from_secs(60);
-/// After a failure so much of the rest is read and thrown away: a client that still writes would not see the answer.
-const DRAIN: usize = 64 << 20;
 
 /// Which file.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,7 +48,7 @@ pub(crate) async fn upload(
     let task = tokio::spawn(async move {
         let result = store(&state, &reference, &query, &mut body).await;
         if result.is_err() {
-            drain(&mut body).await;
+            body::drain(&mut body).await;
         }
         result
     });
@@ -114,16 +112,6 @@ fn failed(error: std::io::Error) -> ApiError {
     }
     tracing::error!(%error, "upload");
     ApiError::internal("the file could not be written")
-}
-
-async fn drain(body: &mut Body) {
-    let mut length = 0;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(Duration::from_secs(5), body.frame()).await {
-        length += frame.data_ref().map_or(0, bytes::Bytes::len);
-        if length > DRAIN {
-            return;
-        }
-    }
 }
 
 fn parse_mode(text: &str) -> Result<u32, ApiError> {
