@@ -23,6 +23,7 @@ mod processes;
 mod providers;
 mod recovery;
 mod registry;
+mod retire;
 mod screen;
 mod types;
 mod usage;

@@ -82,8 +82,10 @@ pub(crate) fn collect(
                     let hint = "use the Unix socket";
                     return Err(ApiError::new(ErrorCode::Denied, "descriptors travel over the Unix socket only", hint));
                 };
-                check_directory(&fd, &source.shown)?;
-                Parcel { fd, uid: peer.uid, gid: peer.gid }
+                let owner = check_directory(&fd, &source.shown)?;
+                // Root lends for somebody: what the agent makes belongs to the directory's owner, as its neighbours do.
+                let (uid, gid) = if peer.uid == 0 { owner } else { (peer.uid, peer.gid) };
+                Parcel { fd, uid, gid }
             }
             MountSource::Root(source) => {
                 let fd = roots.below(Path::new(&source.path))?;
@@ -137,6 +139,10 @@ mod tests {
         let peer = Caller { owner: "me".into(), peer: Some(PeerIds { uid: 7, gid: 8 }) };
         let parcels = collect(&spec(descriptor), &peer, vec![fd()], &roots).expect("lent");
         assert_eq!((parcels[0].uid, parcels[0].gid), (7, 8));
+        let root = Caller { owner: "root".into(), peer: Some(PeerIds { uid: 0, gid: 0 }) };
+        let parcels = collect(&spec(descriptor), &root, vec![fd()], &roots).expect("lent");
+        let owner = std::fs::metadata(dir.path()).expect("owner");
+        assert_eq!((parcels[0].uid, parcels[0].gid), (owner.uid(), owner.gid()));
         let file = OwnedFd::from(File::open("/etc/hostname").expect("open"));
         assert_eq!(collect(&spec(descriptor), &peer, vec![file], &roots).expect_err("a file").code, ErrorCode::Invalid);
     }

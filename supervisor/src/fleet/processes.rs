@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aether_protocol::{
     AgentId, ApiError, CommandSpec, ErrorCode, ExitInfo, Program, Timestamp, TtyId, TtyInfo,
-    event::{TtyClosed, TtyOpened},
+    event::TtyOpened,
     spec::{check_command, check_env, check_guest_path},
 };
 use aether_sandbox::wire::init::{InitReply, InitRequest, MAX_CHUNK, ProcessReport, StartProcess, Stdio};
@@ -16,11 +16,12 @@ use super::{
     core::{Core, Live, MAIN},
     exit, launch,
     output::Source,
+    retire,
 };
 use crate::links::{errors::from_init, init::unexpected};
 
 /// Starts a program beside the main one.
-pub(crate) async fn exec(core: &Core, id: &AgentId, request: ExecRequest, label: &str) -> Result<ProcessHandle, ApiError> {
+pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, label: &str) -> Result<ProcessHandle, ApiError> {
     let command = CommandSpec { argv: request.argv, tty: request.tty, stdin: request.stdin, cols: None, rows: None };
     check_command(&command)?;
     check_env(&request.env)?;
@@ -39,7 +40,10 @@ pub(crate) async fn exec(core: &Core, id: &AgentId, request: ExecRequest, label:
         hold: true,
     };
     match live.init.ask(InitRequest::Start(start)).await? {
-        InitReply::Started { process, .. } => Ok(ProcessHandle { agent: id.clone(), process, tty: request.tty }),
+        InitReply::Started { process, .. } => {
+            retire::when_ended(core, id, &live, process, label);
+            Ok(ProcessHandle { agent: id.clone(), process, tty: request.tty })
+        }
         other => Err(unexpected(&other)),
     }
 }
@@ -73,16 +77,6 @@ pub(crate) async fn open_tty(
     let tty = terminal(core, &handle.tty_id()).await?;
     let event = TtyOpened { pid: tty.pid, tty: tty.clone() };
     core.write(core.with_events(id, Change::new(), vec![event.into()])).await?;
-    let (core, number) = (core.clone(), tty.pid);
-    tokio::spawn(async move {
-        if wait(&core, &handle).await.is_ok() {
-            let event = TtyClosed { pid: number, tty_id: handle.tty_id() };
-            let change = core.with_events(&handle.agent, Change::new(), vec![event.into()]);
-            if let Err(error) = core.write(change).await {
-                tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
-            }
-        }
-    });
     Ok(tty)
 }
 
@@ -244,7 +238,7 @@ pub(crate) async fn wait_agent(core: &Core, id: &AgentId) -> Result<ExitInfo, Ap
     core.info(id)?.exit.ok_or_else(|| ApiError::internal("the agent ended without an exit"))
 }
 
-async fn processes(live: &Live) -> Result<Vec<ProcessReport>, ApiError> {
+pub(crate) async fn processes(live: &Live) -> Result<Vec<ProcessReport>, ApiError> {
     match live.init.ask(InitRequest::List).await? {
         InitReply::Processes(reports) => Ok(reports),
         other => Err(unexpected(&other)),

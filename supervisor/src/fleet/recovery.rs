@@ -10,7 +10,7 @@ use aether_protocol::{AgentId, AgentState, ApiError, Program, event::AgentLog};
 use aether_sandbox::wire::spawner::LiveSandbox;
 use aether_store::{AgentField, AgentFilter, AgentRecord, Change};
 
-use super::{core::Core, end, exit, goal, launch, watch};
+use super::{core::Core, end, exit, goal, launch, retire, watch};
 
 /// What is done for one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +132,7 @@ async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: Own
     };
     let live = launch::adopt(core, id, init, has_main, tty)?;
     watch::follow(core, id, &live, pidfd);
+    retire::those_found(core, id, &live);
     if let Program::Goal(spec) = &info.spec.program {
         goal::start(core, id, &live, spec);
     }

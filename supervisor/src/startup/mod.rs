@@ -6,7 +6,7 @@ mod listen;
 mod places;
 mod service;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::IsTerminal, process::ExitCode, sync::Arc};
 
 use aether_sandbox::spawner::{self, SpawnerConfig};
 use aether_store::{Options, Store};
@@ -39,6 +39,7 @@ pub fn run() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match start(&args, config) {
         Ok(()) => ExitCode::SUCCESS,

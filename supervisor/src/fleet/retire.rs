@@ -1,0 +1,53 @@
+//! Programs beside the main one are kept for a while after their end, so that late readers see what they printed; then init
+//! forgets them.
+
+use std::{sync::Arc, time::Duration};
+
+use aether_protocol::{AgentId, TtyId, event::TtyClosed};
+use aether_sandbox::wire::init::InitRequest;
+use aether_store::Change;
+
+use super::{
+    core::{Core, Live, MAIN},
+    processes,
+};
+
+/// How long an ended program and its output are kept.
+const KEPT: Duration = Duration::from_secs(60);
+/// How long an ended terminal and its scrollback are kept.
+const KEPT_TERMINAL: Duration = Duration::from_secs(600);
+
+/// Waits for the end of a program, says so for terminals, and forgets it later.
+pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, label: &str) {
+    let (core, id, live, terminal) = (core.clone(), id.clone(), live.clone(), label == "tty");
+    tokio::spawn(async move {
+        let ended = live.init.ask(InitRequest::Wait { process }).await.is_ok();
+        if terminal && let Ok(info) = core.info(&id) {
+            let event = TtyClosed { pid: info.number, tty_id: TtyId::new(&id, process) };
+            if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()])).await {
+                tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
+            }
+        }
+        if !ended {
+            return;
+        }
+        tokio::select! {
+            () = live.over.cancelled() => {}
+            () = tokio::time::sleep(if terminal { KEPT_TERMINAL } else { KEPT }) => live.init.tell(InitRequest::Forget { process }),
+        }
+    });
+}
+
+/// The same for the programs of a sandbox that was taken over.
+pub(crate) fn those_found(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
+    let (core, id, live) = (core.clone(), id.clone(), live.clone());
+    tokio::spawn(async move {
+        // A frozen sandbox answers once it is thawed.
+        let Ok(reports) = processes::processes(&live).await else { return };
+        for report in reports {
+            if !(report.process == MAIN && live.has_main) {
+                when_ended(&core, &id, &live, report.process, &report.label);
+            }
+        }
+    });
+}
