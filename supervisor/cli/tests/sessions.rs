@@ -146,7 +146,16 @@ fn exec_passes_status_and_words() {
     let body =
         r#"POST /api/v1/agents/a/exec {"argv":["echo","hi"],"env":{"A":"b=c"},"workdir":"/tmp","tty":false,"stdin":false}"#;
     assert_eq!(fake.seen()[0], body);
-    assert_eq!(fake.run(&["exec", "nobody", "--", "x"]).status, 3);
+    assert_eq!(fake.run(&["exec", "nobody", "--", "x"]).status, 125);
+    for (status, code, cause, exit) in [
+        (404, "NOT_FOUND", "x: execve: No such file or directory", 127),
+        (403, "DENIED", "x: execve: Permission denied", 126),
+        (404, "NOT_FOUND", "/nowhere: chdir: No such file or directory", 125),
+    ] {
+        let fake = Fake::start();
+        fake.error("POST /api/v1/agents/a/exec", status, code, cause, "");
+        assert_eq!(fake.run(&["exec", "a", "--", "x"]), ran(exit, "", &format!("error: {cause}\n")));
+    }
 }
 
 /// A terminal, the client on it, and the settings from before.

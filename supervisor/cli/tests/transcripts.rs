@@ -41,7 +41,7 @@ fn an_unreachable_supervisor_is_said() {
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "--", "true"]).status, 125);
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "-d", "--", "true"]).status, 69);
     assert_eq!(fake.run(&["--socket", "/nowhere/s", "run", "--goal", "x"]).status, 69);
-    assert_eq!(fake.run(&["--socket", "/nowhere/s", "exec", "a", "--", "true"]).status, 69);
+    assert_eq!(fake.run(&["--socket", "/nowhere/s", "exec", "a", "--", "true"]).status, 125);
 }
 
 #[test]

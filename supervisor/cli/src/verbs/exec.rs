@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use aether_protocol::{CommandSpec, TtyId, spec};
+use aether_protocol::{CommandSpec, ErrorCode, TtyId, spec};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{Context, parse_env};
@@ -19,8 +19,8 @@ use crate::{
 ///   aether exec builder -- ps aux
 ///   aether exec -it builder -- bash
 ///
-/// The exit status is the program's; 126 not executable, 127 not found, 128+n signal n,
-/// 125 when the connection to it was lost.
+/// The exit status is the program's; 125 our failure, 126 not executable, 127 not found,
+/// 128+n signal n.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Exec {
@@ -67,9 +67,16 @@ impl Exec {
             .and_then(|()| spec::check_env(&request.env))
             .and_then(|()| self.workdir.as_ref().map_or(Ok(()), |dir| spec::check_guest_path("--workdir", dir)))
             .map_err(|error| Failure::usage(error.message, error.hint))?;
-        // Until a program runs no status can be mistaken for its own.
-        let process = context.client.exec(&self.agent, &request).await?;
-        self.join(context, &process).await.map_err(Failure::ours)
+        match context.client.exec(&self.agent, &request).await {
+            Ok(process) => self.join(context, &process).await.map_err(Failure::ours),
+            Err(failure) => match not_started(&failure) {
+                Some(status) => {
+                    crate::say(&failure);
+                    Ok(status)
+                }
+                None => Err(failure.ours()),
+            },
+        }
     }
 
     async fn join(&self, context: &Context, process: &TtyId) -> Result<u8, Failure> {
@@ -82,5 +89,17 @@ impl Exec {
             }
             Outcome::Interrupted(status) => Ok(status),
         }
+    }
+}
+
+/// The status that a shell gives for a program that cannot be started, when that is what failed: the supervisor names the
+/// call of the failed step, `execve`, and tells the two kinds apart by the code.
+fn not_started(failure: &Failure) -> Option<u8> {
+    match failure {
+        Failure::Api(error) if error.message.contains("execve: ") => match error.code {
+            ErrorCode::NotFound => Some(127),
+            _ => Some(126),
+        },
+        _ => None,
     }
 }
