@@ -19,6 +19,7 @@ describe('figures for people', () => {
 
   it('names the two largest units of a duration', () => {
     expect(duration(-5)).toBe('0 s');
+    expect(duration(340)).toBe('<1 s');
     expect(duration(59_999)).toBe('59 s');
     expect(duration(61_000)).toBe('1 min 1 s');
     expect(duration(11 * 60_000 + 4_000)).toBe('11 min');

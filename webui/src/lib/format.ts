@@ -20,6 +20,7 @@ export function cpus(value: number): string {
 
 /** A duration in its two largest units, for example `2 h 5 min`. */
 export function duration(millis: number): string {
+  if (millis > 0 && millis < 1000) return '<1 s';
   const seconds = Math.max(0, Math.floor(millis / 1000));
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);

@@ -131,7 +131,7 @@ function Rows({ ids }: { ids: readonly string[] }) {
     <div
       ref={scroller}
       data-list=""
-      className="mx-4 mb-4 min-h-0 flex-1 overflow-y-auto rounded-lg border border-line bg-surface"
+      className="mx-4 mb-4 min-h-0 overflow-y-auto rounded-lg border border-line bg-surface"
     >
       <div
         aria-hidden="true"

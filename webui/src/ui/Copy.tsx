@@ -18,6 +18,19 @@ export function Copy({ text, label }: { text: string; label: string }) {
   );
 }
 
+/** Browsers break a line after a hyphen; an option must stay whole to be read. */
+function unbrokenOptions(text: string) {
+  return text.split(/( )/).map((word, i) =>
+    word.startsWith('-') ? (
+      <span key={i} className="whitespace-nowrap">
+        {word}
+      </span>
+    ) : (
+      word
+    ),
+  );
+}
+
 /** A command line to paste. */
 export function CommandLine({ text, label = 'Copy command' }: { text: string; label?: string }) {
   return (
@@ -26,7 +39,7 @@ export function CommandLine({ text, label = 'Copy command' }: { text: string; la
         <span aria-hidden="true" className="text-muted select-none">
           ${' '}
         </span>
-        {text}
+        {unbrokenOptions(text)}
       </code>
       <Copy text={text} label={label} />
     </div>

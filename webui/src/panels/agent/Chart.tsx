@@ -9,15 +9,18 @@ interface Props {
   format: (value: number) => string;
   /** Drawn as a line when it is near what is used. */
   limit: number | null;
+  /** The scale has steps of powers of two, as bytes have. */
+  binary?: boolean;
   /** The scale never ends below this, so that noise looks like noise. */
   floor: number;
   label: string;
 }
 
 const HEIGHT = 180;
+const POWERS = Array.from({ length: 44 }, (_, n) => 2 ** n);
 
 /** Figures over time; the newest is also written in words for those who cannot see it. */
-export function Chart({ times, values, format, limit, floor, label }: Props) {
+export function Chart({ times, values, format, limit, floor, binary, label }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const theme = useThemeName();
@@ -50,7 +53,11 @@ export function Chart({ times, values, format, limit, floor, label }: Props) {
         height: HEIGHT,
         legend: { show: false },
         cursor: { points: { show: false }, drag: { x: false, y: false } },
-        scales: { y: { range: () => [0, latest.current.scaleTop] } },
+        scales: {
+          // At least a minute, so that the first samples look like a beginning.
+          x: { range: (_, low, high) => [Math.min(low, high - 60), high] },
+          y: { range: () => [0, latest.current.scaleTop] },
+        },
         axes: [
           {
             ...axis,
@@ -65,12 +72,14 @@ export function Chart({ times, values, format, limit, floor, label }: Props) {
                 }),
               ),
             space: 90,
+            incrs: [5, 10, 15, 30, 60, 120, 300],
           },
           {
             ...axis,
             size: 84,
             values: (_, ticks) => ticks.map((tick) => latest.current.format(tick)),
             space: 40,
+            ...(binary ? { incrs: POWERS } : {}),
           },
         ],
         series: [
@@ -92,7 +101,7 @@ export function Chart({ times, values, format, limit, floor, label }: Props) {
     };
     // A canvas holds colours, not variables: another theme is another plot.
     // oxlint-disable-next-line react/exhaustive-effect-dependencies
-  }, [theme]);
+  }, [theme, binary]);
 
   const last = values.at(-1);
   return (

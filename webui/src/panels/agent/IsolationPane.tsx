@@ -83,7 +83,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
           ))}
         </tbody>
       </table>
-      <dl className="mt-6 grid gap-x-6 gap-y-2 text-13 sm:grid-cols-[auto_1fr]">
+      <dl className="mt-6 grid items-center gap-x-6 text-13 sm:grid-cols-[auto_1fr]">
         <Fact
           label="Host user ids"
           text={

@@ -38,7 +38,7 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
           <Card
             label="CPU now"
             figure={live ? cpus(samples.at(-1)?.cpus ?? usage.cpus) : '–'}
-            note={limits?.cpus ? `of ${limits.cpus * 100} %` : 'no limit of its own'}
+            note={limits?.cpus ? `of ${limits.cpus * 100} %` : 'its limit is the service’s default'}
           />
           <Card label="CPU time" figure={duration(usage.cpuUsec / 1000)} note="since its start" />
           <Card
@@ -75,6 +75,7 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
           format={bytes}
           limit={usage?.memoryLimitBytes ?? null}
           floor={8 * 1024 * 1024}
+          binary
           label="Memory over time"
         />
       </Section>

@@ -10,6 +10,10 @@ const event = (body: AgentEvent): Event => ({
   ...body,
 });
 
+const result = (text: string) =>
+  rowOf(event({ type: 'agent.observation', pid: 1, step: 1, tool: 'run_command', ok: true, result: text }))
+    ?.line;
+
 describe('timeline rows', () => {
   it('shows a call in one line and folds its arguments', () => {
     const row = rowOf(
@@ -33,6 +37,12 @@ describe('timeline rows', () => {
       event({ type: 'agent.observation', pid: 1, step: 1, tool: 't', ok: false, result: 'a\nb' }),
     );
     expect(long).toMatchObject({ tone: 'failed', line: 'a', more: 'a\nb' });
+  });
+
+  it('shows the first thing a command printed, and its status only when it failed', () => {
+    expect(result('exit status 0\nstdout:\n5341')).toBe('5341');
+    expect(result('exit status 2\nstderr:\nno such file\nmore')).toBe('exit 2: no such file');
+    expect(result('exit status 0')).toBe('exit status 0');
   });
 
   it('tells how a program ended, and leaves the machine’s events out', () => {

@@ -26,7 +26,7 @@ export function rowOf(event: Event): Row | null {
         ...base,
         tone: event.ok ? 'observation' : 'failed',
         label: event.ok ? 'Result' : 'Failed',
-        ...fold(event.result),
+        ...resultText(event.result),
       };
     case 'agent.userMessage':
       return { ...base, tone: 'person', label: 'You', ...fold(event.content) };
@@ -84,6 +84,16 @@ function fold(text: string): { line: string; more: string | null } {
     line: first === '' ? '(empty)' : first,
     more: trimmed === first && first.length <= 160 ? null : trimmed,
   };
+}
+
+/** A command's result starts with its status; what it printed tells more in one line. */
+function resultText(text: string): { line: string; more: string | null } {
+  const whole = fold(text);
+  const command = /^exit status (\d+)\n(?:stdout|stderr):\n/.exec(text);
+  if (!command) return whole;
+  const printed = text.slice(command[0].length).trimStart().split('\n', 1)[0] ?? '';
+  if (printed === '' || /^stderr:$/.test(printed)) return whole;
+  return { line: command[1] === '0' ? printed : `exit ${command[1]}: ${printed}`, more: text.trimEnd() };
 }
 
 function actionText(tool: string, args: unknown): { line: string; more: string | null } {

@@ -42,7 +42,7 @@ export function List({ ids, query, selected, onSelect, onSelectAll }: Props) {
   return (
     <div
       ref={scroller}
-      className="mx-4 mb-4 min-h-0 flex-1 overflow-auto rounded-lg border border-line bg-surface"
+      className="mx-4 mb-4 min-h-0 overflow-auto rounded-lg border border-line bg-surface"
       data-list=""
     >
       <div role="table" aria-label="Agents" aria-rowcount={ids.length + 1} className="min-w-[900px]">
@@ -174,7 +174,7 @@ const Row = memo(function Row({ id, index, top, selected, onSelect }: RowProps) 
       <span role="cell" className="text-12 text-muted">
         <Ago at={agent.createdAt} />
       </span>
-      <span role="cell">
+      <span role="cell" className="flex">
         <Isolation agent={agent} />
       </span>
     </div>
