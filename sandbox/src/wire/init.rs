@@ -41,7 +41,11 @@ pub enum InitRequest {
     /// Start a program; [`InitReply::Started`], or [`InitReply::Failed`] with the errno of `execve`.
     Start(StartProcess),
     /// Give bytes (at most [`MAX_CHUNK`]) to its input; [`InitReply::Done`] once all of them are taken. `EPIPE` when it reads no more.
-    Write { process: u32, data: Vec<u8> },
+    Write {
+        process: u32,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+    },
     /// End its input (a terminal gets the end-of-file character).
     CloseInput { process: u32 },
     /// New size of its terminal.
@@ -146,7 +150,12 @@ pub enum InitReply {
     /// A reader; `offset` is that of its next byte, `oldest` that of the oldest byte held, `newest` that after the last one.
     Attached { reader: u32, offset: u64, oldest: u64, newest: u64 },
     /// Bytes from `offset` on (a gap before it is loss); `end`: nothing follows.
-    Output { offset: u64, data: Vec<u8>, end: bool },
+    Output {
+        offset: u64,
+        #[serde(with = "serde_bytes")]
+        data: Vec<u8>,
+        end: bool,
+    },
     /// All processes.
     Processes(Vec<ProcessReport>),
     /// How it ended.
