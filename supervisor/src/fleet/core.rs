@@ -4,10 +4,7 @@ use std::{
     collections::HashMap,
     os::fd::OwnedFd,
     path::PathBuf,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -43,8 +40,8 @@ pub(crate) struct Live {
     pub(crate) over: CancellationToken,
     /// Steers the loop of a goal.
     pub(crate) control: OnceLock<aether_runtime::Control>,
-    /// Somebody reads the main program's output with flow control.
-    pub(crate) claimed: AtomicBool,
+    /// Somebody reads the main program's output with flow control, or nobody will: it need not be held back any longer.
+    pub(crate) claimed: CancellationToken,
     /// How it ends, when somebody ends it.
     pub(crate) verdict: Mutex<Option<ExitInfo>>,
 }
@@ -167,7 +164,7 @@ impl Live {
 
     /// Notes that a reader with flow control has come.
     pub(crate) fn claim(&self) {
-        self.claimed.store(true, Ordering::Relaxed);
+        self.claimed.cancel();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     os::fd::{AsRawFd, OwnedFd},
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use aether_protocol::{
@@ -173,7 +173,7 @@ pub(crate) fn adopt(core: &Core, id: &AgentId, init: InitLink, has_main: bool, t
         log: core.log(id)?,
         over: CancellationToken::new(),
         control: OnceLock::new(),
-        claimed: AtomicBool::new(false),
+        claimed: CancellationToken::new(),
         verdict: Mutex::new(None),
     });
     lock(&core.live).insert(id.clone(), live.clone());

@@ -173,11 +173,12 @@ pub(crate) async fn attach(
     let log = if main { Some(core.log(&handle.agent)?) } else { None };
     let live = core.sandbox(&handle.agent).filter(|_| core.running(&handle.agent).is_ok());
     if let Some(live) = live {
+        let source = Source { process: handle.process, tty: handle.tty, log: log.clone() };
+        let reader = OutputReader::live(&live.init, source, streams, from, pace).await;
         if main && pace == Pace::Hold {
             live.claim();
         }
-        let source = Source { process: handle.process, tty: handle.tty, log: log.clone() };
-        match OutputReader::live(&live.init, source, streams, from, pace).await {
+        match reader {
             // It ended between the two looks: its log has everything.
             Err(_) if main => {}
             reader => return reader,

@@ -131,6 +131,7 @@ async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: Own
         Program::Goal(_) => (false, false),
     };
     let live = launch::adopt(core, id, init, has_main, tty)?;
+    live.claim();
     watch::follow(core, id, &live, pidfd);
     retire::those_found(core, id, &live);
     if let Program::Goal(spec) = &info.spec.program {

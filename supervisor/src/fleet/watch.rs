@@ -1,10 +1,6 @@
 //! What is done for a sandbox while it lives: its output is kept, its end is noticed.
 
-use std::{
-    os::fd::OwnedFd,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use aether_protocol::{AgentId, ApiError, ExitInfo};
 use aether_sandbox::wire::init::{InitReply, InitRequest, OutputStream, Pace};
@@ -79,7 +75,7 @@ async fn main_end(live: &Arc<Live>) -> Result<ExitInfo, ApiError> {
             () = &mut keeping, if !kept => kept = true,
             () = &mut unclaimed, if !released => {
                 released = true;
-                release(live).await?;
+                live.claim();
             }
         }
     };
@@ -95,11 +91,24 @@ async fn main_end(live: &Arc<Live>) -> Result<ExitInfo, ApiError> {
 }
 
 /// Copies one stream into the log, until its end.
+///
+/// Before a reader with flow control has come, init holds the output back for it, so nothing is lost here; from then on this
+/// one holds the program back as well, or a burst would leave gaps in the log.
 async fn keep(live: &Live, stream: OutputStream) -> Result<(), ApiError> {
-    let from = Some(live.log.next_offset(stream));
-    let reader = attach(&live.init, stream, from, Pace::Follow).await?.0;
+    let mut pace = if live.claimed.is_cancelled() { Pace::Hold } else { Pace::Follow };
+    let mut reader = attach(&live.init, stream, live.log.next_offset(stream), pace).await?;
     loop {
-        match live.init.ask(InitRequest::Read { reader, max: READ }).await? {
+        let reply = tokio::select! {
+            biased;
+            () = live.claimed.cancelled(), if pace == Pace::Follow => {
+                pace = Pace::Hold;
+                let next = attach(&live.init, stream, live.log.next_offset(stream), pace).await?;
+                live.init.tell(InitRequest::Detach { reader: std::mem::replace(&mut reader, next) });
+                continue;
+            }
+            reply = live.init.ask(InitRequest::Read { reader, max: READ }) => reply?,
+        };
+        match reply {
             InitReply::Output { offset, data, end } => {
                 if !data.is_empty() {
                     live.log.append(stream, offset, &data);
@@ -113,23 +122,10 @@ async fn keep(live: &Live, stream: OutputStream) -> Result<(), ApiError> {
     }
 }
 
-/// Nobody came to read with flow control: the output need not be held back for them any longer.
-async fn release(live: &Live) -> Result<(), ApiError> {
-    if live.claimed.load(Ordering::Relaxed) {
-        return Ok(());
-    }
-    let streams: &[OutputStream] = if live.tty { &[OutputStream::Stdout] } else { &[OutputStream::Stdout, OutputStream::Stderr] };
-    for stream in streams {
-        let (reader, ..) = attach(&live.init, *stream, Some(u64::MAX), Pace::Hold).await?;
-        live.init.tell(InitRequest::Detach { reader });
-    }
-    Ok(())
-}
-
-/// A reader of a stream of the main program: its number, its offset, the oldest byte held.
-async fn attach(init: &InitLink, stream: OutputStream, from: Option<u64>, pace: Pace) -> Result<(u32, u64, u64), ApiError> {
-    match init.ask(InitRequest::Attach { process: MAIN, stream, from, pace }).await? {
-        InitReply::Attached { reader, offset, oldest, .. } => Ok((reader, offset, oldest)),
+/// A reader of a stream of the main program.
+async fn attach(init: &InitLink, stream: OutputStream, from: u64, pace: Pace) -> Result<u32, ApiError> {
+    match init.ask(InitRequest::Attach { process: MAIN, stream, from: Some(from), pace }).await? {
+        InitReply::Attached { reader, .. } => Ok(reader),
         other => Err(unexpected(&other)),
     }
 }

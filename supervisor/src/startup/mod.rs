@@ -29,7 +29,7 @@ pub fn run() -> ExitCode {
     let config = match config::load(args.config.as_deref()) {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("error: {error}\nhint: see aether.toml(5) for the keys");
+            eprintln!("error: {error}\nhint: correct or remove that line; every key is optional");
             return ExitCode::from(BAD_CONFIG);
         }
     };
