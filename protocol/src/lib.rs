@@ -3,6 +3,8 @@
 //! Pure data, no I/O. Every type derives serde (the wire), `ts-rs` (the TypeScript client) and `utoipa` (OpenAPI 3.1).
 //! Field names are camelCase on the wire; unions are tagged with `type`; 64-bit integers are JSON numbers.
 
+#![forbid(unsafe_code)]
+
 pub mod agent;
 pub mod command;
 pub mod error;
