@@ -59,10 +59,10 @@ pub fn descriptor_list(pid: u32) -> Vec<String> {
     list
 }
 
-/// Its mounts, one line each, without the ids that every mount changes.
+/// Its mounts, one line each, without the numbers that every mount changes: its id, its parent's, its device.
 pub fn mounts(pid: u32) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
-    let mut lines: Vec<String> = text.lines().map(|line| line.splitn(3, ' ').nth(2).unwrap_or("").to_owned()).collect();
+    let mut lines: Vec<String> = text.lines().map(|line| line.splitn(4, ' ').nth(3).unwrap_or("").to_owned()).collect();
     lines.sort();
     lines
 }

@@ -109,6 +109,7 @@ impl Terminal {
                 self.output(frame[0], &frame[1..]);
                 false
             }
+            Ok(Message::Binary(frame)) if frame.first() == Some(&4) => false,
             other => panic!("neither silence nor output: {other:?}"),
         }
     }

@@ -62,8 +62,11 @@ fn it_summarises_files() {
     fs::write(project.join("notes.md"), "# Notes\n\nThe tide turns at noon.\n").expect("write");
     let mount = format!("{}:/home/agent/project:ro", project.display());
     let args = ["run", "--name", "reader", "--mount", &mount, "--goal", "summarise the files in ~/project"];
-    let outcome = daemon.aether(args).ok();
-    assert!(outcome.text().contains("notes.md"), "{outcome}");
+    daemon.aether(args).ok();
+    let copy = daemon.scratch().join("summary.md");
+    daemon.aether(["cp", "reader:/home/agent/summary.md", copy.to_str().expect("UTF-8")]).ok();
+    let summary = fs::read_to_string(copy).expect("the summary");
+    assert!(summary.contains("notes.md"), "{summary}");
 }
 
 #[test]

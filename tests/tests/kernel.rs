@@ -1,7 +1,11 @@
 //! The WebSocket `/kernel`: commands, answers, and events that can be resumed by number.
 #![forbid(unsafe_code)]
 
-use std::{collections::VecDeque, net::TcpStream, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use aether_tests::{Daemon, http, terminal};
 use serde_json::{Value, json};
@@ -41,9 +45,17 @@ impl Kernel {
     }
 
     /// The next frame of a kind; durable events on the way are kept.
+    #[track_caller]
     fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
         loop {
             let frame = self.next();
+            // Figures come every two seconds for ever, so silence never ends a wait.
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "waited in vain; events so far: {:?}",
+                self.events.iter().map(|event| event["type"].clone()).collect::<Vec<_>>()
+            );
             if !frame["seq"].is_null() && frame["type"] != "kernel.ready" {
                 self.events.push(frame.clone());
             }
@@ -57,8 +69,11 @@ impl Kernel {
         self.socket.send(Message::text(text.into())).expect("send");
     }
 
+    #[track_caller]
     fn answer(&mut self, id: &str) -> Value {
-        self.until(|frame| frame["type"].as_str().is_some_and(|kind| kind.starts_with("response.")) && frame["id"] == id)
+        let answer = self.until(|frame| frame["type"].as_str().is_some_and(|kind| kind.starts_with("response.")));
+        assert_eq!(answer["id"], id, "the answers keep the order here: {answer}");
+        answer
     }
 
     #[track_caller]
@@ -169,7 +184,7 @@ fn the_service_describes_itself() {
     daemon.agent(&[], "exec sleep 600");
     let metrics = http::tcp(daemon.port(), "GET", "/metrics").send();
     let text = String::from_utf8_lossy(&metrics.body).into_owned();
-    assert!(metrics.status == 200 && text.contains("aether_agents_active"), "{text}");
+    assert!(metrics.status == 200 && text.contains("aether_agents{state=\"running\"} 1"), "{text}");
     let document = http::unix(&daemon.socket(), "GET", "/api/v1/openapi.json").send().json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{document}");
     assert!(document["paths"].as_object().is_some_and(|paths| paths.len() > 20));

@@ -75,7 +75,7 @@ fn a_paused_agent_does_not_run() {
     daemon.aether(["resume", "ticker"]).ok();
     assert_eq!(agent.state(), "running");
     until("it to go on", || agent.logs().len() > frozen.len());
-    daemon.aether(["resume", "ticker"]).refused(5, "paused");
+    daemon.aether(["resume", "ticker"]).refused(5, "running");
 }
 
 #[test]
