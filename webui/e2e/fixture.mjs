@@ -16,13 +16,17 @@ const TYPES = {
 };
 
 /** Starts it and gives its address, a sign-in link and what tests may do to it. */
-export async function startFixture({ empty = false } = {}) {
+export async function startFixture({ empty = false, crowd = 0 } = {}) {
   const agents = new Map();
   const events = [];
   const files = new Map();
   const ttys = new Map();
   const kernels = new Set();
   for (const agent of empty ? [] : busyFleet()) agents.set(agent.id, agent);
+  for (let n = 100; n < 100 + crowd; n += 1) {
+    const agent = makeAgent(n, { name: `crowd-${n}` });
+    agents.set(agent.id, agent);
+  }
   for (const agent of agents.values())
     if (agent.spec.program.type === 'goal') events.push(...timelineOf(agent, events.length + 1));
   files.set('/home/agent/report.md', '# Report\n\nTwo CPUs, 24 GB of memory.\n');

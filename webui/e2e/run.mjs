@@ -20,6 +20,17 @@ async function signIn() {
   return kept;
 }
 
+/** How long the page was busy at a stretch. */
+function longestTask(millis) {
+  return new Promise((done) => {
+    let longest = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) longest = Math.max(longest, entry.duration);
+    }).observe({ type: 'longtask' });
+    setTimeout(() => done(Math.round(longest)), millis);
+  });
+}
+
 async function step(name, run) {
   process.stdout.write(`${name}\n`);
   try {
@@ -129,6 +140,34 @@ for (const theme of ['dark', 'light']) {
 }
 
 if (fixture) {
+  await step(
+    'a crowd of 1,000: only what is in view exists, and only its screens are asked for',
+    async () => {
+      const own = await startFixture({ empty: true, crowd: 1000 });
+      const { context, page } = await pageIn('dark', WIDE, null);
+      let mostAsked = 0;
+      page.on('request', (request) => {
+        const ids = new URL(request.url()).searchParams.get('ids');
+        if (ids) mostAsked = Math.max(mostAsked, ids.split(',').length);
+      });
+      await page.goto(own.signin);
+      await page.getByRole('article').first().waitFor();
+      await page.waitForTimeout(1500);
+      const tiles = await page.getByRole('article').count();
+      if (tiles > 30 || mostAsked > 30)
+        failures.note('crowd', `${tiles} tiles exist, ${mostAsked} screens asked at once`);
+      const late = await page.evaluate(longestTask, 4000);
+      process.stdout.write(`  longest task within 4 s of figures for 1,000 agents: ${late} ms\n`);
+      await page.goto(`${own.url}/?view=list&q=crowd-1`);
+      await page.getByRole('checkbox', { name: 'Select all shown' }).check();
+      await page.getByLabel('Filter agents').fill('crowd-100');
+      await page.getByText('11 agents selected').waitFor();
+      await shoot(page, 'crowd-selected');
+      await context.close();
+      await own.stop();
+    },
+  );
+
   await step('disconnected: says so, since when, and when the next try comes', async () => {
     for (const theme of ['dark', 'light']) {
       const own = await startFixture();
