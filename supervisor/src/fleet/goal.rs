@@ -1,8 +1,11 @@
 //! The loop of the built-in agent, tied to its sandbox and to the store.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use aether_protocol::{AgentEvent, AgentId, ExitInfo, GoalSpec, Program, event::AgentLog};
+use aether_protocol::{
+    AgentEvent, AgentId, AgentState, ExitInfo, GoalSpec, Program,
+    event::{AgentLog, ProcessStateChange},
+};
 use aether_runtime::{
     CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, run_goal,
 };
@@ -17,6 +20,9 @@ use super::{
     hands::SandboxHands,
     launch,
 };
+
+/// How often a loop that lost its journal or its sandbox's init for a moment is run again without having got further.
+const INTERRUPTIONS: u32 = 8;
 
 /// Starts (or, with what the store remembers, goes on with) the loop of an agent.
 pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &GoalSpec) {
@@ -72,19 +78,32 @@ async fn run(
     };
     let spec = core.info(id).ok()?.spec;
     debug_assert!(matches!(spec.program, Program::Goal(_)), "only goals have a loop");
-    let hands = SandboxHands::new(live, &spec);
+    let frozen = {
+        let (core, id) = (core.clone(), id.clone());
+        move || core.info(&id).is_ok_and(|info| info.state == AgentState::Paused)
+    };
+    let hands = SandboxHands::new(live, &spec, Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
-    match run_goal(&goal, provider.as_ref(), &hands, &journal, control).await {
-        Outcome::Completed(_) => Some(ExitInfo { code: 0, signal: None, reason: None }),
-        Outcome::Failed(why) => failed(why),
-        // Whoever cancelled it ends the agent, and says how.
-        Outcome::Cancelled => None,
-        Outcome::Interrupted(why) => {
-            tracing::warn!(agent = %id, why, "a loop was interrupted");
-            let event: AgentEvent = AgentLog { pid: goal.number, level: "error".to_owned(), message: why.clone() }.into();
-            let _ = core.write(core.with_events(id, Change::new(), vec![event])).await;
-            failed(why)
+    let (mut attempt, mut reached) = (0, 0);
+    loop {
+        let why = match run_goal(&goal, provider.as_ref(), &hands, &journal, control).await {
+            Outcome::Completed(_) => return Some(ExitInfo { code: 0, signal: None, reason: None }),
+            Outcome::Failed(why) => return failed(why),
+            // Whoever cancelled it ends the agent, and says how.
+            Outcome::Cancelled => return None,
+            Outcome::Interrupted(why) => why,
+        };
+        tracing::warn!(agent = %id, why, "a loop was interrupted");
+        let event: AgentEvent = AgentLog { pid: goal.number, level: "error".to_owned(), message: why.clone() }.into();
+        let _ = core.write(core.with_events(id, Change::new(), vec![event])).await;
+        // Nothing was decided: what is in the journal lets it go on. The end of its sandbox ends this task from outside.
+        let step = core.info(id).map_or(0, |info| info.step);
+        attempt = if step > reached { 1 } else { attempt + 1 };
+        reached = reached.max(step);
+        if attempt > INTERRUPTIONS {
+            return failed(why);
         }
+        tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
     }
 }
 
@@ -136,8 +155,14 @@ impl StoreJournal {
         if update.last_action.is_some() {
             fields.push(AgentField::LastAction(update.last_action));
         }
+        let mut events = update.events;
+        if let Ok(info) = self.core.info(&self.id)
+            && info.phase != update.phase
+        {
+            events.insert(0, ProcessStateChange { pid: info.number, state: info.state, agent_phase: update.phase }.into());
+        }
         let change = change.update_agent(&self.id, fields.clone());
-        let change = self.core.with_events(&self.id, change, update.events);
+        let change = self.core.with_events(&self.id, change, events);
         self.core.store.commit(change).await.map_err(broken)?;
         self.core.registry().apply(&self.id, &fields);
         Ok(())

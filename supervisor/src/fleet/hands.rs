@@ -19,11 +19,27 @@ pub(crate) struct SandboxHands {
     init: InitLink,
     log: Arc<OutputLog>,
     spec: AgentSpec,
+    frozen: Frozen,
 }
 
+/// Is the sandbox frozen now?
+type Frozen = Box<dyn Fn() -> bool + Send + Sync>;
+
 impl SandboxHands {
-    pub(crate) fn new(live: &Live, spec: &AgentSpec) -> Self {
-        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone() }
+    pub(crate) fn new(live: &Live, spec: &AgentSpec, frozen: Frozen) -> Self {
+        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone(), frozen }
+    }
+
+    /// Waits for `limit` of time in which the sandbox could run: a pause does not use up a command's time.
+    async fn time_of_its_own(&self, limit: Duration) {
+        let mut left = limit;
+        while !left.is_zero() {
+            let part = left.min(Duration::from_secs(1));
+            tokio::time::sleep(part).await;
+            if !(self.frozen)() {
+                left -= part;
+            }
+        }
     }
 
     fn files(&self) -> FsSession {
@@ -64,7 +80,7 @@ impl SandboxHands {
                 )
             });
             let mut waiting = std::pin::pin!(self.init.ask(InitRequest::Wait { process }));
-            let mut late = std::pin::pin!(tokio::time::sleep(command.timeout));
+            let mut late = std::pin::pin!(self.time_of_its_own(command.timeout));
             let mut read = None;
             let report = loop {
                 tokio::select! {
