@@ -59,7 +59,7 @@ fn play_spawner(control: &OwnedFd) {
     while let Ok((length, _)) = recv_packet(control.as_fd(), &mut buffer) {
         let reply = match postcard::from_bytes(&buffer[..length]) {
             Ok(SpawnerRequest::Host) => SpawnerReply::Host(Box::new(able_host())),
-            Ok(SpawnerRequest::List) => SpawnerReply::Live(Vec::new()),
+            Ok(SpawnerRequest::List(_)) => SpawnerReply::Live(Vec::new()),
             _ => return,
         };
         let bytes = postcard::to_stdvec(&reply).expect("a packet");

@@ -1,6 +1,6 @@
 //! One connection from its greeting to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aether_protocol::{
     ApiError, CommandEnvelope, ErrorCode, PROTOCOL_VERSION, TtyId, TtyInfo,
@@ -10,14 +10,12 @@ use aether_protocol::{
 use axum::extract::ws::{Message, WebSocket, close_code};
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, interval, interval_at},
-};
+use tokio::time::{Instant, interval, interval_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    commands::{self, agent, check_size, data},
+    commands::{agent, check_size, data},
+    lanes::Lanes,
     outgoing::{Frame, Gone, Outgoing},
     request::{answer, parse},
     terminals::{Attachment, Terminals},
@@ -30,8 +28,6 @@ use crate::{
 const PING: Duration = Duration::from_secs(20);
 const DEAD: Duration = Duration::from_secs(60);
 const METRICS: Duration = Duration::from_secs(2);
-/// Commands of one connection that run at the same time.
-const RUNNING: usize = 32;
 const COLS: u16 = 120;
 const ROWS: u16 = 36;
 
@@ -41,8 +37,8 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller) {
     let out = Outgoing::start(sink);
     let stopping = state.stopping().clone();
     let terminals = Terminals::new(state.clone(), out.clone());
-    let running = Arc::new(Semaphore::new(RUNNING));
-    let mut connection = Connection { state, caller, out: out.clone(), terminals, feed: None, metrics: None, running };
+    let lanes = Lanes::new(state.clone(), caller, out.clone());
+    let mut connection = Connection { state, out: out.clone(), terminals, lanes, feed: None, metrics: None };
     if connection.greet().await.is_err() {
         return;
     }
@@ -78,12 +74,11 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller) {
 
 struct Connection {
     state: ApiState,
-    caller: Caller,
     out: Outgoing,
     terminals: Terminals,
     feed: Option<AbortOnDropHandle<()>>,
     metrics: Option<AbortOnDropHandle<()>>,
-    running: Arc<Semaphore>,
+    lanes: Lanes,
 }
 
 impl Connection {
@@ -126,21 +121,9 @@ impl Connection {
                 Err((id, error)) => return self.out.send(&answer(id, Err(error))).await,
             },
             Command::EventsResume(c) => return self.resume(id, c.seq).await,
-            other => return self.spawn(id, other).await,
+            other => return self.lanes.take(id, other).await,
         };
         self.out.send(&answer(id, result)).await
-    }
-
-    async fn spawn(&self, id: String, command: Command) -> Result<(), Gone> {
-        let permit = self.running.clone().acquire_owned().await.map_err(|_| Gone)?;
-        let (state, caller, out) = (self.state.clone(), self.caller.clone(), self.out.clone());
-        // Goes on when the client leaves: a command that was taken is carried out.
-        tokio::spawn(async move {
-            let result = commands::run(&state, &caller, command).await;
-            let _ = out.send(&answer(id, result)).await;
-            drop(permit);
-        });
-        Ok(())
     }
 
     async fn open_terminal(&mut self, open: TtyOpen) -> Result<(TtyInfo, Attachment), ApiError> {

@@ -6,7 +6,10 @@ use aether_protocol::{
 };
 use serde_json::{Value, json};
 
-use super::commands::{agent, data};
+use super::{
+    commands::{agent, data},
+    lanes::subject,
+};
 use crate::{
     api::ApiState,
     fleet::{Depth, FsSession},
@@ -17,17 +20,7 @@ const MAX_TEXT: u64 = 1 << 20;
 
 /// Runs a command about files; any other one is given back.
 pub(crate) async fn run(state: &ApiState, command: Command) -> Result<Result<Value, ApiError>, Command> {
-    let reference = match &command {
-        Command::FsRead(c) => &c.pid,
-        Command::FsWrite(c) => &c.pid,
-        Command::FsMkdir(c) => &c.pid,
-        Command::FsRm(c) => &c.pid,
-        Command::FsLs(c) => &c.pid,
-        Command::FsStat(c) => &c.pid,
-        Command::FsMv(c) => &c.pid,
-        Command::FsCp(c) => &c.pid,
-        _ => return Err(command),
-    };
+    let Some(reference) = subject(&command).filter(|_| command.name().starts_with("fs.")) else { return Err(command) };
     Ok(match session(state, reference).await {
         Ok(fs) => act(&fs, command).await,
         Err(error) => Err(error),

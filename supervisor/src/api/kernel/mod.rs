@@ -3,6 +3,7 @@
 mod commands;
 mod connection;
 mod files;
+mod lanes;
 mod outgoing;
 mod request;
 mod terminals;
