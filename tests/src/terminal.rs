@@ -110,6 +110,7 @@ impl Terminal {
                 false
             }
             Ok(Message::Binary(frame)) if frame.first() == Some(&4) => false,
+            Ok(Message::Ping(_) | Message::Pong(_)) => false,
             other => panic!("neither silence nor output: {other:?}"),
         }
     }
