@@ -45,7 +45,7 @@ const IGNORED = [
   /status of 404/,
   /WebSocket connection to/,
   /status of 409/,
-  /ERR_CONNECTION_REFUSED/,
+  /net::ERR_CONNECTION/,
 ];
 const pageIn = (theme, size, keep = state) =>
   openPage(browser, { theme, size, state: keep ?? undefined, failures, expected: IGNORED });
