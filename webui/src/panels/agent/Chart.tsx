@@ -19,6 +19,12 @@ interface Props {
 const HEIGHT = 180;
 const POWERS = Array.from({ length: 44 }, (_, n) => 2 ** n);
 
+/** The range of the samples, never less than a minute; before the first one, the minute that ends now. */
+function lastMinute(low: number | null, high: number | null): [number, number] {
+  const end = high ?? Date.now() / 1000;
+  return [Math.min(low ?? end, end - 60), end];
+}
+
 /** Figures over time; the newest is also written in words for those who cannot see it. */
 export function Chart({ times, values, format, limit, floor, binary, label }: Props) {
   const place = useRef<HTMLDivElement>(null);
@@ -55,7 +61,7 @@ export function Chart({ times, values, format, limit, floor, binary, label }: Pr
         cursor: { points: { show: false }, drag: { x: false, y: false } },
         scales: {
           // At least a minute, so that the first samples look like a beginning.
-          x: { range: (_, low, high) => [Math.min(low, high - 60), high] },
+          x: { range: (_, low, high) => lastMinute(low, high) },
           y: { range: () => [0, latest.current.scaleTop] },
         },
         axes: [

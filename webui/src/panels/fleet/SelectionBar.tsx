@@ -26,7 +26,7 @@ export function SelectionBar({ ids, onClear }: { ids: readonly string[]; onClear
     <div
       role="toolbar"
       aria-label="Selection"
-      className="fade-in flex flex-wrap items-center gap-2 border-t border-line bg-raised px-4 py-2"
+      className="fade-in mt-auto flex flex-wrap items-center gap-2 border-t border-line bg-raised px-4 py-2"
     >
       <span className="text-13 font-medium">{count(ids.length, 'agent')} selected</span>
       <IconButton label="Clear selection" onClick={onClear}>
