@@ -20,6 +20,7 @@ use super::{
     failure::at,
     mounts::SandboxMounts,
     root,
+    weaken::{Part, Weakened},
 };
 use crate::{
     plan::{AGENT_HOME, PlanLayer, SandboxPlan},
@@ -33,6 +34,7 @@ use crate::{
 /// Descriptors and data the child finds in its copy of memory.
 pub(super) struct Birth<'a> {
     pub(super) plan: &'a SandboxPlan,
+    pub(super) weakened: &'a Weakened,
     pub(super) links: &'a [(std::ffi::CString, std::ffi::CString)],
     pub(super) confinement: &'a Confinement,
     pub(super) init: &'a OwnedFd,
@@ -56,13 +58,20 @@ impl Birth<'_> {
             Ok(()) => {}
             Err(failure) => return failure,
         }
-        let error = exec_fd(self.init.as_fd(), c"aether-init");
+        let error = exec_fd(
+            self.init.as_fd(),
+            if self.weakened.keeps(Part::Dumpable) { c"aether-init" } else { c"aether-init-dumpable" },
+        );
         at(PlanLayer::Namespaces, "start aether-init")(error)
     }
 
     fn build(&self) -> Result<(), SpawnFailure> {
         // The spawner ignores SIGCHLD to be rid of its children; init must see its own.
         reset_signal(libc::SIGCHLD);
+        #[cfg(feature = "weaken")]
+        if !self.weakened.keeps(Part::Leak) {
+            leak_state().map_err(at(PlanLayer::Filesystem, "leak a descriptor"))?;
+        }
         let mounts = self.receive_mounts()?;
         let user = |error: nix::errno::Errno| at(PlanLayer::UserNamespace, "become root of the user namespace")(error.into());
         let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
@@ -71,14 +80,19 @@ impl Birth<'_> {
         setresuid(uid, uid, uid).map_err(user)?;
         // Not in the clone: there the root of the namespace would be the spawner's cgroup, not the sandbox's.
         unshare(CloneFlags::CLONE_NEWCGROUP).map_err(|e| at(PlanLayer::Namespaces, "make the cgroup namespace")(e.into()))?;
-        root::build(self.plan, &mounts, self.links).map_err(|(step, error)| at(PlanLayer::Filesystem, step)(error))?;
+        root::build(self.plan, self.weakened, &mounts, self.links)
+            .map_err(|(step, error)| at(PlanLayer::Filesystem, step)(error))?;
         drop(mounts);
         sethostname(&self.plan.hostname).map_err(|e| at(PlanLayer::Namespaces, "set the host name")(e.into()))?;
         loopback_up().map_err(at(PlanLayer::Network, "bring loopback up"))?;
-        root::forbid_user_namespaces().map_err(at(PlanLayer::UserNamespace, "forbid user namespaces inside"))?;
-        root::mask_proc().map_err(at(PlanLayer::Filesystem, "mask /proc"))?;
+        if self.weakened.keeps(Part::UserNamespaceLimit) {
+            root::forbid_user_namespaces().map_err(at(PlanLayer::UserNamespace, "forbid user namespaces inside"))?;
+        }
+        if self.weakened.keeps(Part::Mounts) {
+            root::mask_proc().map_err(at(PlanLayer::Filesystem, "mask /proc"))?;
+        }
         chdir(AGENT_HOME).map_err(|e| at(PlanLayer::Filesystem, "enter the home")(e.into()))?;
-        confine::apply(self.confinement, self.plan)?;
+        confine::apply(self.confinement, self.plan, self.weakened)?;
         self.place_descriptors().map_err(at(PlanLayer::Capabilities, "place the descriptors of init"))
     }
 
@@ -101,8 +115,16 @@ impl Birth<'_> {
             dup_to(self.null.as_fd(), target)?;
         }
         dup_to(self.listener.as_fd(), 3)?;
-        close_on_exec_from(4)
+        if self.weakened.keeps(Part::Descriptors) { close_on_exec_from(4) } else { Ok(()) }
     }
+}
+
+/// What a careless change might do one day: a directory of the host that every later program inherits.
+#[cfg(feature = "weaken")]
+fn leak_state() -> io::Result<()> {
+    let leaked = nix::fcntl::open("/state", nix::fcntl::OFlag::O_DIRECTORY, nix::sys::stat::Mode::empty())?;
+    let _stays_open = std::os::fd::IntoRawFd::into_raw_fd(leaked);
+    Ok(())
 }
 
 /// Sets `lo` (always index 1) up: one `RTM_NEWLINK`, rtnetlink(7).

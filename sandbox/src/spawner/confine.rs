@@ -14,7 +14,10 @@ use nix::{
 };
 use seccompiler::BpfProgram;
 
-use super::failure::{at, refused};
+use super::{
+    failure::{at, refused},
+    weaken::{Part, Weakened},
+};
 use crate::{
     plan::{AGENT_HOME, AGENT_ID, PlanLayer, SandboxPlan},
     sys::task::{join_new_session_keyring, set_no_new_privs, set_securebits},
@@ -34,30 +37,81 @@ const SECUREBITS: u32 = 1 | 2 | 8 | 32 | 64 | 128;
 const OPEN_FILES: u64 = 65_536;
 
 /// Applies everything, in the only order that works: each step takes away what the one before still needed.
-pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
+pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &Weakened) -> Result<(), SpawnFailure> {
     let capabilities = |step: &str| at(PlanLayer::Capabilities, step);
-    join_new_session_keyring().map_err(capabilities("join a new session keyring"))?;
-    limits().map_err(capabilities("set resource limits"))?;
-    for capability in caps::runtime::thread_all_supported() {
-        caps::drop(None, CapSet::Bounding, capability).map_err(|e| cap_failure("empty the bounding set", &e))?;
+    if weakened.keeps(Part::Keyring) {
+        join_new_session_keyring().map_err(capabilities("join a new session keyring"))?;
     }
-    set_securebits(SECUREBITS).map_err(capabilities("lock the securebits"))?;
+    limits().map_err(capabilities("set resource limits"))?;
+    let empty = weakened.keeps(Part::Capabilities);
+    if empty {
+        empty_bounding_set()?;
+    }
+    #[cfg(feature = "weaken")]
+    if !empty {
+        keep_capabilities()?;
+    }
     let (uid, gid) = (Uid::from_raw(AGENT_ID), Gid::from_raw(AGENT_ID));
     let identity = |error: nix::errno::Errno| at(PlanLayer::Capabilities, "become the agent's user")(error.into());
     setgroups(&[gid]).map_err(identity)?;
     setresgid(gid, gid, gid).map_err(identity)?;
     setresuid(uid, uid, uid).map_err(identity)?;
+    if empty {
+        empty_sets()?;
+        check_no_capabilities()?;
+    }
+    #[cfg(feature = "weaken")]
+    if !empty {
+        hand_on_capabilities()?;
+    }
+    if weakened.keeps(Part::NoNewPrivs) {
+        set_no_new_privs().map_err(capabilities("set no_new_privs"))?;
+    }
+    if confinement.landlock_abi > 0 && weakened.keeps(Part::Landlock) {
+        landlock(confinement.landlock_abi, plan)?;
+    }
+    if !confinement.filter.is_empty() && weakened.keeps(Part::Seccomp) {
+        seccompiler::apply_filter(&confinement.filter)
+            .map_err(|e| at(PlanLayer::Seccomp, "install the filter")(io::Error::other(e.to_string())))?;
+    }
+    Ok(())
+}
+
+fn empty_bounding_set() -> Result<(), SpawnFailure> {
+    for capability in caps::runtime::thread_all_supported() {
+        caps::drop(None, CapSet::Bounding, capability).map_err(|e| cap_failure("empty the bounding set", &e))?;
+    }
+    set_securebits(SECUREBITS).map_err(at(PlanLayer::Capabilities, "lock the securebits"))
+}
+
+fn empty_sets() -> Result<(), SpawnFailure> {
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient] {
         caps::set(None, set, &CapsHashSet::new()).map_err(|e| cap_failure("empty the capability sets", &e))?;
     }
-    check_no_capabilities()?;
-    set_no_new_privs().map_err(capabilities("set no_new_privs"))?;
-    if confinement.landlock_abi > 0 {
-        landlock(confinement.landlock_abi, plan)?;
-    }
-    if !confinement.filter.is_empty() {
-        seccompiler::apply_filter(&confinement.filter)
-            .map_err(|e| at(PlanLayer::Seccomp, "install the filter")(io::Error::other(e.to_string())))?;
+    Ok(())
+}
+
+/// Gives every capability up as a sandbox does.
+#[cfg(feature = "weaken")]
+pub(super) fn drop_capabilities() -> Result<(), SpawnFailure> {
+    empty_bounding_set()?;
+    empty_sets()?;
+    check_no_capabilities()
+}
+
+/// Capabilities that survive the change to the agent's user (`SECBIT_KEEP_CAPS`).
+#[cfg(feature = "weaken")]
+fn keep_capabilities() -> Result<(), SpawnFailure> {
+    const KEEP_CAPS: u32 = 16;
+    set_securebits(KEEP_CAPS).map_err(at(PlanLayer::Capabilities, "keep the capabilities"))
+}
+
+/// Capabilities that survive an exec.
+#[cfg(feature = "weaken")]
+fn hand_on_capabilities() -> Result<(), SpawnFailure> {
+    let all = caps::read(None, CapSet::Permitted).map_err(|e| cap_failure("read the capability sets", &e))?;
+    for set in [CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
+        caps::set(None, set, &all).map_err(|e| cap_failure("keep the capabilities", &e))?;
     }
     Ok(())
 }

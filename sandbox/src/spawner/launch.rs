@@ -22,6 +22,7 @@ use super::{
     failure::{at, refused},
     home,
     serve::Spawner,
+    weaken::Weakened,
 };
 use crate::{
     plan::{LayerState, PlanLayer, RANGE_SIZE, SandboxId, SandboxPlan},
@@ -36,15 +37,21 @@ use crate::{
 const SETUP_SECONDS: i64 = 20;
 
 /// Builds the sandbox of a plan.
-pub(super) fn launch(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(Launched, OwnedFd), SpawnFailure> {
+pub(super) fn launch(
+    spawner: &Spawner,
+    plan: &SandboxPlan,
+    weakened: &Weakened,
+    lent: &[OwnedFd],
+) -> Result<(Launched, OwnedFd), SpawnFailure> {
     check(plan, lent)?;
     let layers = layers(spawner, plan)?;
     if spawner.tree.find(&plan.id).is_some() {
         return Err(refused(None, "check the plan", format!("a sandbox {} exists already", plan.id), ""));
     }
     home::ensure(&plan.home).map_err(at(PlanLayer::Filesystem, "make the home"))?;
-    let group = spawner.tree.create(&plan.id, &plan.limits).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
-    let launched = start(spawner, plan, lent, &group);
+    let group =
+        spawner.tree.create(&plan.id, &weakened.limits(&plan.limits)).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
+    let launched = start(spawner, plan, weakened, lent, &group);
     match launched {
         Ok((pid, pidfd)) => Ok((Launched { pid, cgroup: group.path.clone(), layers }, pidfd)),
         Err(failure) => {
@@ -72,7 +79,13 @@ fn discard(spawner: &Spawner, id: &SandboxId, group: &Group) {
     let _ = fs::remove_file(socket_path(spawner, id));
 }
 
-fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group) -> Result<(u32, OwnedFd), SpawnFailure> {
+fn start(
+    spawner: &Spawner,
+    plan: &SandboxPlan,
+    weakened: &Weakened,
+    lent: &[OwnedFd],
+    group: &Group,
+) -> Result<(u32, OwnedFd), SpawnFailure> {
     let listener = listen(spawner, &plan.id).map_err(at(PlanLayer::Filesystem, "bind the control socket"))?;
     let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
     let (ours, theirs) = pair.map_err(|e| at(PlanLayer::Namespaces, "make a socket pair")(e.into()))?;
@@ -89,6 +102,7 @@ fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group)
             drop(ours);
             Birth {
                 plan,
+                weakened,
                 links: &spawner.stage.links,
                 confinement: &spawner.confinement,
                 init: &spawner.init,
@@ -100,7 +114,7 @@ fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group)
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            raise(spawner, plan, lent, group, pid, &ours)?;
+            raise(spawner, (plan, weakened), lent, group, pid, &ours)?;
             Ok((pid, pidfd))
         }
     }
@@ -109,7 +123,7 @@ fn start(spawner: &Spawner, plan: &SandboxPlan, lent: &[OwnedFd], group: &Group)
 /// The parent's half: what the child may not do itself.
 fn raise(
     spawner: &Spawner,
-    plan: &SandboxPlan,
+    (plan, weakened): (&SandboxPlan, &Weakened),
     lent: &[OwnedFd],
     group: &Group,
     pid: u32,
@@ -120,7 +134,7 @@ fn raise(
         .map_err(at(PlanLayer::UserNamespace, "write the id maps"))?;
     group.attach(pid).map_err(at(PlanLayer::Cgroup, "enter the v1 cgroups"))?;
     let userns = open_userns(pid).map_err(at(PlanLayer::UserNamespace, "open the user namespace"))?;
-    let mounts = spawner.stage.sandbox(plan, userns.as_fd(), lent)?;
+    let mounts = spawner.stage.sandbox(plan, weakened, userns.as_fd(), lent)?;
     let mut fds = vec![mounts.etc.as_fd(), mounts.usr.as_fd(), mounts.dev.as_fd(), mounts.home.as_fd()];
     fds.extend(mounts.lent.iter().map(AsFd::as_fd));
     let step = || at(PlanLayer::Namespaces, "hand the mounts over");

@@ -14,6 +14,10 @@ mod probe;
 mod root;
 mod serve;
 mod syscalls;
+#[cfg(not(feature = "weaken"))]
+mod weaken;
+#[cfg(feature = "weaken")]
+pub mod weaken;
 
 use std::{
     io,

@@ -21,7 +21,10 @@ use nix::{
 use super::SpawnerConfig;
 use crate::{
     plan::{LentMount, PlanLayer, SandboxPlan},
-    spawner::failure::at,
+    spawner::{
+        failure::at,
+        weaken::{Part, Weakened},
+    },
     sys::{
         mount::{
             Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone,
@@ -118,17 +121,19 @@ impl Stage {
     pub(super) fn sandbox(
         &self,
         plan: &SandboxPlan,
+        weakened: &Weakened,
         userns: BorrowedFd<'_>,
         lent: &[OwnedFd],
     ) -> Result<SandboxMounts, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         let locked = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV);
         let usr_map = self.idmapped_usr.then_some(userns);
-        let etc = self.copy(&self.etc, locked, Some(userns)).map_err(fail("map the ids of the base"))?;
+        let etc_attributes = if weakened.keeps(Part::Mounts) { locked } else { Attributes::NOSUID };
+        let etc = self.copy(&self.etc, etc_attributes, Some(userns)).map_err(fail("map the ids of the base"))?;
         let usr = self.copy(c"/usr", locked, usr_map).map_err(fail("bind the host's /usr"))?;
         let dev =
             self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
-        let home = self.overlay_home(plan, userns)?;
+        let home = self.overlay_home(plan, weakened, userns)?;
         let lent = self.lend(&plan.mounts, plan.ids.agent(), lent)?;
         Ok(SandboxMounts { etc, usr, dev, home, lent })
     }
@@ -136,7 +141,7 @@ impl Stage {
     /// An overlay of the skeleton and the agent's own layer. Both lie on one id-mapped mount, so that what is on disk
     /// carries unshifted ids; the superblock must be made by a task whose file-system ids are inside the map, or the
     /// overlay comes up read-only (seen on Linux 6.18).
-    fn overlay_home(&self, plan: &SandboxPlan, userns: BorrowedFd<'_>) -> Result<OwnedFd, SpawnFailure> {
+    fn overlay_home(&self, plan: &SandboxPlan, weakened: &Weakened, userns: BorrowedFd<'_>) -> Result<OwnedFd, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         let attributes = Attributes::NOSUID.with(Attributes::NODEV);
         let layers = self.copy(c"", attributes, Some(userns)).map_err(fail("map the ids of the home"))?;
@@ -146,6 +151,7 @@ impl Stage {
         move_mount(layers.as_fd(), nix::fcntl::AT_FDCWD, &c_layers()).map_err(fail("attach the layers of the home"))?;
         let mounted = fchdir(layers.as_fd()).map_err(io::Error::from).and_then(|()| {
             set_fs_ids(plan.ids.start(), plan.ids.start())?;
+            let attributes = if weakened.keeps(Part::Mounts) { attributes } else { Attributes::default() };
             let made = overlay(&self.base_home, &upper, &work, attributes);
             set_fs_ids(0, 0).and(made)
         });

@@ -4,7 +4,7 @@ use std::{fs, os::fd::AsFd, path::Path};
 
 use nix::sched::CloneFlags;
 
-use super::{SpawnerConfig, cgroup::Tree, home, launch::Holder, mounts::Stage, syscalls};
+use super::{SpawnerConfig, cgroup::Tree, home, launch::Holder, mounts::Stage, syscalls, weaken::Weakened};
 use crate::{
     host::{Feature, HostSupport},
     plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
@@ -112,10 +112,9 @@ fn file_systems(stage: &Stage) -> (Feature, Feature, Feature) {
         shm_bytes: 0,
         may_miss: Vec::new(),
     };
-    let overlay = match home::ensure(&name)
-        .map_err(|e| e.to_string())
-        .and_then(|()| stage.sandbox(&plan, userns.as_fd(), &[]).map(drop).map_err(|failure| failure.to_string()))
-    {
+    let overlay = match home::ensure(&name).map_err(|e| e.to_string()).and_then(|()| {
+        stage.sandbox(&plan, &Weakened::default(), userns.as_fd(), &[]).map(drop).map_err(|failure| failure.to_string())
+    }) {
         Ok(()) => Feature::yes("overlayfs home with unshifted ids"),
         Err(why) => none(why, STATE_FIX),
     };

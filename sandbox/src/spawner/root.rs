@@ -15,7 +15,10 @@ use nix::{
     unistd::{chdir, fchdir, symlinkat},
 };
 
-use super::mounts::{SandboxMounts, new_tmpfs};
+use super::{
+    mounts::{SandboxMounts, new_tmpfs},
+    weaken::{Part, Weakened},
+};
 use crate::{
     plan::{AGENT_ID, SandboxPlan},
     sys::mount::{
@@ -84,7 +87,12 @@ fn step(name: &'static str) -> impl FnOnce(io::Error) -> StepError {
 }
 
 /// Mounts everything and makes it the root; the host's mounts are gone afterwards.
-pub(super) fn build(plan: &SandboxPlan, mounts: &SandboxMounts, links: &[(CString, CString)]) -> Result<(), StepError> {
+pub(super) fn build(
+    plan: &SandboxPlan,
+    weakened: &Weakened,
+    mounts: &SandboxMounts,
+    links: &[(CString, CString)],
+) -> Result<(), StepError> {
     let root = new_tmpfs(c"1m", c"4096", c"0755").map_err(step("mount the root"))?;
     move_mount(root.as_fd(), AT_FDCWD, c"/new").map_err(step("attach the root"))?;
     fchdir(root.as_fd()).map_err(|e| step("enter the root")(e.into()))?;
@@ -107,7 +115,9 @@ pub(super) fn build(plan: &SandboxPlan, mounts: &SandboxMounts, links: &[(CStrin
     for (mount, tree) in plan.mounts.iter().zip(&mounts.lent) {
         lend(&mount.target, tree.as_fd()).map_err(step("attach a lent directory"))?;
     }
-    mount_setattr(root.as_fd(), Attributes::RDONLY, None).map_err(step("make the root read-only"))?;
+    if weakened.keeps(Part::Mounts) {
+        mount_setattr(root.as_fd(), Attributes::RDONLY, None).map_err(step("make the root read-only"))?;
+    }
     pivot_root_here().map_err(step("pivot_root"))?;
     umount2(".", MntFlags::MNT_DETACH).map_err(|e| step("leave the host's mounts")(e.into()))?;
     chdir("/").map_err(|e| step("enter the new root")(e.into()))

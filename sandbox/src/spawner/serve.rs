@@ -19,15 +19,16 @@ use super::{
     home, launch,
     mounts::Stage,
     probe, syscalls,
+    weaken::Weakened,
 };
 use crate::{
     host::{Feature, HostSupport},
-    plan::{PlanLayer, SandboxId},
+    plan::{PlanLayer, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
         task::{ignore_signal, pidfd_open, sealed_program, set_securebits, set_undumpable},
     },
-    wire::spawner::{LiveSandbox, MAX_PACKET, SpawnFailure, SpawnerReply, SpawnerRequest},
+    wire::spawner::{LiveSandbox, MAX_PACKET, PAGE, SpawnFailure, SpawnerReply, SpawnerRequest},
 };
 
 /// Keeps capabilities when the file-system uid changes (`SECBIT_NO_SETUID_FIXUP`, capabilities(7)): an overlay has to be
@@ -123,7 +124,7 @@ fn reserve_low_descriptors() -> io::Result<OwnedFd> {
 fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
     let spawner = match (role, &request) {
         (Role::Unable(host), SpawnerRequest::Host) => return (SpawnerReply::Host(host.clone()), Vec::new()),
-        (Role::Unable(_), SpawnerRequest::List) => return (SpawnerReply::Live(Vec::new()), Vec::new()),
+        (Role::Unable(_), SpawnerRequest::List(_)) => return (SpawnerReply::Live(Vec::new()), Vec::new()),
         (Role::Unable(host), _) => return (SpawnerReply::Failed(unable(&host.cgroup)), Vec::new()),
         (Role::Ready(spawner), _) => spawner,
     };
@@ -133,15 +134,21 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
     };
     match request {
         SpawnerRequest::Host => (SpawnerReply::Host(Box::new(spawner.host.clone())), Vec::new()),
-        SpawnerRequest::Launch(plan) => match launch::launch(spawner, &plan, fds) {
-            Ok((launched, pidfd)) => (SpawnerReply::Launched(launched), vec![pidfd]),
-            Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
-        },
+        SpawnerRequest::Launch(plan) => launch(spawner, &plan, &Weakened::default(), fds),
+        #[cfg(feature = "weaken")]
+        SpawnerRequest::LaunchWithout(plan, parts) => launch(spawner, &plan, &Weakened::without(parts), fds),
         SpawnerRequest::Kill(id) => done(launch::kill(spawner, &id)),
         SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
         SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
-        SpawnerRequest::List => list(spawner),
+        SpawnerRequest::List(after) => list(spawner, after.as_ref()),
+    }
+}
+
+fn launch(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, fds: &[OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
+    match launch::launch(spawner, plan, weakened, fds) {
+        Ok((launched, pidfd)) => (SpawnerReply::Launched(launched), vec![pidfd]),
+        Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
     }
 }
 
@@ -163,10 +170,15 @@ fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> 
 }
 
 /// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away.
-fn list(spawner: &Spawner) -> (SpawnerReply, Vec<OwnedFd>) {
+fn list(spawner: &Spawner, after: Option<&SandboxId>) -> (SpawnerReply, Vec<OwnedFd>) {
     let mut live = Vec::new();
     let mut pidfds = Vec::new();
-    for id in spawner.tree.ids() {
+    let mut ids = spawner.tree.ids();
+    ids.sort_unstable();
+    for id in ids.into_iter().filter(|id| after.is_none_or(|after| id > after)) {
+        if live.len() == PAGE {
+            break;
+        }
         let Some(group) = spawner.tree.find(&id) else { continue };
         let found =
             group.pids().into_iter().find(|pid| is_namespace_init(*pid)).and_then(|pid| Some((pid, pidfd_open(pid).ok()?)));

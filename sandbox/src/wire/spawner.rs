@@ -12,6 +12,9 @@ use crate::{
 /// Largest packet, bytes.
 pub const MAX_PACKET: usize = 64 * 1024;
 
+/// Sandboxes in one [`SpawnerReply::Live`]: their pidfds have to fit beside one packet.
+pub const PAGE: usize = 48;
+
 /// The closed set of requests. The spawner checks each again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SpawnerRequest {
@@ -30,8 +33,12 @@ pub enum SpawnerRequest {
     /// Remove the home of that name with all it holds (it must not be in use). Answered at once: the tree is renamed to
     /// the trash and emptied beside.
     RemoveHome(SandboxId),
-    /// Every sandbox that lives below this service's cgroup. Answered by [`SpawnerReply::Live`] with one pidfd each.
-    List,
+    /// Sandboxes that live below this service's cgroup, by name, at most [`PAGE`] that come after the given one. Answered by
+    /// [`SpawnerReply::Live`] with one pidfd each; a page that is not full is the last.
+    List(Option<SandboxId>),
+    /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
+    #[cfg(feature = "weaken")]
+    LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
 }
 
 /// Answers.

@@ -1,0 +1,101 @@
+//! Parts of a sandbox that a test may leave out on purpose, so that an attack that is stopped is known to be stopped by them.
+//!
+//! Only with the feature `weaken`, which no release build can have. Without it [`Weakened`] has no value that leaves anything out.
+
+use crate::plan::CgroupLimits;
+#[cfg(feature = "weaken")]
+use {
+    super::{confine, root, syscalls},
+    serde::{Deserialize, Serialize},
+    std::io,
+};
+
+#[cfg(all(feature = "weaken", not(debug_assertions)))]
+compile_error!("the feature `weaken` leaves layers of isolation out: it is for tests, never for a release");
+
+/// A part that can be left out. The user namespace and its id map cannot: without them an attack would reach this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "weaken", derive(Serialize, Deserialize))]
+#[cfg_attr(not(feature = "weaken"), allow(dead_code, unreachable_pub))]
+pub enum Part {
+    /// Empty capability sets: left out, the agent has all of them inside its user namespace.
+    Capabilities,
+    /// `no_new_privs`; the kernel takes a filter or a ruleset only with it, so they are left out too.
+    NoNewPrivs,
+    /// Landlock.
+    Landlock,
+    /// Seccomp.
+    Seccomp,
+    /// Masked and read-only `/proc`, read-only root and `/etc`, nosuid and nodev of the home. The host's `/usr` stays read-only.
+    Mounts,
+    /// `max_user_namespaces` 0 inside.
+    UserNamespaceLimit,
+    /// New session keyring.
+    Keyring,
+    /// `close_range` before init is started.
+    Descriptors,
+    /// `aether-init` is told by its name to stay dumpable; only the test's own init heeds it.
+    Dumpable,
+    /// Limits of the cgroup.
+    Cgroup,
+    /// Not a part: plants a descriptor of the state directory without close-on-exec in the sandbox's first process.
+    Leak,
+}
+
+/// Parts to leave out of one launch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Weakened {
+    #[cfg(feature = "weaken")]
+    parts: Vec<Part>,
+}
+
+impl Weakened {
+    /// Leaves `parts` out.
+    #[cfg(feature = "weaken")]
+    pub(super) fn without(parts: Vec<Part>) -> Self {
+        Self { parts }
+    }
+
+    /// Is this part to be set up?
+    #[cfg(feature = "weaken")]
+    pub(super) fn keeps(&self, part: Part) -> bool {
+        let needs_no_new_privs = matches!(part, Part::Seccomp | Part::Landlock);
+        !(self.parts.contains(&part) || needs_no_new_privs && self.parts.contains(&Part::NoNewPrivs))
+    }
+
+    /// Is this part to be set up? Always.
+    #[cfg(not(feature = "weaken"))]
+    #[allow(clippy::unused_self, reason = "the same call with and without the feature")]
+    pub(super) const fn keeps(&self, _: Part) -> bool {
+        true
+    }
+
+    /// The limits of the cgroup.
+    pub(super) fn limits(&self, wanted: &CgroupLimits) -> CgroupLimits {
+        if self.keeps(Part::Cgroup) {
+            return *wanted;
+        }
+        CgroupLimits { memory_bytes: 1 << 40, pids: 1 << 20, cpu_quota_usec: 100_000 * 64 }
+    }
+}
+
+/// Applies one part alone to the calling process, which has one thread, is root and has a mount namespace of its own: shows
+/// what that part stops where no namespace and no id map does.
+///
+/// # Errors
+/// Those of the system calls, and parts that mean nothing outside a sandbox.
+#[cfg(feature = "weaken")]
+pub fn confine_self(part: Part) -> io::Result<()> {
+    match part {
+        Part::Capabilities => confine::drop_capabilities().map_err(io::Error::other),
+        Part::Mounts => {
+            std::env::set_current_dir("/")?;
+            root::mask_proc()
+        }
+        Part::Seccomp => {
+            let filter = syscalls::compile().map_err(io::Error::other)?;
+            seccompiler::apply_filter(&filter).map_err(io::Error::other)
+        }
+        _ => Err(io::Error::other(format!("{part:?} means nothing outside a sandbox"))),
+    }
+}
