@@ -1,11 +1,13 @@
 //! Descriptors beside bytes on a Unix socket (`SCM_RIGHTS`, unix(7)).
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
-    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    io::{self, IoSlice},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
 };
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+
+use super::packet::recv_packet;
 
 /// Most descriptors taken in one [`receive`].
 pub const MAX_DESCRIPTORS: usize = 16;
@@ -19,16 +21,38 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io:
 }
 
 /// Receives bytes, and the descriptors that came with them appended to `fds` (close-on-exec). The kernel ends a receive after
-/// the bytes that descriptors were sent with, so they belong to a frame that these bytes begin or go on with.
+/// the bytes that descriptors were sent with, so they belong to a frame that these bytes begin or go on with. A peer that sends
+/// more descriptors than anybody asked for gets an error, and every one of them is closed.
 pub fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
-    let mut space = nix::cmsg_space!([i32; MAX_DESCRIPTORS]);
-    let mut parts = [IoSliceMut::new(bytes)];
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = control {
-            // SAFETY: the kernel made these descriptors for this receive; nobody else owns them.
-            fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+    let (received, arrived) = recv_packet(socket, bytes)?;
+    if arrived.len() > MAX_DESCRIPTORS {
+        return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+    }
+    fds.extend(arrived);
+    Ok(received)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, os::fd::AsFd, os::unix::net::UnixStream};
+
+    use super::*;
+
+    fn open_descriptors() -> usize {
+        std::fs::read_dir("/proc/self/fd").expect("own descriptors").count()
+    }
+
+    #[test]
+    fn closes_descriptors_that_are_too_many() {
+        let file = File::open("/dev/null").expect("open");
+        for count in [MAX_DESCRIPTORS + 1, 200] {
+            let (a, b) = UnixStream::pair().expect("pair");
+            let before = open_descriptors();
+            send(a.as_fd(), b"x", &vec![file.as_fd(); count]).expect("send");
+            let mut fds = Vec::new();
+            let error = receive(b.as_fd(), &mut [0; 8], &mut fds).expect_err("too many");
+            assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+            assert_eq!((fds.len(), open_descriptors()), (0, before));
         }
     }
-    Ok(message.bytes)
 }

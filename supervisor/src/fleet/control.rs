@@ -34,9 +34,10 @@ pub(crate) async fn stop(core: &Arc<Core>, id: &AgentId, grace: Option<Duration>
         resume(core, id).await?;
     }
     let ended = async {
-        processes::signal(&live, MAIN, Signal::SIGTERM as i32).await?;
+        // Either may find the program gone already: then its end is on its way.
+        let _ = processes::signal(&live, MAIN, Signal::SIGTERM as i32).await;
         // A program stopped by a signal gets SIGTERM only once it goes on.
-        processes::signal(&live, MAIN, Signal::SIGCONT as i32).await?;
+        let _ = processes::signal(&live, MAIN, Signal::SIGCONT as i32).await;
         processes::wait_agent(core, id).await
     };
     if !matches!(tokio::time::timeout(grace.unwrap_or(GRACE), ended).await, Ok(Ok(_))) {

@@ -4,6 +4,7 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
+    time::Instant,
 };
 
 use aether_protocol::{
@@ -28,6 +29,7 @@ use super::{
     watch,
 };
 use crate::{
+    api::metrics::{LAUNCH_SECONDS, LAUNCHES},
     compile::{Lent, compile},
     links::init::{InitLink, unexpected},
 };
@@ -152,7 +154,11 @@ pub(crate) async fn build(
     if parcels.is_empty() {
         plan.mounts.clear();
     }
-    let (launched, pidfd) = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await?;
+    let begun = Instant::now();
+    let launched = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await;
+    metrics::counter!(LAUNCHES, "outcome" => if launched.is_ok() { "ok" } else { "failed" }).increment(1);
+    metrics::histogram!(LAUNCH_SECONDS).record(begun.elapsed().as_secs_f64());
+    let (launched, pidfd) = launched?;
     let init = connect(core, id).await?;
     Ok((launched, pidfd, init))
 }

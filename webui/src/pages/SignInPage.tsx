@@ -59,7 +59,7 @@ export function SignInPage() {
         </form>
         <div className="mt-5 flex flex-col gap-2 text-13 text-muted">
           <p>Or get a one-time link. On the machine of the service:</p>
-          <CommandLine text="sudo curl -sX POST --unix-socket /run/aether/aether.sock http://localhost/api/v1/signin-links" />
+          <CommandLine text="sudo aether signin" />
         </div>
       </div>
     </main>

@@ -14,6 +14,7 @@ mod ps;
 mod rm;
 mod run;
 mod signal;
+mod signin;
 mod stats;
 mod stop;
 mod version;
@@ -42,6 +43,8 @@ pub(crate) enum Verb {
     Cp(cp::Cp),
     Ls(ls::Ls),
     Doctor(doctor::Doctor),
+    #[command(name = "signin")]
+    SignIn(signin::SignIn),
     Version(version::Version),
     Completion(completion::Completion),
 }
@@ -82,6 +85,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Signal(verb) => verb.run(&context).await,
         Verb::Cp(verb) => verb.run(&context).await,
         Verb::Ls(verb) => verb.run(&context).await,
+        Verb::SignIn(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,
         Verb::Version(verb) => verb.run(&context).await,
         Verb::Completion(verb) => verb.run(&context),
