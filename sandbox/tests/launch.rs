@@ -179,12 +179,12 @@ fn lists_kills_and_forgets(client: &Client) {
     let launched = client.launch(&plan("first", 11));
     let again = client.ask(&SpawnerRequest::Launch(Box::new(plan("first", 12))), &[]).0;
     assert!(matches!(again, SpawnerReply::Failed(_)), "a name is given once");
-    let (reply, pidfds) = client.ask(&SpawnerRequest::List, &[]);
+    let (reply, pidfds) = client.ask(&SpawnerRequest::List(None), &[]);
     let SpawnerReply::Live(live) = reply else { panic!("{reply:?}") };
     assert_eq!((live.len(), pidfds.len()), (1, 1));
     assert_eq!((live[0].id.as_str(), live[0].pid, live[0].frozen), ("first", launched.pid, false));
     assert_eq!(client.ask(&SpawnerRequest::Freeze("first".parse().expect("id")), &[]).0, SpawnerReply::Done);
-    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List, &[]).0 else { panic!("list") };
+    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List(None), &[]).0 else { panic!("list") };
     assert!(live[0].frozen);
     let busy = client.ask(&SpawnerRequest::RemoveHome("first".parse().expect("id")), &[]).0;
     assert!(matches!(busy, SpawnerReply::Failed(_)), "a home in use stays");
@@ -192,7 +192,7 @@ fn lists_kills_and_forgets(client: &Client) {
     client.kill("first");
     assert_eq!(client.ask(&SpawnerRequest::RemoveHome("first".parse().expect("id")), &[]).0, SpawnerReply::Done);
     assert!(!client.dir.path().join("state/homes/first").exists());
-    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List, &[]).0 else { panic!("list") };
+    let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List(None), &[]).0 else { panic!("list") };
     assert!(live.is_empty());
 }
 

@@ -10,7 +10,7 @@ use aether_sandbox::{
     host::HostSupport,
     plan::{SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
-    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, SpawnerReply, SpawnerRequest},
+    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
 use nix::{
     errno::Errno,
@@ -134,9 +134,19 @@ impl SpawnerLink {
     /// # Errors
     /// `Unavailable` when the spawner is gone.
     pub async fn list(&self) -> Result<Vec<(LiveSandbox, OwnedFd)>, ApiError> {
-        match self.ask(SpawnerRequest::List, Vec::new()).await? {
-            (SpawnerReply::Live(live), fds) if live.len() == fds.len() => Ok(live.into_iter().zip(fds).collect()),
-            (other, _) => Err(unexpected(&other)),
+        let mut all: Vec<(LiveSandbox, OwnedFd)> = Vec::new();
+        loop {
+            let after = all.last().map(|(sandbox, _)| sandbox.id.clone());
+            match self.ask(SpawnerRequest::List(after), Vec::new()).await? {
+                (SpawnerReply::Live(live), fds) if live.len() == fds.len() => {
+                    let last = live.len() < PAGE;
+                    all.extend(live.into_iter().zip(fds));
+                    if last {
+                        return Ok(all);
+                    }
+                }
+                (other, _) => return Err(unexpected(&other)),
+            }
         }
     }
 
