@@ -36,6 +36,10 @@ pub(crate) async fn stop(core: &Arc<Core>, id: &AgentId, grace: Option<Duration>
     let ended = async {
         // Either may find the program gone already: then its end is on its way.
         let _ = processes::signal(&live, MAIN, Signal::SIGTERM as i32).await;
+        if live.tty {
+            // An interactive shell ignores SIGTERM; to it, the end of its terminal is the word.
+            let _ = processes::signal(&live, MAIN, Signal::SIGHUP as i32).await;
+        }
         // A program stopped by a signal gets SIGTERM only once it goes on.
         let _ = processes::signal(&live, MAIN, Signal::SIGCONT as i32).await;
         processes::wait_agent(core, id).await
