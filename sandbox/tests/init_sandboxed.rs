@@ -103,17 +103,19 @@ fn init_cannot_be_read_or_ended_from_inside(client: &mut Client) {
 }
 
 fn terminals_work(client: &mut Client) {
-    let process = client.run(&["sh"], TERMINAL);
+    let process = client.shell();
     let (reader, _) = client.attach(process, OutputStream::Stdout, None, Pace::Hold);
     let type_in = |client: &mut Client, text: &str, until: &str| {
         client.done(InitRequest::Write { process, data: text.as_bytes().to_vec() });
         client.read_until(reader, until)
     };
-    type_in(client, "stty size; tty; echo x > $(tty)\n", "24 80\r\n/dev/pts/0\r\nx\r\n");
+    client.read_until(reader, "@");
+    type_in(client, "stty size; tty; echo x > $(tty)\n", "24 80\r\n/dev/pts/0\r\nx\r\n@");
     client.done(InitRequest::Resize { process, cols: 100, rows: 30 });
-    type_in(client, "stty size\n", "30 100\r\n");
-    type_in(client, "sleep 60\n", "sleep 60\r\n");
-    type_in(client, "\u{3}", "^C");
+    type_in(client, "stty size\n", "30 100\r\n@");
+    type_in(client, "cat -E\n", "cat -E\r\n");
+    type_in(client, "line\n", "line$\r\n");
+    type_in(client, "\u{3}", "^C\r\n@");
     client.done(InitRequest::CloseInput { process });
     client.read_all(reader);
     client.wait(process);

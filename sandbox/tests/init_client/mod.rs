@@ -139,6 +139,16 @@ impl Client {
         }
     }
 
+    /// A shell on a terminal of 80 by 24; its prompt is `@`.
+    pub(crate) fn shell(&mut self) -> u32 {
+        let mut start = program(&["sh"], Stdio::Terminal { cols: 80, rows: 24 });
+        start.env.push(b"PS1=@".to_vec());
+        match self.call(InitRequest::Start(start)) {
+            InitReply::Started { process, .. } => process,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub(crate) fn attach(&mut self, process: u32, stream: OutputStream, from: Option<u64>, pace: Pace) -> (u32, u64) {
         match self.call(InitRequest::Attach { process, stream, from, pace }) {
             InitReply::Attached { reader, offset, .. } => (reader, offset),
