@@ -28,7 +28,7 @@ trap 'exit 130' INT TERM
 
 link=""
 for _ in $(seq 1 150); do
-  link="$($SUDO "$(command -v node)" scripts/signin.mjs "$socket" 2>/dev/null)" && break
+  link="$($SUDO "$bin/aether" --socket "$socket" signin 2>/dev/null)" && break
   [ -d "/proc/$child" ] || fail "aetherd ended before it was ready" "its log follows"
   sleep 0.2
 done

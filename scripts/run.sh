@@ -80,7 +80,7 @@ for _ in $(seq 1 150); do
   fi
   sleep 0.2
 done
-link="$("${client[@]}" "$(command -v node)" scripts/signin.mjs "$socket")" || {
+link="$("${aether[@]}" signin)" || {
   cat "$log" >&2
   fail "aetherd did not answer on $socket (its log is above)" "$(printf '%s ' "${aether[@]}")doctor"
 }

@@ -84,13 +84,13 @@ web_lint() { (cd webui && npm run --silent lint); }
 web_unit() { (cd webui && npm run --silent test); }
 
 # Sandboxes need root; the tests are built by whoever runs this and only started through sudo.
-system_tests() {
+as_root() {
   if [ -n "$SUDO" ]; then
     local host
     host="$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')"
     export "CARGO_TARGET_${host}_RUNNER=sudo -E env PATH=$PATH"
   fi
-  cargo test --locked -p aether-tests --no-fail-fast -- --test-threads=1
+  "$@"
 }
 
 traces | sort >"$logs/before"
@@ -102,8 +102,11 @@ section web-unit web_unit
 section fmt cargo fmt --all --check
 section build scripts/build.sh
 section clippy cargo clippy --locked --workspace --all-targets -- -D warnings
-section unit cargo test --locked --workspace --exclude aether-tests
-section system system_tests
+section unit cargo test --locked --workspace --exclude aether-tests --exclude aether-boundary
+section system as_root cargo test --locked -p aether-tests --no-fail-fast -- --test-threads=1
+if [ -f tests/boundary/Cargo.toml ]; then
+  section boundary as_root cargo test --locked -p aether-boundary
+fi
 section browser scripts/browser-test.sh
 section leaks nothing_left
 

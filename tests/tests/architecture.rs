@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("aether-tests", &["aether-protocol"]),
+    ("aether-boundary", &["aether-sandbox", "aether-fs-overlay"]),
 ];
 
 /// Longest source file.
@@ -87,6 +88,9 @@ fn dependencies_point_one_way() {
         let may = allowed.get(name).unwrap_or_else(|| panic!("{name} is a new crate: say in this test what it may depend on"));
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let used = text(dependency, "name");
+            let weakens =
+                dependency["features"].as_array().is_some_and(|features| features.iter().any(|feature| feature == "weaken"));
+            assert!(!weakens || dependency["kind"] == "dev", "{name} would ship a sandbox whose layers can be left out");
             let ours = used.starts_with("aether-") && dependency["kind"] != "dev";
             assert!(!ours || may.contains(&used), "{name} must not depend on {used}");
         }
