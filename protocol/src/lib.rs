@@ -6,22 +6,26 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod audit;
 pub mod command;
 pub mod error;
 pub mod event;
 pub mod fs;
 pub mod id;
+pub mod isolation;
 pub mod spec;
 pub mod system;
 pub mod timestamp;
 pub mod tty;
 
 pub use agent::{AgentInfo, AgentPhase, AgentState, Enforcement, EnforcementMode, ExitInfo, LayerReport, UidRange, Usage};
+pub use audit::{AuditCheck, AuditRecord, canonical_json};
 pub use command::{Command, CommandEnvelope, Response};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::{AgentEvent, Event};
 pub use fs::{FileEntry, FileKind};
 pub use id::{AgentId, AgentName, InvalidId, TtyId};
+pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, NetworkMode, Program};
 pub use system::{DoctorReport, Finding, FindingStatus, HealthInfo, SystemStatus};
 pub use timestamp::Timestamp;

@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use aether_protocol::{
-    AgentEvent, AgentInfo, AgentSpec, Command, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, HealthInfo, Response,
-    Screen, SystemStatus, TtyInfo, event::StreamFrame,
+    AgentEvent, AgentInfo, AgentSpec, AuditCheck, AuditRecord, Command, CommandEnvelope, DoctorReport, ErrorBody, Event,
+    FileEntry, HealthInfo, ReportKey, Response, Screen, SignedReport, SystemStatus, TtyInfo, event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -31,6 +31,10 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<SystemStatus>();
     found.with::<DoctorReport>();
     found.with::<HealthInfo>();
+    found.with::<AuditRecord>();
+    found.with::<AuditCheck>();
+    found.with::<SignedReport>();
+    found.with::<ReportKey>();
     let text = found.text();
 
     assert!(!text.contains("bigint"), "64-bit integers are JSON numbers: mark the field #[ts(type = \"number\")]");

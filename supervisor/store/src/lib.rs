@@ -23,7 +23,7 @@ mod store;
 mod writer;
 
 pub use agents::{AgentField, AgentFilter, AgentRecord, NewAgent};
-pub use audit::{AuditEntry, AuditRecord};
+pub use audit::{AuditEntry, AuditRecord, AuditSummary, AuditVerdict};
 pub use change::{Change, Committed};
 pub use error::{OpenError, StoreError};
 pub use events::{EventQuery, NewEvent, Window};

@@ -15,9 +15,16 @@ use crate::OpenError;
 /// 3.51.3 fixes the loss of committed data by a race of checkpoint and WAL reset (<https://sqlite.org/wal.html>, "WAL-reset").
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
-const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+/// How many migrations there are.
+const NEWEST: usize = 2;
 
-static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| STEPS.iter().copied().map(M::up).collect());
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    let steps: [M<'static>; NEWEST] = [
+        M::up(include_str!("migrations/0001_initial.sql")),
+        M::up_with_hook(include_str!("migrations/0002_audit_chain.sql"), crate::audit::chain_old_records),
+    ];
+    steps.into_iter().collect()
+});
 
 /// Opens (or makes) the database for the writer and brings it to the current schema.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
@@ -74,8 +81,8 @@ fn refuse_newer(path: &Path, db: &Connection) -> Result<(), OpenError> {
         SchemaVersion::NoneSet => 0,
         SchemaVersion::Inside(n) | SchemaVersion::Outside(n) => n.get(),
     };
-    if found > STEPS.len() {
-        return Err(OpenError::Newer { path: path.to_owned(), found, known: STEPS.len() });
+    if found > NEWEST {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: NEWEST });
     }
     Ok(())
 }

@@ -262,7 +262,7 @@ async fn settings_and_the_audit_are_kept() {
         AuditEntry { who: "root".into(), action: "agent.kill".into(), subject: id(1).to_string(), outcome: json!({"ok": true}) };
     store.commit(Change::new().setting("k", Some("v".into())).audit(entry.clone())).await.expect("commit");
     assert_eq!(store.setting("k").await.expect("read").as_deref(), Some("v"));
-    assert_eq!(store.audit(10).await.expect("audit")[0].entry, entry);
+    assert_eq!(store.audit(0, 10).await.expect("audit")[0].entry, entry);
     store.commit(Change::new().setting("k", None)).await.expect("commit");
     assert_eq!(store.setting("k").await.expect("read"), None);
     drop(store);

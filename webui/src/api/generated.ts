@@ -380,6 +380,64 @@ message: string,
 hint: string, };
 
 /**
+ * What checking the whole chain found.
+ */
+export type AuditCheck = { 
+/**
+ * Every record is there and as it was written.
+ */
+whole: boolean, 
+/**
+ * Records found good, from the first one on.
+ */
+records: number, 
+/**
+ * Hash of the last record, when the chain is whole.
+ */
+head: string | null, 
+/**
+ * Number of the first record that is not as it was written.
+ */
+brokenAt: number | null, 
+/**
+ * What is wrong with it; empty when the chain is whole.
+ */
+cause: string, };
+
+/**
+ * One record. `hash` is SHA-256 over the hash of the record before and the fields of this one.
+ */
+export type AuditRecord = { 
+/**
+ * Its number, from 1, without gaps.
+ */
+number: number, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Who: an owner, `nobody` for a refused stranger, `service` for the service itself.
+ */
+who: string, 
+/**
+ * What, for example `agent.kill`.
+ */
+action: string, 
+/**
+ * On what: an agent id, a path, an address.
+ */
+subject: string, 
+/**
+ * How it ended.
+ */
+outcome: unknown, 
+/**
+ * Its place in the chain, in hexadecimal digits.
+ */
+hash: string, };
+
+/**
  * The closed set of commands; `type` has the name on the wire.
  */
 export type Command = { "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown;
@@ -776,6 +834,84 @@ version: string,
 uptime: number, };
 
 /**
+ * One layer.
+ */
+export type IsolationLayer = { 
+/**
+ * Name, as `--allow-reduced` takes it.
+ */
+name: string, 
+/**
+ * Found as expected.
+ */
+active: boolean, 
+/**
+ * What has to be found.
+ */
+expected: string, 
+/**
+ * What differs; empty when nothing does.
+ */
+problem: string, 
+/**
+ * What the kernel said: one fact each, `source: value`.
+ */
+evidence: Array<string>, };
+
+/**
+ * Every layer of one live sandbox, read from the kernel at one moment.
+ */
+export type IsolationReport = { 
+/**
+ * Whose.
+ */
+agent: AgentId, 
+/**
+ * Its name.
+ */
+name: AgentName, 
+/**
+ * Host pid of PID 1 inside.
+ */
+pid: number, 
+/**
+ * Start of that process, in clock ticks since boot: with the pid and the boot it names one process.
+ */
+startTicks: number, 
+/**
+ * The boot of the host.
+ */
+bootId: string, 
+/**
+ * Kernel of the host.
+ */
+kernel: string, 
+/**
+ * Version of the service.
+ */
+version: string, 
+/**
+ * When this was read.
+ */
+at: Timestamp, 
+/**
+ * Number of the newest audit record at that time.
+ */
+auditNumber: number, 
+/**
+ * Hash of that record: who keeps this report can tell whether the audit up to there was changed later.
+ */
+auditHash: string, 
+/**
+ * Every layer was found as it is expected.
+ */
+full: boolean, 
+/**
+ * Every layer, in the order in which they are set up.
+ */
+layers: Array<IsolationLayer>, };
+
+/**
  * Figures of the service.
  */
 export type KernelMetrics = { 
@@ -1117,6 +1253,19 @@ available: boolean,
 detail: string, };
 
 /**
+ * The public key that reports are signed with.
+ */
+export type ReportKey = { 
+/**
+ * `ed25519`.
+ */
+algorithm: string, 
+/**
+ * 32 bytes in lower-case hexadecimal digits.
+ */
+publicKey: string, };
+
+/**
  * Answer to a command.
  */
 export type Response = { "type": "response.ok" } & ResponseOk | { "type": "response.error" } & ResponseError;
@@ -1184,6 +1333,25 @@ lines: Array<string>,
  * Changes with every change of the picture.
  */
 version: number, };
+
+/**
+ * A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.
+ *
+ * The signature is Ed25519 over the canonical JSON (no blanks, sorted keys) of `report`.
+ */
+export type SignedReport = { 
+/**
+ * What was found.
+ */
+report: IsolationReport, 
+/**
+ * The service's public key: 32 bytes in lower-case hexadecimal digits.
+ */
+publicKey: string, 
+/**
+ * 64 bytes in lower-case hexadecimal digits.
+ */
+signature: string, };
 
 /**
  * Frames that only travel on a connection and are not numbered.
