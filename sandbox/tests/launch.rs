@@ -196,6 +196,32 @@ fn lists_kills_and_forgets(client: &Client) {
     assert!(live.is_empty());
 }
 
+/// What an earlier run left below another cgroup is ended; nobody else's cgroup is touched.
+fn kills_strays_of_this_service_only(client: &Client) {
+    let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
+    let mount = mounts.lines().find(|l| l.split(' ').nth(2) == Some("cgroup2")).expect("cgroup2").split(' ').nth(1).expect("path");
+    let own = fs::read_to_string("/proc/self/cgroup").expect("cgroup");
+    let own = own.lines().find_map(|l| l.strip_prefix("0::")).expect("cgroup2").trim_end_matches('/').to_owned();
+    let name = format!("aether-test-{}", std::process::id());
+    for (parent, dies) in [(format!("{own}/aether-elsewhere/{name}"), true), (format!("{own}/aether-elsewhere/not-{name}"), false)] {
+        let cgroup = format!("{parent}/stray");
+        let dir = format!("{mount}{cgroup}");
+        fs::create_dir_all(&dir).expect("cgroup");
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("sleep");
+        fs::write(format!("{dir}/cgroup.procs"), child.id().to_string()).expect("move");
+        let id = "stray".parse().expect("id");
+        let reply = client.ask(&SpawnerRequest::KillStray { id, cgroup }, &[]).0;
+        assert_eq!(reply, SpawnerReply::Done);
+        assert_eq!(child.try_wait().expect("wait").is_some(), dies, "{parent}");
+        assert_eq!(!Path::new(&dir).exists(), dies, "{parent}");
+        if !dies {
+            child.kill().and_then(|()| child.wait()).expect("end");
+            fs::remove_dir(&dir).and_then(|()| fs::remove_dir(format!("{mount}{parent}"))).expect("tidy");
+        }
+    }
+    fs::remove_dir(format!("{mount}{own}/aether-elsewhere")).expect("tidy");
+}
+
 fn costs(client: &Client) {
     let mut launches = Vec::new();
     for _ in 0..50 {
@@ -219,12 +245,13 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         ("shows_every_layer", shows_every_layer),
         ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),
         ("lends_directories_with_ownership", lends_directories_with_ownership),
         ("lists_kills_and_forgets", lists_kills_and_forgets),
+        ("kills_strays_of_this_service_only", kills_strays_of_this_service_only),
         ("costs", costs),
     ];
     for (name, test) in tests {

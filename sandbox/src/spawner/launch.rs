@@ -72,6 +72,16 @@ pub(super) fn kill(spawner: &Spawner, id: &SandboxId) -> Result<(), SpawnFailure
     Ok(())
 }
 
+/// Kills what an earlier run of the service left in another place of the cgroup tree.
+pub(super) fn kill_stray(spawner: &Spawner, id: &SandboxId, cgroup: &str) -> Result<(), SpawnFailure> {
+    if let Some(group) = spawner.tree.stray(id, cgroup) {
+        group.kill(Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, "kill the stray sandbox"))?;
+        drop(group);
+        spawner.tree.remove_stray(cgroup);
+    }
+    Ok(())
+}
+
 fn discard(spawner: &Spawner, id: &SandboxId, group: &Group) {
     // Best effort on the way out of a failure that is reported anyway; a rest is swept at the next start.
     let _ = group.kill(Duration::from_secs(5));

@@ -138,6 +138,7 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
         #[cfg(feature = "weaken")]
         SpawnerRequest::LaunchWithout(plan, parts) => launch(spawner, &plan, &Weakened::without(parts), fds),
         SpawnerRequest::Kill(id) => done(launch::kill(spawner, &id)),
+        SpawnerRequest::KillStray { id, cgroup } => done(launch::kill_stray(spawner, &id, &cgroup)),
         SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
         SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),

@@ -26,6 +26,14 @@ pub enum SpawnerRequest {
     /// Kill everything in the sandbox's cgroup and wait (at most 5 s) until nothing of it runs; then remove its cgroup,
     /// control socket and runtime directory. Answered by [`SpawnerReply::Done`]; also when there was nothing.
     Kill(SandboxId),
+    /// Kill everything in the cgroup that a sandbox was recorded to have, when an earlier run of this service, started in
+    /// another cgroup itself, left it there. Answered by [`SpawnerReply::Done`]; also when there was nothing.
+    KillStray {
+        /// Its name.
+        id: SandboxId,
+        /// Its cgroup below the mount point of cgroup2, as [`Launched::cgroup`] said.
+        cgroup: String,
+    },
     /// Freeze every process of the sandbox and wait until the kernel says so.
     Freeze(SandboxId),
     /// Let it run again.

@@ -10,7 +10,10 @@ use aether_protocol::{AgentId, AgentState, ApiError, Program, event::AgentLog};
 use aether_sandbox::wire::spawner::LiveSandbox;
 use aether_store::{AgentField, AgentFilter, AgentRecord, Change};
 
-use super::{core::Core, end, exit, goal, launch, retire, watch};
+use super::{
+    core::{Core, sandbox_id},
+    end, exit, goal, launch, retire, watch,
+};
 
 /// What is done for one agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +75,13 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
             Action::Requeue => {
                 core.commit(&id, vec![AgentField::State(AgentState::Queued)], Vec::new()).await?;
             }
-            Action::Lost => end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await,
+            Action::Lost => {
+                // Its uids are lent again only when nothing carries them, wherever it was left.
+                if let Some(cgroup) = core.info(&id)?.cgroup {
+                    core.spawner.kill_stray(sandbox_id(&id)?, cgroup).await?;
+                }
+                end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await;
+            }
             Action::Adopt => {
                 if let Some((sandbox, pidfd)) = live.remove(id.as_str())
                     && let Err(error) = adopt(core, &id, &sandbox, pidfd).await

@@ -105,6 +105,14 @@ impl SpawnerLink {
         self.done(SpawnerRequest::Kill(id)).await
     }
 
+    /// Ends what an earlier run of the service, started in another cgroup, left of a sandbox.
+    ///
+    /// # Errors
+    /// When something of it still runs.
+    pub async fn kill_stray(&self, id: SandboxId, cgroup: String) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::KillStray { id, cgroup }).await
+    }
+
     /// Freezes a sandbox.
     ///
     /// # Errors

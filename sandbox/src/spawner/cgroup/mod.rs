@@ -38,6 +38,8 @@ struct V1 {
 /// The service's own cgroup tree.
 #[derive(Debug)]
 pub(super) struct Tree {
+    /// The mount point of cgroup2.
+    mount: OwnedFd,
     unified: OwnedFd,
     /// Path of `unified` below the cgroup2 mount point.
     path: String,
@@ -85,6 +87,7 @@ impl Tree {
             return Err(Feature::no("this kernel has no cgroup.kill", "use Linux 5.14 or newer"));
         }
         let mut tree = Self {
+            mount: open_dir(&unified_mount).map_err(|e| refuse("cannot open the cgroup2 mount", &e))?,
             unified,
             path: format!("{}/{name}", own_unified.trim_end_matches('/')),
             v1: Vec::new(),
@@ -159,6 +162,29 @@ impl Tree {
     /// The cgroup of a sandbox, when there is one.
     pub(super) fn find(&self, id: &SandboxId) -> Option<Group> {
         exists_at(self.unified.as_fd(), id.as_str()).then(|| self.group(id).ok()).flatten()
+    }
+
+    /// The cgroup of a sandbox that an earlier run of this service left elsewhere: started in another cgroup, it had its tree
+    /// in another place. Only below a directory with this service's name, and never through a link.
+    pub(super) fn stray(&self, id: &SandboxId, path: &str) -> Option<Group> {
+        use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+        let ours = format!("/{}/{id}", self.name);
+        if !path.ends_with(&ours) || path == format!("{}/{id}", self.path) {
+            return None;
+        }
+        let how = OpenHow::new()
+            .flags(OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+        let unified = openat2(&self.mount, path.trim_start_matches('/'), how).ok()?;
+        Some(Group { unified, path: path.to_owned(), v1: Vec::new() })
+    }
+
+    /// Removes an empty stray cgroup and, when it was the last, the directory of the service it lay in.
+    pub(super) fn remove_stray(&self, path: &str) {
+        let path = path.trim_start_matches('/');
+        for path in [Some(path), path.rsplit_once('/').map(|(parent, _)| parent)].into_iter().flatten() {
+            let _ = unlinkat(&self.mount, path, UnlinkatFlags::RemoveDir);
+        }
     }
 
     /// Every sandbox that has a cgroup.
