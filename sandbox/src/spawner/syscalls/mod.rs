@@ -15,21 +15,36 @@ use seccompiler::{
     TargetArch, sock_filter,
 };
 
-/// The compiled filter.
+/// The compiled filter of a sandbox.
 ///
 /// # Errors
 /// In words, when seccompiler refuses the policy (a defect of ours, covered by a test).
 pub(super) fn compile() -> Result<BpfProgram, String> {
+    build(&[], &[], ABSENT)
+}
+
+/// The compiled filter of the web-facing service: that of a sandbox, without starting programs, with `openat2` (it opens
+/// configured roots by it).
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn compile_for_service() -> Result<BpfProgram, String> {
+    build(&[c::SYS_openat2], &[c::SYS_execve, c::SYS_execveat], &[c::SYS_clone3])
+}
+
+fn build(more: &[c::c_long], fewer: &[c::c_long], absent: &[c::c_long]) -> Result<BpfProgram, String> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for number in [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC].into_iter().flatten() {
-        rules.insert(*number, Vec::new());
+    for number in [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC, more].into_iter().flatten() {
+        if !fewer.contains(number) {
+            rules.insert(*number, Vec::new());
+        }
     }
     for (number, alternatives) in conditional().map_err(|e| e.to_string())? {
         rules.insert(number, alternatives);
     }
     let denied = SeccompAction::Errno(c::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, TargetArch::x86_64).map_err(|e| e.to_string())?;
-    let mut program = prelude();
+    let mut program = prelude(absent);
     program.extend(BpfProgram::try_from(filter).map_err(|e| e.to_string())?);
     Ok(program)
 }
@@ -41,6 +56,8 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
     let none_of = |argument, mask| Cond::new(argument, Len::Qword, Op::MaskedEq(mask), 0);
     let rule = SeccompRule::new;
     let family = |f: c::c_int| u64::from(f.unsigned_abs());
+    // The low four bits of the second argument; SOCK_NONBLOCK and SOCK_CLOEXEC stand above them.
+    let of_type = |kind: c::c_int| Cond::new(1, Len::Dword, Op::MaskedEq(0xf), u64::from(kind.unsigned_abs()));
     Ok(vec![
         // Local sockets, TCP and UDP; of netlink only what getifaddrs(3) needs. Raw, packet, AF_ALG (CVE-2026-31431), AF_VSOCK,
         // AF_RXRPC and XFRM (CVE-2026-43284) never.
@@ -48,8 +65,10 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
             c::SYS_socket,
             vec![
                 rule(vec![is(0, family(c::AF_UNIX))?])?,
-                rule(vec![is(0, family(c::AF_INET))?])?,
-                rule(vec![is(0, family(c::AF_INET6))?])?,
+                rule(vec![is(0, family(c::AF_INET))?, of_type(c::SOCK_STREAM)?])?,
+                rule(vec![is(0, family(c::AF_INET))?, of_type(c::SOCK_DGRAM)?])?,
+                rule(vec![is(0, family(c::AF_INET6))?, of_type(c::SOCK_STREAM)?])?,
+                rule(vec![is(0, family(c::AF_INET6))?, of_type(c::SOCK_DGRAM)?])?,
                 rule(vec![is(0, family(c::AF_NETLINK))?, is(2, family(c::NETLINK_ROUTE))?])?,
             ],
         ),
@@ -78,7 +97,7 @@ fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendErr
 
 /// Runs before the allowlist: what must answer `ENOSYS`. seccompiler has one answer for everything it does not allow, and
 /// does not know x32 (rust-vmm/seccompiler#74).
-fn prelude() -> BpfProgram {
+fn prelude(absent: &[c::c_long]) -> BpfProgram {
     const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS; offset 0 of seccomp_data is the number
     const JUMP_GREATER: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
     const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
@@ -86,13 +105,13 @@ fn prelude() -> BpfProgram {
     let enosys = 0x0005_0000 | c::ENOSYS.unsigned_abs(); // SECCOMP_RET_ERRNO
     let instruction = |code, jt, jf, k| sock_filter { code, jt, jf, k };
     let mut program = vec![instruction(LOAD_WORD, 0, 0, 0)];
-    let checks = 1 + ABSENT.len();
+    let checks = 1 + absent.len();
     // x32 numbers have bit 30 set and are therefore past NEWEST as well.
     program.push(instruction(JUMP_GREATER, u8::try_from(checks - 1).unwrap_or(0), 0, NEWEST));
-    for (n, number) in ABSENT.iter().enumerate() {
+    for (n, number) in absent.iter().enumerate() {
         let number = u32::try_from(*number).unwrap_or(u32::MAX);
-        let to_return = u8::try_from(ABSENT.len() - 1 - n).unwrap_or(0);
-        let past_return = u8::from(n + 1 == ABSENT.len());
+        let to_return = u8::try_from(absent.len() - 1 - n).unwrap_or(0);
+        let past_return = u8::from(n + 1 == absent.len());
         program.push(instruction(JUMP_EQUAL, to_return, past_return, number));
     }
     program.push(instruction(RETURN, 0, 0, enosys));
@@ -107,6 +126,71 @@ mod tests {
     fn compiles_within_the_kernels_limit() {
         let program = compile().expect("policy compiles");
         assert!(program.len() < 4096, "{} instructions", program.len());
+    }
+
+    const X86_64: u32 = 0xc000_003e;
+    const I386: u32 = 0x4000_0003;
+
+    /// What the kernel would answer: classic BPF over `struct seccomp_data` (seccomp(2)), as far as our filter uses it.
+    fn answer(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
+        let words = |value: u64| [value as u32, (value >> 32) as u32];
+        let mut data = vec![number, arch, 0, 0];
+        data.extend(arguments.into_iter().flat_map(words));
+        let (program, mut at, mut value) = (compile().expect("policy compiles"), 0, 0);
+        loop {
+            let instruction = &program[at];
+            let k = instruction.k;
+            at += 1;
+            let jump = |taken| usize::from(if taken { instruction.jt } else { instruction.jf });
+            match instruction.code {
+                0x20 => value = data[k as usize / 4],
+                0x54 => value &= k,
+                0x05 => at += k as usize,
+                0x15 => at += jump(value == k),
+                0x25 => at += jump(value > k),
+                0x35 => at += jump(value >= k),
+                0x45 => at += jump(value & k != 0),
+                0x06 => return k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    const ALLOW: u32 = 0x7fff_0000;
+    const fn errno(number: c::c_int) -> u32 {
+        0x0005_0000 | number.unsigned_abs()
+    }
+
+    #[test]
+    fn x32_numbers_are_absent_and_i386_ends_the_process() {
+        for number in [c::SYS_socket, c::SYS_init_module, c::SYS_mount, c::SYS_getpid, c::SYS_read] {
+            let number = u32::try_from(number).expect("a number");
+            assert_eq!(answer(X86_64, 0x4000_0000 | number, [0; 6]), errno(c::ENOSYS), "{number}");
+        }
+        for number in [1, 11, 20, 102] {
+            assert_eq!(answer(I386, number, [0; 6]) & 0xffff_0000, 0x8000_0000, "{number}");
+        }
+        assert_eq!(answer(X86_64, NEWEST + 1, [0; 6]), errno(c::ENOSYS));
+    }
+
+    #[test]
+    fn sockets_are_local_or_tcp_or_udp() {
+        let socket = |family: c::c_int, kind: c::c_int, protocol: c::c_int| {
+            let arguments = [family, kind, protocol, 0, 0, 0].map(|a| u64::from(a.unsigned_abs()));
+            answer(X86_64, 41, arguments)
+        };
+        let flags = c::SOCK_CLOEXEC | c::SOCK_NONBLOCK;
+        for family in [c::AF_INET, c::AF_INET6] {
+            assert_eq!(socket(family, c::SOCK_STREAM | flags, 0), ALLOW);
+            assert_eq!(socket(family, c::SOCK_DGRAM | flags, 0), ALLOW);
+            for kind in [c::SOCK_RAW, c::SOCK_SEQPACKET, c::SOCK_RDM, 10, 0] {
+                assert_eq!(socket(family, kind | flags, 0), errno(c::EPERM), "{family} {kind}");
+            }
+        }
+        assert_eq!(socket(c::AF_UNIX, c::SOCK_SEQPACKET, 0), ALLOW);
+        assert_eq!(socket(c::AF_NETLINK, c::SOCK_RAW | flags, c::NETLINK_ROUTE), ALLOW);
+        assert_eq!(socket(c::AF_NETLINK, c::SOCK_RAW, c::NETLINK_NETFILTER), errno(c::EPERM));
+        assert_eq!(socket(c::AF_PACKET, c::SOCK_RAW, 0), errno(c::EPERM));
     }
 
     #[test]
@@ -162,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_prelude_jumps_to_its_return_or_past_it() {
-        let program = prelude();
+        let program = prelude(ABSENT);
         let last = program.len() - 1;
         for (at, instruction) in program.iter().enumerate().filter(|(_, i)| i.code & 0x07 == 0x05) {
             assert_eq!(at + 1 + usize::from(instruction.jt), last, "instruction {at}");
