@@ -199,11 +199,14 @@ fn lists_kills_and_forgets(client: &Client) {
 /// What an earlier run left below another cgroup is ended; nobody else's cgroup is touched.
 fn kills_strays_of_this_service_only(client: &Client) {
     let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
-    let mount = mounts.lines().find(|l| l.split(' ').nth(2) == Some("cgroup2")).expect("cgroup2").split(' ').nth(1).expect("path");
+    let mount =
+        mounts.lines().find(|l| l.split(' ').nth(2) == Some("cgroup2")).expect("cgroup2").split(' ').nth(1).expect("path");
     let own = fs::read_to_string("/proc/self/cgroup").expect("cgroup");
     let own = own.lines().find_map(|l| l.strip_prefix("0::")).expect("cgroup2").trim_end_matches('/').to_owned();
     let name = format!("aether-test-{}", std::process::id());
-    for (parent, dies) in [(format!("{own}/aether-elsewhere/{name}"), true), (format!("{own}/aether-elsewhere/not-{name}"), false)] {
+    for (parent, dies) in
+        [(format!("{own}/aether-elsewhere/{name}"), true), (format!("{own}/aether-elsewhere/not-{name}"), false)]
+    {
         let cgroup = format!("{parent}/stray");
         let dir = format!("{mount}{cgroup}");
         fs::create_dir_all(&dir).expect("cgroup");

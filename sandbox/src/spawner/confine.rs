@@ -180,7 +180,7 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
 }
 
 /// The newest version that both the kernel and the crate know.
-fn version(abi: u32) -> ABI {
+pub(super) fn version(abi: u32) -> ABI {
     match abi {
         0 => ABI::Unsupported,
         1 => ABI::V1,

@@ -13,6 +13,7 @@ mod mounts;
 mod probe;
 mod root;
 mod serve;
+mod service;
 mod syscalls;
 #[cfg(not(feature = "weaken"))]
 mod weaken;
@@ -30,6 +31,7 @@ use std::{
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::{Deserialize, Serialize};
 
+pub use self::service::confine_service;
 use crate::sys::packet::send_packet;
 
 /// First argument that makes `aetherd` the spawner.

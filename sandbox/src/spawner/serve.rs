@@ -18,7 +18,7 @@ use super::{
     failure::{at, refused},
     home, launch,
     mounts::Stage,
-    probe, syscalls,
+    probe, service, syscalls,
     weaken::Weakened,
 };
 use crate::{
@@ -87,6 +87,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     ignore_signal(libc::SIGCHLD);
     set_undumpable()?;
     set_securebits(NO_SETUID_FIXUP)?;
+    service::trim_spawner()?;
     umask(Mode::from_bits_truncate(0o022));
     let null = reserve_low_descriptors()?;
     let with_path = |path: &std::path::Path| {

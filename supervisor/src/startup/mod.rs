@@ -80,6 +80,8 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
     let sockets = places.open_sockets()?;
     let state = places.reachable_state(&identity)?;
     identity.become_it().context("cannot give up privileges")?;
+    let socket_dir = places.socket.parent().unwrap_or(std::path::Path::new("/"));
+    spawner::confine_service(&[&state, socket_dir]).context("cannot confine the service")?;
 
     // From here on there is no privilege, and only from here on are there other threads.
     let store = Store::open(&state.join("aether.db"), Options::default()).context("cannot open the database")?;
