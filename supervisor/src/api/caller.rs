@@ -8,21 +8,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiState, Failure, body, connection::Peer, edge};
+use super::{ApiState, Failure, audit::denied, body, connection::Peer, edge};
 use crate::{
     auth::{Credential, OPERATOR, failures::Verdict},
-    fleet::Caller,
+    fleet::{Caller, on_behalf},
 };
 
 /// Lets only authenticated requests through and notes who it is.
 pub(crate) async fn require(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     match authenticate(&state, &request) {
         Ok(caller) => {
+            let owner = caller.owner.clone();
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            on_behalf(&owner, next.run(request)).await
         }
         Err(error) => {
-            edge::denied(request.uri().path(), &error);
+            denied::note(&state, request.uri().path(), &error);
             body::drain(request.body_mut()).await;
             Failure(error).into_response()
         }

@@ -7,7 +7,7 @@ use std::{
 
 use aether_protocol::{ApiError, ErrorCode, PROTOCOL_VERSION};
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -15,7 +15,9 @@ use axum::{
 use futures_util::FutureExt;
 
 use super::{
-    Failure, body,
+    ApiState, Failure,
+    audit::denied,
+    body,
     connection::{Descriptors, Peer},
 };
 
@@ -26,13 +28,13 @@ pub(crate) struct OwnHost(pub(crate) String);
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
 /// Checks the request, runs it and completes the answer.
-pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let path = request.uri().path().to_owned();
     let host = match admit(&mut request) {
         Ok(host) => host,
         Err(error) => {
-            denied(&path, &error);
+            denied::note(&state, &path, &error);
             body::drain(request.body_mut()).await;
             return complete(Failure(error).into_response(), number, None);
         }
@@ -44,15 +46,6 @@ pub(crate) async fn pass(mut request: Request, next: Next) -> Response {
         Failure(ApiError::internal("something inside the service failed")).into_response()
     });
     complete(response, number, host.as_deref())
-}
-
-/// Notes a refused request.
-pub(crate) fn denied(path: &str, error: &ApiError) {
-    if matches!(error.code, ErrorCode::Denied | ErrorCode::Misdirected | ErrorCode::Unauthenticated | ErrorCode::Busy) {
-        let outcome = format!("{:?}: {}", error.code, error.message);
-        tracing::warn!(target: "aether::denied", path, outcome, "request refused");
-        super::metrics::count_denied(error.code);
-    }
 }
 
 /// Is this the opening handshake of a WebSocket?

@@ -3,6 +3,7 @@
 mod agents;
 mod answer;
 mod attach;
+mod audit;
 mod body;
 mod caller;
 pub mod connection;
@@ -17,7 +18,7 @@ mod query;
 mod session;
 mod system;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod ui;
@@ -63,6 +64,7 @@ struct Shared {
     metrics: metrics::Metrics,
     stopping: CancellationToken,
     sessions: TaskTracker,
+    denials: audit::denied::Denials,
 }
 
 impl ApiState {
@@ -78,6 +80,7 @@ impl ApiState {
             metrics,
             stopping: CancellationToken::new(),
             sessions: TaskTracker::new(),
+            denials: audit::denied::Denials::default(),
         }))
     }
 
@@ -111,7 +114,7 @@ pub fn router(state: ApiState) -> Router {
         .merge(openapi::route(document))
         .fallback(ui::serve)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn(edge::pass))
+        .layer(middleware::from_fn_with_state(state.clone(), edge::pass))
         .with_state(state)
 }
 

@@ -4,7 +4,7 @@ use axum::{Json, Router, middleware, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ApiState, agents, attach, caller, events, health, kernel, session, system};
+use super::{ApiState, agents, attach, audit, caller, events, health, kernel, session, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,7 @@ pub(crate) fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
         .merge(agents::routes())
         .merge(system::routes())
         .merge(session::routes())
+        .merge(audit::routes())
         .routes(routes!(events::events))
         .routes(routes!(kernel::kernel))
         .routes(routes!(attach::attach))

@@ -39,6 +39,11 @@ pub(crate) async fn state(dir: &Path) -> ApiState {
         group: "aether".to_owned(),
         host_names: Vec::new(),
     };
+    ApiState::new(fleet(dir).await, setup)
+}
+
+/// A fleet without agents, whose files are below `dir`.
+pub(crate) async fn fleet(dir: &Path) -> Fleet {
     let (ours, theirs) =
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a socket pair");
     std::thread::spawn(move || play_spawner(&theirs));
@@ -50,7 +55,7 @@ pub(crate) async fn state(dir: &Path) -> ApiState {
         sockets: std::fs::File::open(dir).expect("the directory").into(),
         roots: Roots::default(),
     };
-    ApiState::new(Fleet::open(foundation).await.expect("a fleet"), setup)
+    Fleet::open(foundation).await.expect("a fleet")
 }
 
 /// A spawner of a host that can do everything and has nothing running; it launches nothing.

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    EventHub,
+    EventHub, audit,
     log::OutputLog,
     mounts::{Parcel, Roots},
     providers::Providers,
@@ -111,7 +111,7 @@ impl Core {
     /// Commits changes of one agent together with events, then shows them in memory.
     pub(crate) async fn commit(&self, id: &AgentId, fields: Vec<AgentField>, events: Vec<AgentEvent>) -> Result<(), ApiError> {
         let change = self.with_events(id, Change::new().update_agent(id, fields.clone()), events);
-        self.store.commit(change).await.map_err(|error| store_error(&error))?;
+        self.write(change).await?;
         self.registry().apply(id, &fields);
         Ok(())
     }
@@ -124,9 +124,12 @@ impl Core {
             .fold(change, |change, body| change.event(NewEvent { agent: Some(id.clone()), owner: owner.clone(), body }))
     }
 
-    /// Commits a change that is not about the fields of one agent.
+    /// Commits a change that is not about the fields of one agent; the first one of an act carries its audit record.
     pub(crate) async fn write(&self, change: Change) -> Result<Committed, ApiError> {
-        self.store.commit(change).await.map_err(|error| store_error(&error))
+        let (change, recorded) = audit::attach(change);
+        let result = self.store.commit(change).await.map_err(|error| store_error(&error));
+        audit::settle(recorded, result.is_ok());
+        result
     }
 
     /// The log of an agent.

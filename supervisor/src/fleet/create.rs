@@ -8,7 +8,7 @@ use aether_protocol::{
 };
 use aether_store::{AuditEntry, Change, NewAgent};
 
-use super::{Caller, core::Core, core::lock, launch, mounts, registry};
+use super::{Caller, audit, core::Core, core::lock, launch, mounts, registry};
 use crate::compile::check_host;
 
 /// Creates an agent. Runs to its end also when nobody waits for it any more.
@@ -37,6 +37,7 @@ pub(crate) async fn create(
     }
     let new = new_agent(core, spec, caller, model, starts)?;
     let id = new.id.clone();
+    audit::about(&id);
     let change = record(new, caller, waiting).take_slot_if(starts, &id);
     let committed = core.write(change).await?;
     let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;

@@ -11,10 +11,10 @@ use aether_sandbox::{
     plan::AGENT_HOME,
     wire::init::{EntryReport, InitReply, InitRequest},
 };
-use aether_store::Change;
+use aether_store::{AuditEntry, Change};
 use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 
-use super::{Depth, OpenFile, OpenHow, core::Core, visit::Visit};
+use super::{Depth, OpenFile, OpenHow, audit, core::Core, visit::Visit};
 use crate::links::init::{InitLink, unexpected};
 
 /// Access to the files of one agent. Paths are absolute or relative to the home.
@@ -164,7 +164,14 @@ impl FsSession {
         let Some((core, id)) = &self.announce else { return };
         let Ok(info) = core.info(id) else { return };
         let event = FsChanged { pid: info.number, path: path.to_owned(), change_type: change_type.to_owned() };
-        if let Err(error) = core.write(core.with_events(id, Change::new(), vec![event.into()])).await {
+        let mut change = Change::new();
+        // What an upload does under a name of its own is not what somebody asked for.
+        if !path.contains("/.aether-upload-") {
+            let (who, action) = (audit::who(), format!("file.{change_type}"));
+            let outcome = serde_json::json!({ "path": path });
+            change = change.audit(AuditEntry { who, action, subject: id.as_str().to_owned(), outcome });
+        }
+        if let Err(error) = core.write(core.with_events(id, change, vec![event.into()])).await {
             tracing::warn!(error = %error.message, "a change of a file was not recorded");
         }
     }

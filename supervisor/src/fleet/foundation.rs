@@ -5,11 +5,13 @@ use std::{collections::HashMap, fs, os::fd::OwnedFd, path::PathBuf, sync::Arc, s
 use aether_protocol::{ApiError, Timestamp};
 use aether_sandbox::host::HostSupport;
 use aether_store::Store;
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     EventHub, Fleet, Roots,
+    audit::SERVICE,
     core::{Core, lock},
     end, exit, launch,
     providers::Providers,
@@ -44,7 +46,10 @@ impl Fleet {
         recovery::recover(&core).await?;
         tokio::spawn(launch::run_queue(core.clone()));
         tokio::spawn(usage::sample(core.clone()));
-        Ok(Self { core })
+        let fleet = Self { core };
+        let version = env!("CARGO_PKG_VERSION");
+        fleet.audit(SERVICE, "service.start", "", json!({ "version": version, "kernel": fleet.core.host.kernel })).await;
+        Ok(fleet)
     }
 
     fn assemble(foundation: Foundation, host: HostSupport) -> Arc<Core> {
@@ -98,6 +103,7 @@ impl Fleet {
         self.core.stop_service();
         self.core.visits.leave_all(&self.core).await;
         lock(&self.core.live).values().for_each(|live| live.over.cancel());
+        self.audit(SERVICE, "service.stop", "", json!({})).await;
     }
 
     /// Completes when the spawner is gone: nothing can be started or ended any more.

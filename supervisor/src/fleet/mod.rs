@@ -4,6 +4,7 @@
 
 #![allow(clippy::missing_errors_doc, reason = "every error is an `ApiError`, whose code says the kind")]
 
+mod audit;
 mod control;
 mod core;
 mod create;
@@ -37,7 +38,11 @@ use aether_protocol::{
     event::KernelMetrics, system::ProviderStatus,
 };
 
+use aether_store::Change;
+use serde_json::json;
+
 use self::core::Core;
+pub(crate) use audit::{inherited, on_behalf};
 pub use events::{Delivery, EventHub, Subscription};
 pub use files::FsSession;
 pub use foundation::Foundation;
@@ -56,7 +61,7 @@ pub struct Fleet {
 
 /// Runs to the end, also when the one who asked has gone.
 async fn whole<T: Send + 'static>(work: impl Future<Output = Result<T, ApiError>> + Send + 'static) -> Result<T, ApiError> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(audit::inherited(work)).await {
         Ok(done) => done,
         Err(error) => {
             tracing::error!(%error, "a request failed inside");
@@ -118,7 +123,7 @@ impl Fleet {
     /// free place, its program runs.
     pub async fn create(&self, spec: AgentSpec, caller: &Caller, descriptors: Vec<OwnedFd>) -> Result<AgentInfo, ApiError> {
         let (core, caller) = (self.core.clone(), caller.clone());
-        whole(async move { create::create(&core, spec, &caller, descriptors).await }).await
+        self.act("agent.deploy", "", json!({}), async move { create::create(&core, spec, &caller, descriptors).await }).await
     }
 
     /// The agent that `reference` names: id, number, name, or a unique prefix of id or name.
@@ -131,56 +136,73 @@ impl Fleet {
 
     /// SIGTERM to the main program's group; SIGKILL to everything after the grace (10 s when absent). Waits for the end.
     pub async fn stop(&self, id: &AgentId, grace: Option<Duration>) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::stop(&core, &id, grace).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move {
+            // Its end is recorded by whoever notices it, so this goes on record before.
+            core.write(Change::new()).await?;
+            control::stop(&core, &agent, grace).await
+        };
+        self.act("agent.stop", id.as_str(), json!({ "graceSeconds": grace.map(|grace| grace.as_secs()) }), work).await
     }
 
     /// Ends everything in the sandbox at once, or takes the agent out of the queue.
     pub async fn kill(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::kill(&core, &id).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::kill(&core, &agent).await };
+        self.act("agent.kill", id.as_str(), json!({}), work).await
     }
 
     /// Freezes the sandbox.
     pub async fn pause(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::pause(&core, &id).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::pause(&core, &agent).await };
+        self.act("agent.pause", id.as_str(), json!({}), work).await
     }
 
     /// Thaws the sandbox.
     pub async fn resume(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::resume(&core, &id).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::resume(&core, &agent).await };
+        self.act("agent.resume", id.as_str(), json!({}), work).await
     }
 
     /// Sends a signal (`TERM`, `SIGUSR1`, ...) to the main program's group; `KILL` ends the sandbox.
     pub async fn signal(&self, id: &AgentId, signal: &str) -> Result<AgentInfo, ApiError> {
-        let (core, id, signal) = (self.core.clone(), id.clone(), signal.to_owned());
-        whole(async move { control::signal(&core, &id, &signal).await }).await
+        let (core, agent, name) = (self.core.clone(), id.clone(), signal);
+        let signal = name.to_owned();
+        let work = async move { control::signal(&core, &agent, &signal).await };
+        self.act("agent.signal", id.as_str(), json!({ "signal": name }), work).await
     }
 
     /// Changes the priority (1 to 5) of a queued agent.
     pub async fn set_priority(&self, id: &AgentId, priority: u8) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::set_priority(&core, &id, priority).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::set_priority(&core, &agent, priority).await };
+        self.act("agent.priority", id.as_str(), json!({ "priority": priority }), work).await
     }
 
     /// Removes record, home and log of an ended agent.
     pub async fn remove(&self, id: &AgentId, force: Force) -> Result<(), ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::remove(&core, &id, force).await }).await
+        if force == Force::KillFirst && !self.core.info(id)?.state.is_dead() {
+            self.kill(id).await?;
+        }
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::remove(&core, &agent, force).await };
+        self.act("agent.remove", id.as_str(), json!({}), work).await
     }
 
     /// Lets a goal go on past its step limit, by 25 steps.
     pub async fn proceed(&self, id: &AgentId) -> Result<AgentInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { control::proceed(&core, &id).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let work = async move { control::proceed(&core, &agent).await };
+        self.act("agent.continue", id.as_str(), json!({}), work).await
     }
 
     /// Writes to the built-in agent; it reads the message before its next step.
     pub async fn message(&self, id: &AgentId, content: &str) -> Result<AgentInfo, ApiError> {
-        let (core, id, content) = (self.core.clone(), id.clone(), content.to_owned());
-        whole(async move { control::message(&core, &id, &content).await }).await
+        let (core, agent, content) = (self.core.clone(), id.clone(), content.to_owned());
+        let work = async move { control::message(&core, &agent, &content).await };
+        self.act("agent.message", id.as_str(), json!({}), work).await
     }
 
     /// Waits for the end of the agent.
@@ -190,7 +212,9 @@ impl Fleet {
 
     /// Starts a program beside the main one.
     pub async fn exec(&self, id: &AgentId, request: ExecRequest) -> Result<ProcessHandle, ApiError> {
-        processes::exec(&self.core, id, request, "exec").await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let what = json!({ "program": request.argv.first(), "tty": request.tty });
+        self.act("agent.exec", id.as_str(), what, async move { processes::exec(&core, &agent, request, "exec").await }).await
     }
 
     /// Opens a terminal with `argv`, or a login shell when it is empty.
@@ -201,8 +225,10 @@ impl Fleet {
         env: BTreeMap<String, String>,
         size: (u16, u16),
     ) -> Result<TtyInfo, ApiError> {
-        let (core, id) = (self.core.clone(), id.clone());
-        whole(async move { processes::open_tty(&core, &id, argv, env, size).await }).await
+        let (core, agent) = (self.core.clone(), id.clone());
+        let what = json!({ "program": argv.first() });
+        let work = async move { processes::open_tty(&core, &agent, argv, env, size).await };
+        self.act("agent.terminal", id.as_str(), what, work).await
     }
 
     /// The terminals of an agent, its main one first when it has one.

@@ -5,7 +5,7 @@ use aether_protocol::{
     command::{AgentRef, Command},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::files;
 use crate::{
@@ -50,7 +50,7 @@ pub(crate) async fn run(state: &ApiState, caller: &Caller, command: Command) -> 
         Command::LlmList(_) => data(&fleet.providers()),
         Command::Status(_) => data(&fleet.status().await?),
         Command::Shutdown(_) => {
-            tracing::info!(target: "aether::audit", action = "service.shutdown", owner = caller.owner, "asked to stop");
+            fleet.audit(&caller.owner, "service.shutdown", "", json!({})).await;
             fleet.shutdown();
             Ok(Value::Null)
         }

@@ -14,7 +14,10 @@ use super::{
     outgoing::{Gone, Outgoing},
     request::answer,
 };
-use crate::{api::ApiState, fleet::Caller};
+use crate::{
+    api::ApiState,
+    fleet::{Caller, on_behalf},
+};
 
 /// Commands of one connection that run or wait for the one before them; then nothing more is read from it.
 const RUNNING: usize = 32;
@@ -52,7 +55,7 @@ impl Lanes {
                 // It ends without a word when the command before panicked; the next one runs all the same.
                 drop(before.await);
             }
-            let result = run(&state, &caller, command).await;
+            let result = on_behalf(&caller.owner, run(&state, &caller, command)).await;
             let told = out.send(&answer(id, result)).await;
             if told.is_err() {
                 tracing::debug!("a client left before its command was answered");

@@ -16,7 +16,7 @@ use axum::{
 };
 
 use super::{ApiState, MAX_BODY, attach::upgraded, error::Answer, metrics::OpenSocket};
-use crate::fleet::Caller;
+use crate::fleet::{Caller, on_behalf};
 
 /// Commands and events as JSON text frames; a frame may be an array of several. The first frame is `kernel.ready`; durable
 /// events follow after `events.resume`, terminal output after `tty.open` and `tty.attach`.
@@ -31,6 +31,7 @@ pub(crate) async fn kernel(
     let session = state.0.sessions.token();
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _open = (session, OpenSocket::new("/kernel"));
-        connection::run(state, socket, caller).await;
+        let owner = caller.owner.clone();
+        on_behalf(&owner, connection::run(state, socket, caller)).await;
     }))
 }

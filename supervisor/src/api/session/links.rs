@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     api::{ApiState, Failure, answer::Data, edge::OwnHost, error::Answer},
     auth::links::LIFETIME,
+    fleet::Caller,
 };
 
 /// A link that signs a browser in once.
@@ -25,6 +26,7 @@ pub(crate) struct SignInLink {
     responses((status = 201, body = Data<SignInLink>), (status = "default", body = ErrorBody)))]
 pub(crate) async fn create(
     State(state): State<ApiState>,
+    caller: Caller,
     host: Option<Extension<OwnHost>>,
 ) -> Answer<(StatusCode, Data<SignInLink>)> {
     let link = state.sign_in_link().map_err(Failure::internal)?.ok_or_else(|| {
@@ -35,6 +37,7 @@ pub(crate) async fn create(
         (Some(Extension(OwnHost(host))), Some((_, rest))) => format!("http://{host}/signin{rest}"),
         _ => link,
     };
+    state.fleet().audit(&caller.owner, "session.link", "", serde_json::json!({ "minutes": LIFETIME.as_secs() / 60 })).await;
     let expires = Timestamp::now().unix_millis().unwrap_or(0) + i64::try_from(LIFETIME.as_millis()).unwrap_or(0);
     Ok((StatusCode::CREATED, Data { data: SignInLink { url, expires_at: Timestamp::from_unix_millis(expires) } }))
 }

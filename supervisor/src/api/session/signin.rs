@@ -7,11 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::IntoParams;
 
 use crate::{
-    api::{ApiState, caller::wrong, edge, error::Answer, query::Query},
-    auth::cookie,
+    api::{ApiState, audit::denied, caller::wrong, error::Answer, query::Query},
+    auth::{OPERATOR, cookie},
 };
 
 /// The code.
@@ -31,10 +32,10 @@ pub(crate) async fn signin(State(state): State<ApiState>, method: Method, Query(
     if !state.auth().links.redeem(&query.code) {
         let mut error = wrong(&state, "this sign-in link was used already or is older than 15 minutes");
         error.hint = "ask for a new one over the Unix socket: POST /api/v1/signin-links".to_owned();
-        edge::denied("/signin", &error);
+        denied::note(&state, "/signin", &error);
         return Err(error.into());
     }
-    tracing::info!(target: "aether::audit", action = "session.signin", how = "link", "signed in");
+    state.fleet().audit(OPERATOR, "session.signin", "", json!({ "how": "link" })).await;
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static("/"))]).into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie::set(&state.auth().token().session()));
     Ok(response)

@@ -7,10 +7,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    api::{ApiState, answer::Data, body::Body, caller::wrong, edge, error::Answer},
+    api::{ApiState, answer::Data, audit::denied, body::Body, caller::wrong, error::Answer},
     auth::{OPERATOR, cookie},
     fleet::Caller,
 };
@@ -36,10 +37,10 @@ pub(crate) struct Session {
 pub(crate) async fn sign_in(State(state): State<ApiState>, Body(request): Body<SignInRequest>) -> Answer<Response> {
     if !state.auth().token().matches(request.token.trim()) {
         let error = wrong(&state, "the token is not valid");
-        edge::denied("/api/v1/session", &error);
+        denied::note(&state, "/api/v1/session", &error);
         return Err(error.into());
     }
-    tracing::info!(target: "aether::audit", action = "session.signin", how = "token", "signed in");
+    state.fleet().audit(OPERATOR, "session.signin", "", json!({ "how": "token" })).await;
     let mut response = Data { data: Session { owner: OPERATOR.to_owned() } }.into_response();
     response.headers_mut().insert(header::SET_COOKIE, cookie::set(&state.auth().token().session()));
     Ok(response)

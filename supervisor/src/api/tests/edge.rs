@@ -6,9 +6,10 @@ use tower::ServiceExt;
 
 use crate::{
     api::{
+        ApiState,
         connection::{DescriptorQueue, Descriptors, Peer, UnixPeer},
         edge,
-        testing::Served,
+        testing::{self, Served},
     },
     fleet::Caller,
 };
@@ -124,7 +125,7 @@ fn local_request(queue: &DescriptorQueue, path: &str, announced: Option<&str>) -
     request
 }
 
-fn small_app() -> Router {
+fn small_app(state: ApiState) -> Router {
     async fn count(descriptors: Descriptors) -> String {
         descriptors.take().len().to_string()
     }
@@ -132,7 +133,10 @@ fn small_app() -> Router {
     async fn broken() -> &'static str {
         panic!("as a broken handler would")
     }
-    Router::new().route("/count", get(count)).route("/broken", get(broken)).layer(middleware::from_fn(edge::pass))
+    Router::new()
+        .route("/count", get(count))
+        .route("/broken", get(broken))
+        .layer(middleware::from_fn_with_state(state, edge::pass))
 }
 
 async fn ask(app: &Router, request: Request<Body>) -> (u16, String) {
@@ -143,7 +147,8 @@ async fn ask(app: &Router, request: Request<Body>) -> (u16, String) {
 
 #[tokio::test]
 async fn a_request_gets_the_descriptors_it_announces() {
-    let app = small_app();
+    let dir = tempfile::tempdir().unwrap();
+    let app = small_app(testing::state(dir.path()).await);
     let queue = DescriptorQueue::default();
     let fill = || queue.push((0..3).map(|_| std::fs::File::open("/dev/null").unwrap().into()).collect());
     fill();
@@ -160,7 +165,9 @@ async fn a_request_gets_the_descriptors_it_announces() {
 
 #[tokio::test]
 async fn a_panic_is_an_answer() {
-    let (status, body) = ask(&small_app(), local_request(&DescriptorQueue::default(), "/broken", None)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let app = small_app(testing::state(dir.path()).await);
+    let (status, body) = ask(&app, local_request(&DescriptorQueue::default(), "/broken", None)).await;
     assert_eq!(status, 500);
     assert!(body.contains("INTERNAL") && !body.contains("broken handler"), "{body}");
 }

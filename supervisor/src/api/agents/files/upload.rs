@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::check_path;
 use crate::{
     api::{ApiState, Failure, body, error::Answer, query::Query},
-    fleet::{FsSession, OpenHow},
+    fleet::{FsSession, OpenHow, inherited},
 };
 
 /// A client that sends nothing for so long has gone.
@@ -45,13 +45,13 @@ pub(crate) async fn upload(
     mut body: Body,
 ) -> Answer<StatusCode> {
     // On a task of its own: when the client goes away its request is dropped, and the temporary file must still be removed.
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(inherited(async move {
         let result = store(&state, &reference, &query, &mut body).await;
         if result.is_err() {
             body::drain(&mut body).await;
         }
         result
-    });
+    }));
     task.await.map_err(Failure::internal)??;
     Ok(StatusCode::NO_CONTENT)
 }
