@@ -130,7 +130,8 @@ impl Terminal {
 
     /// Says that everything received so far was consumed.
     pub fn acknowledge(&mut self) {
-        self.send(3, &self.offset.to_le_bytes());
+        // The program may have ended meanwhile; what it said is still to be heard.
+        drop(self.socket.send(Message::binary([&[3], self.offset.to_le_bytes().as_slice()].concat())));
     }
 
     /// Types.

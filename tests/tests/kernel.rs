@@ -65,6 +65,15 @@ impl Kernel {
         }
     }
 
+    /// Waits for a durable event, unless it came already: events and answers travel in no fixed order.
+    #[track_caller]
+    fn event(&mut self, kind: &str, pid: &Value) {
+        let wanted = |frame: &Value| frame["type"] == kind && frame["pid"] == *pid;
+        if !self.events.iter().any(wanted) {
+            self.until(wanted);
+        }
+    }
+
     fn send(&mut self, text: impl Into<String>) {
         self.socket.send(Message::text(text.into())).expect("send");
     }
@@ -135,9 +144,9 @@ fn an_agent_can_be_deployed_used_and_ended() {
     }
     kernel.ask("9", "tty.close", json!({ "ttyId": id }));
     kernel.ask("10", "process.signal", json!({ "pid": pid, "signal": "SIGKILL" }));
-    kernel.until(|frame| frame["type"] == "process.exit" && frame["pid"] == pid);
+    kernel.event("process.exit", &pid);
     kernel.ask("11", "process.remove", json!({ "pid": pid }));
-    kernel.until(|frame| frame["type"] == "process.reaped" && frame["pid"] == pid);
+    kernel.event("process.reaped", &pid);
     let kinds: Vec<_> = kernel.events.iter().filter_map(|event| event["type"].as_str()).collect();
     for kind in ["process.spawned", "process.stateChange", "tty.opened", "tty.closed", "fs.changed"] {
         assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");

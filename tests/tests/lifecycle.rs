@@ -194,7 +194,7 @@ fn exec_runs_beside_the_program_with_its_own_status() {
     let running = agent.pid();
     assert!(proc::runs(running));
     daemon.aether(["kill", "host"]).ok();
-    assert_eq!(exec(&["true"]).code, 5, "no exec in an ended agent");
+    exec(&["true"]).refused(125, "host");
 }
 
 #[test]
