@@ -19,7 +19,7 @@ use super::{
     weaken::{Part, Weakened},
 };
 use crate::{
-    plan::{AGENT_HOME, AGENT_ID, PlanLayer, SandboxPlan},
+    plan::{AGENT_HOME, AGENT_ID, LentMount, PlanLayer, SandboxPlan},
     sys::task::{join_new_session_keyring, set_no_new_privs, set_securebits},
     wire::spawner::SpawnFailure,
 };
@@ -146,28 +146,15 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
         let hint = "this is a defect of the profile or a Landlock older than ABI 1; report it with `aether doctor`";
         refused(Some(PlanLayer::Landlock), step, error.to_string(), hint)
     };
-    let abi = version(abi);
-    let all = AccessFs::from_all(abi);
-    let read = AccessFs::from_read(abi);
-    let files = AccessFs::from_file(abi);
+    let (abi, all) = (version(abi), AccessFs::from_all(version(abi)));
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(all)
         .and_then(|ruleset| if abi < ABI::V6 { Ok(ruleset) } else { ruleset.scope(Scope::from_all(abi)) })
         .and_then(Ruleset::create)
         .map_err(|e| fail("make the ruleset", &e))?;
-    let mut rules: Vec<(&str, BitFlags<AccessFs>)> = vec![
-        ("/", read),
-        (AGENT_HOME, all),
-        ("/tmp", all),
-        ("/run", all),
-        ("/dev/shm", all),
-        ("/dev", read | (files & !AccessFs::Execute)),
-        ("/proc", read | (files & (AccessFs::WriteFile | AccessFs::Truncate))),
-    ];
-    rules.extend(plan.mounts.iter().map(|mount| (mount.target.as_str(), if mount.read_only { read } else { all })));
     let mut ruleset = ruleset;
-    for (path, access) in rules {
+    for (path, access) in rules(abi, &plan.mounts) {
         let dir = PathFd::new(path).map_err(|e| fail(&format!("open {path}"), &e))?;
         ruleset = ruleset.add_rule(PathBeneath::new(dir, access)).map_err(|e| fail(&format!("allow {path}"), &e))?;
     }
@@ -177,6 +164,37 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
     } else {
         Err(fail("enforce the ruleset", &format!("the kernel enforces it only in part: {:?}", status.ruleset)))
     }
+}
+
+/// What may be done below which directory; everything else is denied.
+fn rules(abi: ABI, mounts: &[LentMount]) -> Vec<(&str, BitFlags<AccessFs>)> {
+    let all = AccessFs::from_all(abi);
+    let read = AccessFs::from_read(abi);
+    let files = AccessFs::from_file(abi);
+    let mut rules: Vec<(&str, BitFlags<AccessFs>)> = vec![
+        ("/", read),
+        (AGENT_HOME, all),
+        ("/tmp", all),
+        ("/run", all),
+        ("/dev/shm", all),
+        ("/dev", read | (files & !AccessFs::Execute)),
+        ("/proc", read | (files & (AccessFs::WriteFile | AccessFs::Truncate))),
+    ];
+    rules.extend(mounts.iter().map(|mount| (mount.target.as_str(), if mount.read_only { read } else { all })));
+    rules
+}
+
+/// The rules as text: the version, then a path and its access bits on each line. Empty without Landlock.
+pub(super) fn ruleset_text(abi: u32, mounts: &[LentMount]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    if abi > 0 {
+        let _ = writeln!(text, "abi {:?}", version(abi));
+        for (path, access) in rules(version(abi), mounts) {
+            let _ = writeln!(text, "{path} {:#x}", access.bits());
+        }
+    }
+    text
 }
 
 /// The newest version that both the kernel and the crate know.

@@ -8,6 +8,7 @@ mod child;
 mod confine;
 mod failure;
 mod home;
+mod inspect;
 mod launch;
 mod mounts;
 mod probe;

@@ -16,7 +16,7 @@ use super::{
     cgroup::Tree,
     confine::Confinement,
     failure::{at, refused},
-    home, launch,
+    home, inspect, launch,
     mounts::Stage,
     probe, service, syscalls,
     weaken::Weakened,
@@ -143,6 +143,10 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
         SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
         SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
+        SpawnerRequest::Inspect(id, mounts) => match inspect::inspect(spawner, &id, &mounts) {
+            Ok(inspection) => (SpawnerReply::Inspected(Box::new(inspection)), Vec::new()),
+            Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
+        },
         SpawnerRequest::List(after) => list(spawner, after.as_ref()),
     }
 }
@@ -198,7 +202,7 @@ fn list(spawner: &Spawner, after: Option<&SandboxId>) -> (SpawnerReply, Vec<Owne
     (SpawnerReply::Live(live), pidfds)
 }
 
-fn is_namespace_init(pid: u32) -> bool {
+pub(super) fn is_namespace_init(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     ids.is_some_and(|ids| ids.split_whitespace().count() > 1 && ids.split_whitespace().next_back() == Some("1"))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::HostSupport,
-    plan::{LayerState, PlanLayer, SandboxId, SandboxPlan},
+    plan::{LayerState, LentMount, PlanLayer, SandboxId, SandboxPlan},
 };
 
 /// Largest packet, bytes.
@@ -44,6 +44,9 @@ pub enum SpawnerRequest {
     /// Sandboxes that live below this service's cgroup, by name, at most [`PAGE`] that come after the given one. Answered by
     /// [`SpawnerReply::Live`] with one pidfd each; a page that is not full is the last.
     List(Option<SandboxId>),
+    /// What a privileged process sees of a live sandbox, which was lent these directories. Answered by
+    /// [`SpawnerReply::Inspected`].
+    Inspect(SandboxId, Vec<LentMount>),
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
@@ -62,6 +65,22 @@ pub enum SpawnerReply {
     Live(Vec<LiveSandbox>),
     /// Refused or failed; nothing is left behind.
     Failed(SpawnFailure),
+    /// To [`SpawnerRequest::Inspect`].
+    Inspected(Box<Inspection>),
+}
+
+/// What a privileged process sees of a live sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Host pid of its PID 1.
+    pub pid: u32,
+    /// Its namespaces: name and what `/proc/<pid>/ns/<name>` points at, for example `net:[4026532281]`.
+    pub namespaces: Vec<(String, String)>,
+    /// The seccomp program that this spawner installs, 8 bytes an instruction as in `struct sock_filter`; empty for none.
+    #[serde(with = "serde_bytes")]
+    pub filter: Vec<u8>,
+    /// The Landlock rules that this spawner enforces for such a sandbox, one line each; empty for none.
+    pub ruleset: String,
 }
 
 /// A sandbox that runs.

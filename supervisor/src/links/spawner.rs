@@ -8,9 +8,9 @@ use std::{
 use aether_protocol::{ApiError, ErrorCode};
 use aether_sandbox::{
     host::HostSupport,
-    plan::{SandboxId, SandboxPlan},
+    plan::{LentMount, SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
-    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
+    wire::spawner::{Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
 use nix::{
     errno::Errno,
@@ -155,6 +155,17 @@ impl SpawnerLink {
                 }
                 (other, _) => return Err(unexpected(&other)),
             }
+        }
+    }
+
+    /// What the spawner sees of a live sandbox that was lent `mounts`.
+    ///
+    /// # Errors
+    /// When it does not live.
+    pub async fn inspect(&self, id: SandboxId, mounts: Vec<LentMount>) -> Result<Inspection, ApiError> {
+        match self.ask(SpawnerRequest::Inspect(id, mounts), Vec::new()).await? {
+            (SpawnerReply::Inspected(inspection), _) => Ok(*inspection),
+            (other, _) => Err(unexpected(&other)),
         }
     }
 

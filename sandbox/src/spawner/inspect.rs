@@ -1,0 +1,43 @@
+//! What only a privileged process can read of a live sandbox: which namespaces its PID 1 is in. And what it was confined with.
+
+use std::fs;
+
+use super::{
+    confine,
+    failure::{at, refused},
+    serve::{Spawner, is_namespace_init},
+};
+use crate::{
+    plan::{LentMount, PlanLayer, SandboxId},
+    wire::spawner::{Inspection, SpawnFailure},
+};
+
+/// Namespaces of a process, as the kernel names them in `/proc/<pid>/ns`.
+const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
+
+/// Looks at the sandbox `id`, whose lent directories are `mounts`.
+pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, mounts: &[LentMount]) -> Result<Inspection, SpawnFailure> {
+    let gone = || refused(None, "find the sandbox", format!("no sandbox {id} lives"), "");
+    let group = spawner.tree.find(id).ok_or_else(gone)?;
+    let pid = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).ok_or_else(gone)?;
+    let namespaces = NAMESPACES.into_iter().map(|name| {
+        let link = fs::read_link(format!("/proc/{pid}/ns/{name}"))?;
+        Ok((name.to_owned(), link.to_string_lossy().into_owned()))
+    });
+    let namespaces = namespaces.collect::<std::io::Result<_>>().map_err(at(PlanLayer::Namespaces, "read its namespaces"))?;
+    // A process that ended meanwhile would have left its pid to another one.
+    if !group.pids().contains(&pid) {
+        return Err(gone());
+    }
+    let filter = spawner.confinement.filter.iter().flat_map(|i| {
+        let [low, high] = i.code.to_ne_bytes();
+        let [a, b, c, d] = i.k.to_ne_bytes();
+        [low, high, i.jt, i.jf, a, b, c, d]
+    });
+    Ok(Inspection {
+        pid,
+        namespaces,
+        filter: filter.collect(),
+        ruleset: confine::ruleset_text(spawner.confinement.landlock_abi, mounts),
+    })
+}
