@@ -16,6 +16,7 @@ use nix::{
 };
 
 use super::{
+    cgroup::Group,
     confine::{self, Confinement},
     failure::at,
     mounts::SandboxMounts,
@@ -36,6 +37,7 @@ pub(super) struct Birth<'a> {
     pub(super) plan: &'a SandboxPlan,
     pub(super) weakened: &'a Weakened,
     pub(super) links: &'a [(std::ffi::CString, std::ffi::CString)],
+    pub(super) group: &'a Group,
     pub(super) confinement: &'a Confinement,
     pub(super) init: &'a OwnedFd,
     pub(super) null: &'a OwnedFd,
@@ -68,6 +70,8 @@ impl Birth<'_> {
     fn build(&self) -> Result<(), SpawnFailure> {
         // The spawner ignores SIGCHLD to be rid of its children; init must see its own.
         reset_signal(libc::SIGCHLD);
+        // Still with the host's uid 0, before the id maps exist.
+        self.group.enter().map_err(at(PlanLayer::Cgroup, "enter the v1 cgroups"))?;
         #[cfg(feature = "weaken")]
         if !self.weakened.keeps(Part::Leak) {
             leak_state().map_err(at(PlanLayer::Filesystem, "leak a descriptor"))?;

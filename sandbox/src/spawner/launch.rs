@@ -114,6 +114,7 @@ fn start(
                 plan,
                 weakened,
                 links: &spawner.stage.links,
+                group,
                 confinement: &spawner.confinement,
                 init: &spawner.init,
                 null: &spawner.null,
@@ -124,7 +125,7 @@ fn start(
         }
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
-            raise(spawner, (plan, weakened), lent, group, pid, &ours)?;
+            raise(spawner, (plan, weakened), lent, pid, &ours)?;
             Ok((pid, pidfd))
         }
     }
@@ -135,14 +136,12 @@ fn raise(
     spawner: &Spawner,
     (plan, weakened): (&SandboxPlan, &Weakened),
     lent: &[OwnedFd],
-    group: &Group,
     pid: u32,
     child: &OwnedFd,
 ) -> Result<(), SpawnFailure> {
     let start = plan.ids.start();
     write_maps(pid, &format!("0 {start} {RANGE_SIZE}"), &format!("0 {start} {RANGE_SIZE}"))
         .map_err(at(PlanLayer::UserNamespace, "write the id maps"))?;
-    group.attach(pid).map_err(at(PlanLayer::Cgroup, "enter the v1 cgroups"))?;
     let userns = open_userns(pid).map_err(at(PlanLayer::UserNamespace, "open the user namespace"))?;
     let mounts = spawner.stage.sandbox(plan, weakened, userns.as_fd(), lent)?;
     let mut fds = vec![mounts.etc.as_fd(), mounts.usr.as_fd(), mounts.dev.as_fd(), mounts.home.as_fd()];

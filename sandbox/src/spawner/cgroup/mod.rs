@@ -270,9 +270,11 @@ impl Group {
         Ok(())
     }
 
-    /// Puts a task that `CLONE_INTO_CGROUP` placed in cgroup2 into the v1 hierarchies as well.
-    pub(super) fn attach(&self, pid: u32) -> io::Result<()> {
-        self.v1.iter().try_for_each(|hierarchy| write_at(hierarchy.dir.as_fd(), "cgroup.procs", &pid.to_string()))
+    /// Puts the calling task, which `CLONE_INTO_CGROUP` placed in cgroup2, into the v1 hierarchies as well. A task with one
+    /// thread that writes 0 to `tasks` moves without waiting for others; its pid in `cgroup.procs`, written by somebody else,
+    /// waits for a grace period of the whole machine (10 ms here). To be called with the spawner's uid: v1 asks for root.
+    pub(super) fn enter(&self) -> io::Result<()> {
+        self.v1.iter().try_for_each(|hierarchy| write_at(hierarchy.dir.as_fd(), "tasks", "0"))
     }
 
     /// Kills every process in it and waits until none is left; `ETIMEDOUT` when one is.
