@@ -13,6 +13,27 @@ use {
 #[cfg(all(feature = "weaken", not(debug_assertions)))]
 compile_error!("the feature `weaken` leaves layers of isolation out: it is for tests, never for a release");
 
+#[cfg(feature = "weaken")]
+static SPAWNER_MAY_GAIN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+/// The spawner that this process becomes does without its own `no_new_privs`, which every sandbox would inherit.
+#[cfg(feature = "weaken")]
+pub fn leave_spawner_without_no_new_privs() {
+    SPAWNER_MAY_GAIN.store(true, std::sync::atomic::Ordering::Relaxed);
+}
+
+/// Does the spawner set `no_new_privs` for itself?
+#[cfg(feature = "weaken")]
+pub(super) fn spawner_takes_no_new_privs() -> bool {
+    !SPAWNER_MAY_GAIN.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Does the spawner set `no_new_privs` for itself? Always.
+#[cfg(not(feature = "weaken"))]
+pub(super) const fn spawner_takes_no_new_privs() -> bool {
+    true
+}
+
 /// A part that can be left out. The user namespace and its id map cannot: without them an attack would reach this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "weaken", derive(Serialize, Deserialize))]

@@ -17,10 +17,10 @@ static long perf(void) {
 }
 static long uffd(void) { return syscall(SYS_userfaultfd, 1 /* UFFD_USER_MODE_ONLY */); }
 static long uring(void) { char parameters[120] = {0}; return syscall(SYS_io_uring_setup, 1, parameters); }
-static long kexec(void) { return reached(syscall(SYS_kexec_load, 0, 1000, 0, 0), EINVAL); }
-static long init_module(void) { return reached(syscall(SYS_init_module, "", 0, ""), ENOEXEC); }
-static long finit_module(void) { return reached(syscall(SYS_finit_module, -1, "", 0), EBADF); }
-static long delete_module(void) { return reached(syscall(SYS_delete_module, "no_such_module", O_NONBLOCK), ENOENT); }
+static long kexec(void) { return absent(reached(syscall(SYS_kexec_load, 0, 1000, 0, 0), EINVAL)); }
+static long init_module(void) { return absent(reached(syscall(SYS_init_module, "", 0, ""), ENOEXEC)); }
+static long finit_module(void) { return absent(reached(syscall(SYS_finit_module, -1, "", 0), EBADF)); }
+static long delete_module(void) { return absent(reached(syscall(SYS_delete_module, "no_such_module", O_NONBLOCK), ENOENT)); }
 static long swapon_call(void) { return reached(syscall(SYS_swapon, "/nowhere", 0), ENOENT); }
 static long acct_call(void) { return reached(syscall(SYS_acct, "/nowhere"), ENOENT); }
 static long quota(void) { return reached(syscall(SYS_quotactl, 0x80000100 /* Q_SYNC */, "/nowhere", 0, 0), ENOENT); }

@@ -1,3 +1,4 @@
+#define OWN_MOUNTS
 #include "probe.h"
 
 static long remount_root(void) { return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV, NULL); }
@@ -19,6 +20,5 @@ static long setattr(void) {
     return syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, attributes, sizeof attributes);
 }
 
-/* Removing is last: attempts before it need the mount table as it was. */
 ATTEMPTS({"remount-root", remount_root}, {"remount-etc", remount_etc}, {"bind-proc-sys", bind_proc_sys}, {"mount_setattr", setattr},
-         {"unbindable", propagation}, {"move", move_tmp}, {"umount", umount_etc})
+         {"unbindable", propagation}, {"move", move_tmp}, {"umount-etc", umount_etc})

@@ -1,3 +1,4 @@
+#define OWN_MOUNTS
 #include "probe.h"
 
 static long chroot_call(void) { return chroot("/tmp"); }

@@ -10,7 +10,7 @@ static const int denied[] = {
     SYS_process_madvise, SYS_quotactl, SYS_reboot, SYS_request_key, SYS_set_mempolicy, SYS_setdomainname, SYS_sethostname,
     SYS_setns, SYS_settimeofday, SYS_swapoff, SYS_swapon, SYS_sysfs, SYS_syslog, SYS_umount2, SYS_unshare, SYS_uselib,
     SYS_userfaultfd, SYS_ustat, SYS_vhangup, SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev, SYS_name_to_handle_at,
-    SYS_modify_ldt, SYS_memfd_secret, SYS_vmsplice, SYS_lsm_get_self_attr,
+    SYS_modify_ldt, SYS_memfd_secret, SYS_vmsplice,
 };
 
 static long on_no_list(void) {

@@ -1,5 +1,4 @@
 #include "probe.h"
-#include <sys/xattr.h>
 
 static long link_base(void) { return link("/etc/passwd", "/home/agent/boundary-link"); }
 static long link_usr(void) { return link("/usr/bin/env", "/home/agent/boundary-link"); }
@@ -10,10 +9,6 @@ static long link_own(void) {
     close(fd);
     unlink("/home/agent/boundary-own-too");
     return link("/home/agent/boundary-own", "/home/agent/boundary-own-too");
-}
-static long trusted_xattr(void) {
-    int fd = open("/home/agent/boundary-xattr", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
-    return fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0);
 }
 static long over_tmp_size(void) {
     /* /tmp of the test's sandboxes holds 16 MiB */
@@ -26,4 +21,4 @@ static long over_tmp_size(void) {
 }
 
 ATTEMPTS({"link-etc", link_base}, {"link-usr", link_usr}, {"link-exe", link_proc}, {"link-own", link_own},
-         {"trusted-xattr", trusted_xattr}, {"fill-tmp", over_tmp_size})
+         {"fill-tmp", over_tmp_size})

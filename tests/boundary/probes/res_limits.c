@@ -1,4 +1,4 @@
-/* Each stops by itself at a bound that is harmless without the limit. */
+/* Argument: which. Each stops by itself at a bound that is harmless without the limit. */
 #include "probe.h"
 #include <sys/mman.h>
 #include <sched.h>
@@ -67,5 +67,12 @@ static long inodes(void) {
     return result;
 }
 
-ATTEMPTS({"processes", processes}, {"descriptors", descriptors}, {"raise-descriptors", raise_descriptors}, {"terminals", terminals},
-         {"SCHED_FIFO", fifo_priority}, {"nice", nice_down}, {"inodes-of-run", inodes}, {"memory", memory}, {"memfd", shared})
+static const struct attempt attempts[] = {
+    {"processes", processes}, {"descriptors", descriptors}, {"raise-descriptors", raise_descriptors}, {"terminals", terminals},
+         {"SCHED_FIFO", fifo_priority}, {"nice", nice_down}, {"inodes-of-run", inodes}, {"memory", memory}, {"memfd", shared},
+};
+int main(int argc, char **argv) {
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)
+        if (argc > 1 && strcmp(argv[1], attempts[i].name) == 0) return run(attempts + i, 1, argv + 2);
+    return 1;
+}

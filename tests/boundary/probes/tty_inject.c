@@ -1,8 +1,8 @@
 #include "probe.h"
 
-static long tiocsti(void) { char typed = '#'; return syscall(SYS_ioctl, 0, 0x5412UL, &typed); }
+static long tiocsti(void) { char typed = '\n'; return syscall(SYS_ioctl, 0, 0x5412UL, &typed); }
 /* The kernel reads 32 bits of the request: a filter that compares 64 lets this pass (CVE-2019-10063). */
-static long tiocsti_high(void) { char typed = '#'; return syscall(SYS_ioctl, 0, 0x100005412UL, &typed); }
+static long tiocsti_high(void) { char typed = '\n'; return syscall(SYS_ioctl, 0, 0x100005412UL, &typed); }
 static long tioclinux(void) { char call = 2; return reached(syscall(SYS_ioctl, 0, 0x541cUL, &call), ENOTTY); }
 static long tioclinux_high(void) { char call = 2; return reached(syscall(SYS_ioctl, 0, 0x10000541cUL, &call), ENOTTY); }
 /* The only terminal there is, is its own. */

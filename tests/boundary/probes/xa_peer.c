@@ -2,7 +2,6 @@
  * Arguments: a mark that is in their names; the host's path of the other one's home. */
 #include "probe.h"
 #include <dirent.h>
-#include <mqueue.h>
 #include <stddef.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -35,7 +34,6 @@ static long process(void) {
 }
 static long shared_memory(void) { return shm_open(named("/%s"), O_RDONLY, 0); }
 static long system_v(void) { return shmget(SHM_KEY, 0, 0); }
-static long queue(void) { return mq_open(named("/%s"), O_RDONLY); }
 static long file(void) { return open_only(named("/home/agent/%s"), O_RDONLY); }
 static long tmp_file(void) { return open_only(named("/tmp/%s"), O_RDONLY); }
 static long abstract(void) {
@@ -62,6 +60,7 @@ static long host_path_by_root(void) {
 }
 
 static int plant(void) {
+    dup2(1, 2);
     close(shm_open(named("/%s"), O_CREAT | O_RDWR, 0666));
     close(open(named("/home/agent/%s"), O_CREAT | O_WRONLY, 0666));
     close(open(named("/tmp/%s"), O_CREAT | O_WRONLY, 0666));
@@ -70,7 +69,7 @@ static int plant(void) {
     int local = socket(AF_UNIX, SOCK_STREAM, 0), inet = socket(AF_INET, SOCK_STREAM, 0);
     struct { uint16_t family, port; uint32_t address; char zero[8]; } at = {AF_INET, htobe16(40123), htobe32(0x7f000001), {0}};
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(mark()));
-    if (shmget(SHM_KEY, 4096, IPC_CREAT | 0666) < 0 || mq_open(named("/%s"), O_CREAT | O_RDWR, 0666, NULL) < 0 ||
+    if (shmget(SHM_KEY, 4096, IPC_CREAT | 0666) < 0 ||
         bind(local, (struct sockaddr *)&address, length) < 0 || listen(local, 8) < 0 ||
         bind(inet, (struct sockaddr *)&at, sizeof at) < 0 || listen(inet, 8) < 0) {
         perror("plant");
@@ -82,7 +81,7 @@ static int plant(void) {
 }
 
 static const struct attempt attempts[] = {
-    {"process", process}, {"shm_open", shared_memory}, {"System-V-memory", system_v}, {"message-queue", queue}, {"home", file},
+    {"process", process}, {"shm_open", shared_memory}, {"System-V-memory", system_v}, {"home", file},
     {"tmp", tmp_file}, {"abstract-socket", abstract}, {"loopback", tcp}, {"host-path", host_path}, {"proc-root", host_path_by_root},
 };
 int main(int argc, char **argv) {

@@ -1,0 +1,157 @@
+//! What an attack is, and what is expected to stop it.
+
+use aether_sandbox::spawner::weaken::Part;
+
+/// What stops an attempt by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Layer {
+    /// Own namespaces, host ids that are nobody else's, and what the kernel refuses anybody. Cannot be left out.
+    Namespaces,
+    /// No capability in any set.
+    Capabilities,
+    /// `no_new_privs`.
+    NoNewPrivs,
+    /// Landlock.
+    Landlock,
+    /// Seccomp.
+    Seccomp,
+    /// Read-only, masked, nosuid and nodev mounts.
+    Mounts,
+    /// No user namespace inside.
+    UserNamespaceLimit,
+    /// Session keyring of its own.
+    Keyring,
+    /// Descriptors closed before init starts.
+    Descriptors,
+    /// `aether-init` is not dumpable.
+    Dumpable,
+    /// Limits of the cgroup.
+    Cgroup,
+    /// Limits of the process, set before its capabilities are gone.
+    Rlimits,
+    /// `aether-init` closes what it did not open.
+    Init,
+}
+
+/// An attack of the catalogue: one promise, one probe.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attack {
+    /// Group and number.
+    pub(crate) id: &'static str,
+    /// What must not happen.
+    pub(crate) promise: &'static str,
+    /// File in `probes/`, without `.c`.
+    pub(crate) probe: &'static str,
+    /// Where it runs.
+    pub(crate) ground: Ground,
+    /// Each thing it tries.
+    pub(crate) attempts: &'static [Attempt],
+}
+
+/// Where a probe runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// In sandboxes only: outside it would touch this host.
+    Inside,
+    /// In sandboxes, on a terminal.
+    Terminal,
+    /// In sandboxes, and as root outside: what namespaces and ids refuse has its control there.
+    Both,
+}
+
+/// One thing tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// As the probe names it.
+    pub(crate) name: &'static str,
+    /// What the full sandbox answers: names of errnos, or `signal N`.
+    pub(crate) answers: &'static [&'static str],
+    /// What stops it alone. Empty: nothing does, and it must get through (the probe itself works).
+    pub(crate) by: &'static [Layer],
+    /// Why fewer than two layers stop it, or where the control is when no layer can be left out.
+    pub(crate) note: &'static str,
+    /// No control is possible on any host; the note says what shows it instead.
+    pub(crate) without_control: bool,
+}
+
+/// An attempt that these layers stop, each alone.
+pub(crate) const fn stopped(name: &'static str, answers: &'static [&'static str], by: &'static [Layer]) -> Attempt {
+    Attempt { name, answers, by, note: "", without_control: false }
+}
+
+/// An attempt that must get through.
+pub(crate) const fn works(name: &'static str) -> Attempt {
+    Attempt { name, answers: &["through"], by: &[], note: "", without_control: false }
+}
+
+impl Attempt {
+    /// With a note.
+    pub(crate) const fn note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    /// Without a control; the note says why that is enough.
+    pub(crate) const fn without_control(self, note: &'static str) -> Self {
+        Self { note, without_control: true, ..self }
+    }
+}
+
+impl Layer {
+    /// The part of a launch that is this layer.
+    pub(crate) const fn part(self) -> Option<Part> {
+        match self {
+            Self::Capabilities => Some(Part::Capabilities),
+            Self::NoNewPrivs => Some(Part::NoNewPrivs),
+            Self::Landlock => Some(Part::Landlock),
+            Self::Seccomp => Some(Part::Seccomp),
+            Self::Mounts => Some(Part::Mounts),
+            Self::UserNamespaceLimit => Some(Part::UserNamespaceLimit),
+            Self::Keyring => Some(Part::Keyring),
+            Self::Descriptors => Some(Part::Descriptors),
+            Self::Dumpable => Some(Part::Dumpable),
+            Self::Namespaces | Self::Cgroup | Self::Rlimits | Self::Init => None,
+        }
+    }
+
+    /// What it means nothing without: the kernel takes a filter or a ruleset only with `no_new_privs`, and a capability reads
+    /// the memory of what is not dumpable.
+    pub(crate) const fn needs(self) -> Option<Self> {
+        match self {
+            Self::Seccomp | Self::Landlock => Some(Self::NoNewPrivs),
+            Self::Dumpable => Some(Self::Capabilities),
+            _ => None,
+        }
+    }
+
+    /// Layers that the matrix leaves out, one by one and all together.
+    pub(crate) const OPTIONAL: [Self; 9] = [
+        Self::Capabilities,
+        Self::NoNewPrivs,
+        Self::Landlock,
+        Self::Seccomp,
+        Self::Mounts,
+        Self::UserNamespaceLimit,
+        Self::Keyring,
+        Self::Descriptors,
+        Self::Dumpable,
+    ];
+
+    /// Its name for people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces and ids",
+            Self::Capabilities => "capabilities",
+            Self::NoNewPrivs => "no_new_privs",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+            Self::Mounts => "mounts",
+            Self::UserNamespaceLimit => "user namespace limit",
+            Self::Keyring => "keyring",
+            Self::Descriptors => "close_range",
+            Self::Dumpable => "undumpable init",
+            Self::Cgroup => "cgroup",
+            Self::Rlimits => "rlimits",
+            Self::Init => "aether-init",
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! ESC-19: no key of the host can be found, no key made.
+
+use crate::attack::{Attack, Ground, Layer, stopped};
+
+pub(super) const ATTACK: Attack = Attack {
+    id: "ESC-19",
+    promise: "no key of the host can be found, no key made",
+    probe: "esc_keyrings",
+    ground: Ground::Inside,
+    attempts: &[
+        stopped("add_key", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody add keys of their own"),
+        stopped("session-keyring", &["EPERM"], &[Layer::Seccomp]).note("its own, since it is a new one"),
+        stopped("search-canary", &["EPERM"], &[Layer::Seccomp, Layer::Keyring]),
+        stopped("request-canary", &["EPERM"], &[Layer::Seccomp, Layer::Keyring]),
+        stopped("proc-keys", &["ENODATA"], &[Layer::Mounts]).note("shows only keys it may view"),
+    ],
+};

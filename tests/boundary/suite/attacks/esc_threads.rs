@@ -1,0 +1,14 @@
+//! ESC-25: what one thread may not do, none may.
+
+use crate::attack::{Attack, Ground, Layer, stopped};
+
+pub(super) const ATTACK: Attack = Attack {
+    id: "ESC-25",
+    promise: "what one thread may not do, none may",
+    probe: "esc_threads",
+    ground: Ground::Inside,
+    attempts: &[
+        stopped("AF_PACKET-in-50-threads", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
+        stopped("fsopen-in-25-threads", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
+    ],
+};

@@ -1,0 +1,19 @@
+//! TTY-01: nobody types into a terminal but its user.
+
+use crate::attack::{Attack, Ground, Layer, stopped};
+
+pub(super) const ATTACK: Attack = Attack {
+    id: "TTY-01",
+    promise: "nobody types into a terminal but its user",
+    probe: "tty_inject",
+    ground: Ground::Terminal,
+    attempts: &[
+        stopped("TIOCSTI", &["EPERM"], &[Layer::Seccomp]).note("only its own terminal, which no one else has open for reading"),
+        stopped("TIOCSTI-high-bits", &["EPERM"], &[Layer::Seccomp])
+            .note("only its own terminal, which no one else has open for reading"),
+        stopped("TIOCLINUX", &["EPERM"], &[Layer::Seccomp]).note("only its own terminal, which no one else has open for reading"),
+        stopped("TIOCLINUX-high-bits", &["EPERM"], &[Layer::Seccomp])
+            .note("only its own terminal, which no one else has open for reading"),
+        stopped("other-terminal", &["ENOENT"], &[Layer::Namespaces]).without_control("the devpts is its own"),
+    ],
+};

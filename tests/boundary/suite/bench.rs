@@ -1,0 +1,155 @@
+//! A spawner of the suite's own and the sandboxes it launches. Dropped, everything is killed and removed.
+
+use std::{
+    fs,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    process,
+};
+
+use aether_sandbox::{
+    plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, SandboxId, SandboxPlan},
+    spawner::{SpawnerChild, SpawnerConfig, weaken::Part},
+    sys::packet::{recv_packet, send_packet},
+    wire::{
+        init::Stdio,
+        spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
+    },
+};
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::client::Client;
+
+/// What programs get when they need no terminal.
+pub(crate) const PIPES: Stdio = Stdio::Pipes { stdin: false };
+/// A terminal.
+pub(crate) const TERMINAL: Stdio = Stdio::Terminal { cols: 80, rows: 24 };
+
+/// The spawner and its directories.
+pub(crate) struct Bench {
+    spawner: Option<SpawnerChild>,
+    /// `sockets/`, `state/` and the canary.
+    pub(crate) directory: PathBuf,
+    pub(crate) state: PathBuf,
+}
+
+/// A sandbox that runs; dropped, it is killed.
+pub(crate) struct Sandbox<'a> {
+    bench: &'a Bench,
+    pub(crate) id: SandboxId,
+    pub(crate) launched: Launched,
+    pub(crate) client: Client,
+}
+
+impl Bench {
+    /// Starts the spawner over a built base.
+    pub(crate) fn start(directory: &Path, state: &Path) -> Result<Self> {
+        let sockets = directory.join("sockets");
+        fs::create_dir(&sockets)?;
+        fs::write(directory.join("canary"), "untouched")?;
+        let config = SpawnerConfig {
+            base_root: state.join("base/root"),
+            base_home: state.join("base/home"),
+            sockets,
+            state: state.to_owned(),
+            init: "/proc/self/exe".into(),
+            service_uid: 0,
+            service_gid: 0,
+            cgroup_name: Self::cgroup_name(),
+        };
+        let spawner = aether_sandbox::spawner::start(&config).context("start the spawner")?;
+        let bench = Self { spawner: Some(spawner), directory: directory.to_owned(), state: state.to_owned() };
+        let SpawnerReply::Host(host) = bench.ask(&SpawnerRequest::Host)? else { bail!("what the host can do") };
+        for (name, feature) in
+            [("landlock", &host.landlock), ("seccomp", &host.seccomp), ("overlay", &host.overlay), ("pids", &host.pids)]
+        {
+            ensure!(feature.works, "this host lacks {name}: {} ({})", feature.detail, feature.fix);
+        }
+        Ok(bench)
+    }
+
+    /// Name of the cgroup of this run.
+    pub(crate) fn cgroup_name() -> String {
+        format!("aether-boundary-{}", process::id())
+    }
+
+    /// Pid of the spawner.
+    pub(crate) fn spawner_pid(&self) -> u32 {
+        self.spawner.as_ref().map_or(0, |spawner| spawner.pid)
+    }
+
+    /// Asks the spawner.
+    pub(crate) fn ask(&self, request: &SpawnerRequest) -> Result<SpawnerReply> {
+        let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
+        send_packet(control, &postcard::to_stdvec(request)?, &[])?;
+        let mut buffer = vec![0; MAX_PACKET];
+        let (length, _) = recv_packet(control, &mut buffer)?;
+        ensure!(length > 0, "the spawner ended");
+        Ok(postcard::from_bytes(&buffer[..length])?)
+    }
+
+    /// Launches a sandbox without some of its parts.
+    pub(crate) fn launch(&self, name: &str, slot: u32, without: &[Part]) -> Result<Sandbox<'_>> {
+        let id: SandboxId = name.parse()?;
+        let plan = SandboxPlan {
+            id: id.clone(),
+            hostname: "boundary".to_owned(),
+            ids: range(slot).context("a range")?,
+            home: id.clone(),
+            limits: CgroupLimits { memory_bytes: 96 << 20, pids: 96, cpu_quota_usec: 200_000 },
+            mounts: Vec::new(),
+            network: NetworkPlan::LoopbackOnly,
+            tmp_bytes: 16 << 20,
+            shm_bytes: 16 << 20,
+            may_miss: Vec::new(),
+        };
+        match self.ask(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()))? {
+            SpawnerReply::Launched(launched) => {
+                let client = Client::to(&self.directory.join(format!("sockets/{id}.sock")))?;
+                Ok(Sandbox { bench: self, id, launched, client })
+            }
+            other => bail!("launch without {without:?}: {other:?}"),
+        }
+    }
+}
+
+/// A range of ids far from those that a service on the same host hands out first.
+pub(crate) fn range(slot: u32) -> Option<IdRange> {
+    IdRange::new(RANGE_COUNT - 2 - slot)
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let Some(SpawnerChild { control, pid }) = self.spawner.take() else { return };
+        drop(control);
+        while fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Sandbox<'_> {
+    /// Runs a probe; the lines it printed.
+    pub(crate) fn probe(&mut self, name: &str, arguments: &[&str], stdio: Stdio) -> Result<String> {
+        let program = format!("/home/agent/probes/{name}");
+        let argv: Vec<&str> = [&[program.as_str()], arguments].concat();
+        self.client.run(&argv, stdio)
+    }
+
+    /// Kills it and removes its home.
+    pub(crate) fn end(&self) -> Result<()> {
+        for request in [SpawnerRequest::Kill(self.id.clone()), SpawnerRequest::RemoveHome(self.id.clone())] {
+            let reply = self.bench.ask(&request)?;
+            ensure!(reply == SpawnerReply::Done, "{request:?}: {reply:?}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Sandbox<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            eprintln!("sandbox {}: {error:#}", self.id);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The host before and after: an attack that was refused and changed something all the same has succeeded.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use anyhow::{Result, ensure};
+
+use crate::bench::Bench;
+
+const KNOBS: [&str; 8] = [
+    "kernel/core_pattern",
+    "kernel/modprobe",
+    "kernel/sysrq",
+    "kernel/hostname",
+    "kernel/domainname",
+    "kernel/randomize_va_space",
+    "net/ipv4/ip_forward",
+    "vm/overcommit_memory",
+];
+
+/// What must stay as it is, by name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint(BTreeMap<String, String>);
+
+impl Fingerprint {
+    /// Takes it.
+    pub(crate) fn take(bench: &Bench) -> Result<Self> {
+        let mut facts = BTreeMap::new();
+        for knob in KNOBS {
+            facts.insert(knob.to_owned(), fs::read_to_string(Path::new("/proc/sys").join(knob)).unwrap_or_default());
+        }
+        let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+        let ours = bench.directory.to_string_lossy();
+        // Mounts of other programs in temporary directories come and go.
+        let mounts =
+            mounts.lines().filter(|line| line.contains(&*ours) || !line.contains("/tmp/")).collect::<Vec<_>>().join("\n");
+        facts.insert("mounts".into(), mounts);
+        facts.insert("canary".into(), fs::read_to_string(bench.directory.join("canary"))?);
+        facts.insert("spawner's descriptors".into(), descriptors(bench.spawner_pid()));
+        facts.insert("suite".into(), stamp(Path::new("/proc/self/exe"))?);
+        facts.insert("os-release".into(), stamp(Path::new("/usr/lib/os-release"))?);
+        tree(&bench.state.join("base"), &mut facts)?;
+        Ok(Self(facts))
+    }
+
+    /// Compares with a later one.
+    pub(crate) fn same(&self, later: &Self) -> Result<()> {
+        let changed: Vec<_> =
+            self.0.iter().filter(|(name, value)| later.0.get(*name) != Some(value)).map(|(name, _)| name).collect();
+        let new: Vec<_> = later.0.keys().filter(|name| !self.0.contains_key(*name)).collect();
+        ensure!(changed.is_empty() && new.is_empty(), "the host changed: {changed:?} {new:?}");
+        Ok(())
+    }
+}
+
+fn descriptors(pid: u32) -> String {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count).to_string()
+}
+
+fn stamp(path: &Path) -> Result<String> {
+    let data = fs::metadata(path)?;
+    Ok(format!("{} {} {}.{}", data.ino(), data.len(), data.mtime(), data.mtime_nsec()))
+}
+
+/// Owner, mode, size and change of every file of the base.
+fn tree(directory: &Path, facts: &mut BTreeMap<String, String>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // The one file that the weakened sandboxes may change: an attempt truncates it.
+        if entry.file_name() == "boundary-empty" {
+            continue;
+        }
+        let data = entry.path().symlink_metadata()?;
+        let fact =
+            format!("{} {:o} {} {}.{}", data.uid(), data.permissions().mode(), data.len(), data.mtime(), data.mtime_nsec());
+        if data.is_dir() {
+            tree(&entry.path(), facts)?;
+        }
+        // Directories change when a test makes and removes a file in the base on purpose; the files tell the rest.
+        let fact = if data.is_dir() { format!("{} {:o}", data.uid(), data.permissions().mode()) } else { fact };
+        facts.insert(entry.path().to_string_lossy().into_owned(), fact);
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The attack suite: what hostile code may try in a real sandbox, what stops it, and how many layers do so independently.
+//!
+//! Every attempt is refused in the full sandbox, and gets through where all that refuses it is left out (the positive control);
+//! each layer is left out alone and kept alone. The spawner, and `aether-init` inside, are this very executable; hence no
+//! libtest harness. Needs root, cgroup2, Landlock, overlayfs and a C compiler with static libraries.
+#![forbid(unsafe_code)]
+
+mod attack;
+mod attacks;
+mod bench;
+mod client;
+mod fingerprint;
+mod init;
+mod matrix;
+mod outside;
+mod probes;
+mod report;
+mod special;
+
+use std::{env, path::Path, process::ExitCode};
+
+use aether_sandbox::spawner::SPAWNER_ARGUMENT;
+use anyhow::{Context as _, Result};
+
+use crate::{bench::Bench, report::Report};
+
+fn main() -> ExitCode {
+    let mut arguments = env::args();
+    let name = arguments.next().unwrap_or_default();
+    if name.starts_with("aether-init") {
+        return init::run(&name);
+    }
+    match arguments.next().as_deref() {
+        Some(SPAWNER_ARGUMENT) => {
+            aether_sandbox::spawner::weaken::leave_spawner_without_no_new_privs();
+            ExitCode::from(u8::try_from(aether_sandbox::spawner::main()).unwrap_or(1))
+        }
+        Some(outside::NAMESPACES) => outside::in_namespaces(arguments.collect()),
+        Some(outside::CONFINED) => outside::confined(arguments.collect()),
+        Some("--list") => {
+            println!("boundary: test");
+            ExitCode::SUCCESS
+        }
+        argument => match suite(argument.filter(|a| !a.starts_with('-'))) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                println!("boundary: {error:#}\n0 passed, 1 failed");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Everything, or only the attacks whose id begins with `wanted`.
+fn suite(wanted: Option<&str>) -> Result<bool> {
+    let directory = tempfile::Builder::new().prefix("aether-boundary-").tempdir_in("/var/tmp").context("a directory")?;
+    let state = directory.path().join("state");
+    std::fs::create_dir(&state)?;
+    aether_fs_overlay::build_base(&state).context("build the base (root needed)")?;
+    let programs = probes::build(&state.join("base/home/probes"))?;
+    if !probes::has_canary_key() {
+        return probes::again_with_canary_key(&programs);
+    }
+    let mut report = Report::default();
+    {
+        let bench = Bench::start(directory.path(), &state)?;
+        matrix::run(&bench, wanted, &mut report)?;
+        special::run(&bench, wanted, &mut report)?;
+    }
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    report.finish(&project.join("docs/ISOLATION.md"), wanted.is_none())
+}

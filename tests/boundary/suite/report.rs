@@ -1,0 +1,122 @@
+//! What was found, for people: lines on the terminal, a table in the documents, and the figures at the end.
+
+use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context as _, Result};
+
+use crate::attack::Layer;
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Refused as stated, by the layers stated, and the control got through.
+    Pass,
+    /// Not.
+    Fail(String),
+    /// It could not be shown that anything was tried. Counts as failed.
+    Inconclusive(String),
+}
+
+/// One attempt.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) id: &'static str,
+    pub(crate) promise: &'static str,
+    pub(crate) attempt: String,
+    /// What the full sandbox answered.
+    pub(crate) answer: String,
+    /// Each stops it alone.
+    pub(crate) layers: Vec<Layer>,
+    /// Where it got through.
+    pub(crate) control: &'static str,
+    pub(crate) note: &'static str,
+    pub(crate) verdict: Verdict,
+}
+
+/// Everything found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    rows: Vec<Row>,
+    checks: usize,
+    failed_checks: Vec<String>,
+}
+
+impl Report {
+    /// Adds an attempt.
+    pub(crate) fn add(&mut self, row: Row) {
+        let (word, why) = match &row.verdict {
+            Verdict::Pass => ("pass", String::new()),
+            Verdict::Fail(why) => ("FAIL", format!(": {why}")),
+            Verdict::Inconclusive(why) => ("INCONCLUSIVE", format!(": {why}")),
+        };
+        println!("{} {:24} {word} {} [{}]{why}", row.id, row.attempt, row.answer, names(&row.layers));
+        self.rows.push(row);
+    }
+
+    /// Adds something that must hold beside the attempts.
+    pub(crate) fn check(&mut self, id: &str, what: &str, result: Result<()>) {
+        self.checks += 1;
+        if let Err(error) = result {
+            println!("{id} {what} FAIL: {error:#}");
+            self.failed_checks.push(format!("{id} {what}"));
+        }
+    }
+
+    /// Prints the figures and, when asked to, writes the table. Whether all is well.
+    pub(crate) fn finish(&self, table: &Path, complete: bool) -> Result<bool> {
+        let failed: Vec<_> = self.rows.iter().filter(|row| row.verdict != Verdict::Pass).collect();
+        println!();
+        for row in &failed {
+            println!("failed: {} {}", row.id, row.attempt);
+        }
+        for check in &self.failed_checks {
+            println!("failed: {check}");
+        }
+        if complete && env::var_os("AETHER_UPDATE").is_some() && failed.is_empty() && self.failed_checks.is_empty() {
+            fs::write(table, self.table()).with_context(|| format!("write {}", table.display()))?;
+        }
+        let failures = failed.len() + self.failed_checks.len();
+        println!("{} passed, {failures} failed", self.rows.len() + self.checks - failures);
+        Ok(failures == 0)
+    }
+
+    fn table(&self) -> String {
+        let mut groups: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+        for row in &self.rows {
+            groups.entry((row.id, row.promise)).or_default().push(row);
+        }
+        let mut text = String::from(HEAD);
+        for ((id, promise), rows) in groups {
+            let _ = writeln!(
+                text,
+                "\n## {id}: {promise}\n\n| attempt | answer | layers | each of them alone | control |\n| --- | --- | --- | --- | --- |"
+            );
+            for row in rows {
+                let (count, layers) = match row.layers.len() {
+                    0 => ("".to_owned(), "must work".to_owned()),
+                    count => (count.to_string(), names(&row.layers)),
+                };
+                let note = if row.note.is_empty() { String::new() } else { format!("; {}", row.note) };
+                let _ = writeln!(text, "| {} | {} | {count} | {layers}{note} | {} |", row.attempt, row.answer, row.control);
+            }
+        }
+        text
+    }
+}
+
+fn names(layers: &[Layer]) -> String {
+    layers.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(", ")
+}
+
+const HEAD: &str = "\
+# What stops what
+
+Generated from a run of the attack suite (`tests/boundary`); write it again with `AETHER_UPDATE=1 cargo test -p aether-boundary`.
+
+Every line is one attempt of hostile code in a real sandbox. The answer is the full sandbox's. A layer is counted when the
+attempt is still refused with that layer kept and every other one left out; with all of them left out it gets through (the
+control), or nothing would be shown. What namespaces and ids refuse cannot be left out on a host that should survive the test:
+there the control is the same program as root outside any sandbox, and each layer is tried on it alone. The host is compared
+before and after: mounts, kernel settings, the base, the spawner's descriptors. The weakened sandboxes come from a build
+feature (`weaken`) that refuses to compile without debug assertions.
+";
