@@ -26,6 +26,8 @@ const DEAD: Duration = Duration::from_secs(60);
 const SEND_TIME: Duration = Duration::from_secs(60);
 /// Frames between this loop and the socket, and between it and the program's input.
 const QUEUE: usize = 8;
+/// How long a client may take to close after it was told the end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Runs until the process has ended and everything is sent, or the client goes.
 pub(crate) async fn run(state: ApiState, socket: WebSocket, handle: ProcessHandle, reader: OutputReader, takes_input: bool) {
@@ -55,6 +57,9 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, handle: ProcessHandl
     if writer.await.is_err() {
         tracing::debug!("an attached connection's writer was stopped");
     }
+    // Until the client closes as well: what it still sends to a closed socket would be answered with a reset, and a reset
+    // discards output that it has not read yet.
+    let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = frames.next().await {} }).await;
 }
 
 type Exit = Pin<Box<dyn Future<Output = Result<ExitInfo, ApiError>> + Send>>;
