@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     EventHub, audit,
+    isolation::Signer,
     log::OutputLog,
     mounts::{Parcel, Roots},
     providers::Providers,
@@ -61,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) visits: Visits,
     pub(crate) screens: Screens,
     pub(crate) providers: Providers,
+    /// Signs reports.
+    pub(crate) signer: Signer,
     /// State directory, as this process reaches it.
     pub(crate) state: PathBuf,
     /// Directory of the control sockets.

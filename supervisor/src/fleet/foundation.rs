@@ -13,7 +13,9 @@ use super::{
     EventHub, Fleet, Roots,
     audit::SERVICE,
     core::{Core, lock},
-    end, exit, launch,
+    end, exit,
+    isolation::Signer,
+    launch,
     providers::Providers,
     recovery, usage,
 };
@@ -42,7 +44,8 @@ impl Fleet {
     /// When store or spawner do not answer.
     pub async fn open(foundation: Foundation) -> Result<Self, ApiError> {
         let host = foundation.spawner.host().await?;
-        let core = Self::assemble(foundation, host);
+        let signer = Signer::open(&foundation.state).map_err(|error| ApiError::internal(error.to_string()))?;
+        let core = Self::assemble(foundation, host, signer);
         recovery::recover(&core).await?;
         tokio::spawn(launch::run_queue(core.clone()));
         tokio::spawn(usage::sample(core.clone()));
@@ -52,12 +55,13 @@ impl Fleet {
         Ok(fleet)
     }
 
-    fn assemble(foundation: Foundation, host: HostSupport) -> Arc<Core> {
+    fn assemble(foundation: Foundation, host: HostSupport, signer: Signer) -> Arc<Core> {
         let Foundation { config, store, spawner, state, sockets, roots } = foundation;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         Arc::new(Core {
             providers: Providers::new(&config.llm.openai),
             config,
+            signer,
             events: EventHub::new(store.clone()),
             store,
             spawner,

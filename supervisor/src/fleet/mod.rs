@@ -16,6 +16,7 @@ mod foundation;
 mod goal;
 mod hands;
 mod host;
+mod isolation;
 mod launch;
 mod log;
 mod mounts;

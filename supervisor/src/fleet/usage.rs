@@ -70,12 +70,12 @@ pub(crate) async fn sample(core: Arc<Core>) {
 fn places(pid: u32) -> Places {
     let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let unified = below(&mounts, &cgroups, None);
+    let unified = hierarchy(&mounts, &cgroups, None);
     let place = |controller: &str, v2_file: &str| {
         if let Some(dir) = unified.as_ref().filter(|dir| dir.join(v2_file).exists()) {
             return Some(Place::V2(dir.clone()));
         }
-        below(&mounts, &cgroups, Some(controller)).map(Place::V1)
+        hierarchy(&mounts, &cgroups, Some(controller)).map(Place::V1)
     };
     let pids = place("pids", "pids.current").map(|place| match place {
         Place::V1(dir) | Place::V2(dir) => dir,
@@ -85,7 +85,7 @@ fn places(pid: u32) -> Places {
 }
 
 /// Directory of a process in the hierarchy of a v1 controller, or in cgroup2.
-fn below(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathBuf> {
+pub(crate) fn hierarchy(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathBuf> {
     let path = cgroups.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, path) = (parts.next()?, parts.next()?);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn finds_each_hierarchy_of_a_hybrid_host() {
-        let at = |controller| below(MOUNTS, CGROUPS, controller);
+        let at = |controller| hierarchy(MOUNTS, CGROUPS, controller);
         assert_eq!(at(Some("memory")), Some("/sys/fs/cgroup/memory/box/aether-1/abc".into()));
         assert_eq!(at(Some("cpuacct")), Some("/sys/fs/cgroup/cpu/aether-1/abc".into()));
         assert_eq!(at(None), Some("/sys/fs/cgroup/unified/aether-1/abc".into()));

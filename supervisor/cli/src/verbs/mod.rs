@@ -1,6 +1,7 @@
 //! One file per verb; its doc comment is its help.
 
 mod attach;
+mod audit;
 mod completion;
 mod control;
 mod cp;
@@ -17,6 +18,7 @@ mod signal;
 mod signin;
 mod stats;
 mod stop;
+mod verify_report;
 mod version;
 
 use clap::Subcommand;
@@ -43,6 +45,8 @@ pub(crate) enum Verb {
     Cp(cp::Cp),
     Ls(ls::Ls),
     Doctor(doctor::Doctor),
+    Audit(audit::Audit),
+    VerifyReport(verify_report::VerifyReport),
     #[command(name = "signin")]
     SignIn(signin::SignIn),
     Version(version::Version),
@@ -87,6 +91,8 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Ls(verb) => verb.run(&context).await,
         Verb::SignIn(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,
+        Verb::Audit(verb) => verb.run(&context).await,
+        Verb::VerifyReport(verb) => verb.run(&context),
         Verb::Version(verb) => verb.run(&context).await,
         Verb::Completion(verb) => verb.run(&context),
     }

@@ -4,6 +4,7 @@ mod create;
 mod exec;
 mod files;
 mod get;
+mod isolation;
 mod list;
 mod logs;
 mod message;
@@ -41,5 +42,6 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(screen::screens))
         .routes(routes!(terminals::terminals))
         .routes(routes!(exec::exec))
+        .routes(routes!(isolation::isolation))
         .merge(files::routes())
 }

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod figures;
+mod report_key;
 mod status;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -10,5 +11,9 @@ use super::ApiState;
 
 /// Every route about the service and its host.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(status::status)).routes(routes!(figures::figures)).routes(routes!(doctor::doctor))
+    OpenApiRouter::new()
+        .routes(routes!(status::status))
+        .routes(routes!(figures::figures))
+        .routes(routes!(doctor::doctor))
+        .routes(routes!(report_key::report_key))
 }

@@ -1,0 +1,250 @@
+//! What was found against what has to be: one layer each, with every fact that speaks for or against it.
+
+use std::path::Path;
+
+use aether_protocol::IsolationLayer;
+use aether_sandbox::{
+    plan::{PlanLayer, RANGE_SIZE, SandboxPlan},
+    wire::spawner::Inspection,
+};
+
+use super::{facts::Facts, key::sha256};
+
+/// What the plan promised.
+pub(super) struct Expected<'a> {
+    /// First host id of the range.
+    pub(super) start: u32,
+    /// The plan it was launched from.
+    pub(super) plan: &'a SandboxPlan,
+    /// Its cgroup below the mount point of cgroup2.
+    pub(super) cgroup: &'a str,
+    /// Landlock version of the kernel.
+    pub(super) landlock_abi: u32,
+    /// The rules were enforced at the launch.
+    pub(super) landlocked: bool,
+}
+
+/// Parts of `/proc` that must not be what they are outside, where this host has them.
+const COVERED: [&str; 13] = [
+    "/proc/sys",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/bus",
+    "/proc/sysrq-trigger",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/kallsyms",
+    "/proc/timer_list",
+    "/proc/interrupts",
+    "/proc/iomem",
+    "/proc/modules",
+];
+
+const CPU_PERIOD: &str = "100000";
+
+/// Every layer, in order.
+pub(super) fn judge(facts: &Facts, seen: &Inspection, expected: &Expected<'_>) -> Vec<IsolationLayer> {
+    let case = Case { facts, seen, expected };
+    PlanLayer::ALL
+        .into_iter()
+        .map(|layer| {
+            let mut found = Found::default();
+            let promise = match layer {
+                PlanLayer::UserNamespace => case.user_namespace(&mut found),
+                PlanLayer::Namespaces => case.namespaces(&mut found),
+                PlanLayer::Network => case.network(&mut found),
+                PlanLayer::Filesystem => case.filesystem(&mut found),
+                PlanLayer::Cgroup => case.cgroup(&mut found),
+                PlanLayer::Memory => case.memory(&mut found),
+                PlanLayer::Pids => case.pids(&mut found),
+                PlanLayer::Cpu => case.cpu(&mut found),
+                PlanLayer::Landlock => case.landlock(&mut found),
+                PlanLayer::Seccomp => case.seccomp(&mut found),
+                PlanLayer::Capabilities => case.capabilities(&mut found),
+            };
+            IsolationLayer {
+                name: layer.name().to_owned(),
+                active: found.problems.is_empty(),
+                expected: promise,
+                problem: found.problems.join("; "),
+                evidence: found.evidence,
+            }
+        })
+        .collect()
+}
+
+#[derive(Default)]
+struct Found {
+    evidence: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Found {
+    /// A fact, and what is wrong when it is not as it has to be.
+    fn fact(&mut self, fact: String, fine: bool) {
+        if !fine {
+            self.problems.push(fact.clone());
+        }
+        self.evidence.push(fact);
+    }
+
+    fn absent(&mut self, what: impl Into<String>) {
+        self.problems.push(what.into());
+    }
+}
+
+struct Case<'a> {
+    facts: &'a Facts,
+    seen: &'a Inspection,
+    expected: &'a Expected<'a>,
+}
+
+impl Case<'_> {
+    /// A field of `status`.
+    fn status(&self, found: &mut Found, name: &str, fine: impl Fn(&str) -> bool) {
+        let value = self.facts.field(name);
+        found.fact(format!("status {name}: {value}"), fine(value));
+    }
+
+    fn differs(&self, found: &mut Found, name: &str) {
+        let inside = self.seen.namespaces.iter().find(|(known, _)| known == name).map_or("", |(_, inode)| inode);
+        let outside = self.facts.own_namespaces.get(name).map_or("", String::as_str);
+        let fine = !inside.is_empty() && !outside.is_empty() && inside != outside;
+        found.fact(format!("ns/{name}: {inside}, the service's own is {outside}"), fine);
+    }
+
+    fn user_namespace(&self, found: &mut Found) -> String {
+        let start = self.expected.start;
+        let map = format!("0 {start} {RANGE_SIZE}");
+        found.fact(format!("uid_map: {}", self.facts.uid_map), self.facts.uid_map == map);
+        found.fact(format!("gid_map: {}", self.facts.gid_map), self.facts.gid_map == map);
+        self.differs(found, "user");
+        let agent = self.expected.plan.ids.agent().to_string();
+        let only = |value: &str| !value.is_empty() && value.split(' ').all(|id| id == agent);
+        self.status(found, "Uid", only);
+        self.status(found, "Gid", only);
+        self.status(found, "Groups", only);
+        format!("ids 0 to {} inside are {start} to {} outside, nothing else", RANGE_SIZE - 1, start + RANGE_SIZE - 1)
+    }
+
+    fn namespaces(&self, found: &mut Found) -> String {
+        for name in ["pid", "mnt", "ipc", "uts", "cgroup"] {
+            self.differs(found, name);
+        }
+        self.status(found, "NSpid", |value| value.split(' ').count() > 1 && value.ends_with(" 1"));
+        "pid, mnt, ipc, uts and cgroup namespaces of its own, in which it is process 1".to_owned()
+    }
+
+    fn network(&self, found: &mut Found) -> String {
+        self.differs(found, "net");
+        "a network namespace of its own".to_owned()
+    }
+
+    fn filesystem(&self, found: &mut Found) -> String {
+        let mounts = &self.facts.mounts;
+        for mount in mounts {
+            let system = mount.kind.starts_with("cgroup") || matches!(mount.kind.as_str(), "sysfs" | "debugfs" | "tracefs");
+            // Terminals are devices; their directory holds nothing else and takes no files.
+            let terminals = mount.kind == "devpts" && mount.has("noexec");
+            let safe = mount.has("nosuid") && (mount.has("nodev") || terminals || !mount.writable());
+            let root = mount.point != "/" || !mount.writable();
+            found.fact(format!("mount {} {} {}", mount.point, mount.kind, mount.flags), !system && safe && root);
+        }
+        let at = |point: &str| mounts.iter().rev().find(|mount| mount.point == point);
+        if at("/").is_none() {
+            found.absent("no root is mounted");
+        }
+        if at("/home/agent").is_none_or(|home| home.kind != "overlay") {
+            found.absent("/home/agent is no overlay");
+        }
+        for point in COVERED.into_iter().filter(|point| Path::new(point).exists()) {
+            if at(point).is_none_or(|cover| cover.writable()) {
+                found.absent(format!("{point} is not covered"));
+            }
+        }
+        for lent in &self.expected.plan.mounts {
+            match at(lent.target.trim_end_matches('/')) {
+                Some(mount) if lent.read_only && mount.writable() => found.absent(format!("{} can be written", lent.target)),
+                Some(_) => {}
+                None => found.absent(format!("{} is not mounted", lent.target)),
+            }
+        }
+        "a read-only root, an overlay as home, nosuid and nodev on all that can be written, /proc masked, no sysfs or cgroup"
+            .to_owned()
+    }
+
+    fn cgroup(&self, found: &mut Found) -> String {
+        let own = &self.facts.cgroup;
+        found.fact(format!("cgroup (v2): {own}"), !own.is_empty() && own == self.expected.cgroup);
+        format!("in {} for placement, freeze and kill", self.expected.cgroup)
+    }
+
+    /// A limit read back from its cgroup.
+    fn limit(&self, found: &mut Found, name: &str, fine: impl Fn(&str) -> bool) {
+        match self.facts.limits.get(name) {
+            Some((path, value)) => found.fact(format!("{}: {value}", path.display()), fine(value)),
+            None => found.absent(format!("no limit of {name} can be read")),
+        }
+    }
+
+    fn memory(&self, found: &mut Found) -> String {
+        let most = self.expected.plan.limits.memory_bytes;
+        // The kernel keeps whole pages.
+        let fits = |value: &str| value.parse().is_ok_and(|bytes: u64| bytes <= most && bytes + 65_536 > most);
+        self.limit(found, "memory", fits);
+        // Version 1 counts memory and swap together. Without accounting of swap there is no file, and no swap to be had.
+        if self.facts.limits.contains_key("swap") {
+            self.limit(found, "swap", |value| value == "0" || fits(value));
+        }
+        format!("at most {most} bytes, no swap")
+    }
+
+    fn pids(&self, found: &mut Found) -> String {
+        let most = self.expected.plan.limits.pids.to_string();
+        self.limit(found, "pids", |value| value == most);
+        format!("at most {most} processes and threads")
+    }
+
+    fn cpu(&self, found: &mut Found) -> String {
+        let quota = self.expected.plan.limits.cpu_quota_usec.to_string();
+        let whole = format!("{quota} {CPU_PERIOD}");
+        self.limit(found, "cpu", |value| value == quota || value == whole);
+        self.limit(found, "cpu-period", |value| value == CPU_PERIOD || value == whole);
+        format!("at most {quota} of every {CPU_PERIOD} microseconds")
+    }
+
+    /// The kernel has no way to show another process's rules: the launch itself is the witness.
+    fn landlock(&self, found: &mut Found) -> String {
+        let abi = self.expected.landlock_abi;
+        found.fact(format!("landlock_create_ruleset(2): ABI {abi}"), abi > 0);
+        let word = if self.expected.landlocked { "fully enforced" } else { "not enforced" };
+        found.fact(format!("at the launch: {word} (the kernel shows no process's rules afterwards)"), self.expected.landlocked);
+        let rules = self.seen.ruleset.lines().count();
+        found.fact(format!("ruleset: {rules} lines, sha256 {}", sha256(self.seen.ruleset.as_bytes())), rules > 0);
+        "the profile's rules enforced in full".to_owned()
+    }
+
+    fn seccomp(&self, found: &mut Found) -> String {
+        self.status(found, "Seccomp", |value| value == "2");
+        self.status(found, "Seccomp_filters", |value| value.parse().is_ok_and(|filters: u32| filters > 0));
+        let filter = &self.seen.filter;
+        let fact = format!("filter that the spawner installs: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
+        found.fact(fact, !filter.is_empty());
+        "a filter in force (mode 2)".to_owned()
+    }
+
+    fn capabilities(&self, found: &mut Found) -> String {
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            self.status(found, set, |value| !value.is_empty() && value.bytes().all(|digit| digit == b'0'));
+        }
+        self.status(found, "NoNewPrivs", |value| value == "1");
+        let limit = &self.facts.core_limit;
+        found.fact(format!("limits: {limit}"), limit.starts_with("Max core file size 0 0"));
+        "all five sets empty, no_new_privs, no core files".to_owned()
+    }
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,143 @@
+use aether_sandbox::plan::{CgroupLimits, IdRange, LentMount, NetworkPlan};
+
+use super::*;
+use crate::fleet::isolation::facts::Mount;
+
+fn plan() -> SandboxPlan {
+    let lent = LentMount { target: "/mnt/data".into(), read_only: true, lender_uid: 0, lender_gid: 0 };
+    SandboxPlan {
+        id: "abc".parse().expect("id"),
+        hostname: "a".into(),
+        ids: IdRange::new(0).expect("a range"),
+        home: "abc".parse().expect("id"),
+        limits: CgroupLimits { memory_bytes: 1 << 30, pids: 64, cpu_quota_usec: 150_000 },
+        mounts: vec![lent],
+        network: NetworkPlan::LoopbackOnly,
+        tmp_bytes: 0,
+        shm_bytes: 0,
+        may_miss: Vec::new(),
+    }
+}
+
+fn good(plan: &SandboxPlan) -> (Facts, Inspection) {
+    let agent = plan.ids.agent();
+    let status = [
+        ("Uid", format!("{agent} {agent} {agent} {agent}")),
+        ("Gid", format!("{agent} {agent} {agent} {agent}")),
+        ("Groups", agent.to_string()),
+        ("NSpid", "77 1".into()),
+        ("Seccomp", "2".into()),
+        ("Seccomp_filters", "1".into()),
+        ("NoNewPrivs", "1".into()),
+    ];
+    let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|set| (set, "0000000000000000".to_owned()));
+    let names = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
+    let mount = |point: &str, kind: &str, flags: &str| Mount {
+        point: point.into(),
+        kind: kind.into(),
+        flags: flags.into(),
+        frozen: false,
+    };
+    let mut mounts = vec![
+        mount("/", "tmpfs", "ro,nosuid,nodev"),
+        mount("/home/agent", "overlay", "rw,nosuid,nodev"),
+        mount("/dev", "tmpfs", "ro,nosuid"),
+        mount("/dev/pts", "devpts", "rw,nosuid,noexec"),
+        mount("/proc", "proc", "rw,nosuid,nodev,noexec"),
+        mount("/mnt/data", "ext4", "ro,nosuid,nodev"),
+    ];
+    mounts.extend(COVERED.map(|point| mount(point, "proc", "ro,nosuid")));
+    let limit = |file: &str, value: &str| (file.into(), value.to_owned());
+    let facts = Facts {
+        start_ticks: 1,
+        status: status.into_iter().chain(sets).map(|(name, value)| (name.to_owned(), value)).collect(),
+        uid_map: format!("0 {} 65536", plan.ids.start()),
+        gid_map: format!("0 {} 65536", plan.ids.start()),
+        core_limit: "Max core file size 0 0 bytes".into(),
+        cgroup: "/aether/abc".into(),
+        limits: [
+            ("memory", limit("memory.max", "1073741824")),
+            ("swap", limit("memory.swap.max", "0")),
+            ("pids", limit("pids.max", "64")),
+            ("cpu", limit("cpu.max", "150000 100000")),
+            ("cpu-period", limit("cpu.max", "150000 100000")),
+        ]
+        .into(),
+        mounts,
+        own_namespaces: names.map(|name| (name.to_owned(), format!("{name}:[1]"))).into(),
+    };
+    let namespaces = names.map(|name| (name.to_owned(), format!("{name}:[2]"))).into();
+    (facts, Inspection { pid: 77, namespaces, filter: vec![0; 16], ruleset: "abi V6\n/ 0x1\n".into() })
+}
+
+/// The layers that are missing after a change of the facts.
+fn missing(change: impl FnOnce(&mut Facts, &mut Inspection)) -> Vec<String> {
+    let plan = plan();
+    let (mut facts, mut seen) = good(&plan);
+    change(&mut facts, &mut seen);
+    let expected = Expected { start: plan.ids.start(), plan: &plan, cgroup: "/aether/abc", landlock_abi: 7, landlocked: true };
+    let layers = judge(&facts, &seen, &expected);
+    assert_eq!(layers.len(), PlanLayer::ALL.len());
+    for layer in &layers {
+        assert_eq!(layer.active, layer.problem.is_empty(), "{layer:?}");
+        assert!(!layer.expected.is_empty(), "{layer:?}");
+    }
+    layers.into_iter().filter(|layer| !layer.active).map(|layer| layer.name).collect()
+}
+
+#[test]
+fn a_sandbox_as_planned_is_full() {
+    assert_eq!(missing(|_, _| {}), Vec::<String>::new());
+}
+
+#[test]
+fn every_difference_is_a_missing_layer() {
+    let status = |name: &'static str, value: &'static str| {
+        missing(move |facts, _| {
+            facts.status.insert(name.into(), value.into());
+        })
+    };
+    assert_eq!(status("Seccomp", "0"), ["seccomp"]);
+    assert_eq!(status("NoNewPrivs", "0"), ["capabilities"]);
+    assert_eq!(status("CapBnd", "000001ffffffffff"), ["capabilities"]);
+    assert_eq!(status("CapEff", ""), ["capabilities"]);
+    assert_eq!(status("Uid", "0 0 0 0"), ["user-namespace"]);
+    assert_eq!(status("Groups", "805307368 0"), ["user-namespace"]);
+    assert_eq!(status("NSpid", "77"), ["namespaces"]);
+    assert_eq!(missing(|facts, _| facts.status.clear()).len(), 4);
+    assert_eq!(missing(|facts, _| facts.uid_map = "0 0 4294967295".into()), ["user-namespace"]);
+    assert_eq!(missing(|facts, _| facts.cgroup = "/".into()), ["cgroup"]);
+    let limit = |name: &'static str, value: &'static str| {
+        missing(move |facts, _| {
+            facts.limits.insert(name, ("x".into(), value.into()));
+        })
+    };
+    assert_eq!(limit("memory", "max"), ["memory"]);
+    assert_eq!(limit("swap", "max"), ["memory"]);
+    assert_eq!(limit("pids", "65"), ["pids"]);
+    assert_eq!(limit("cpu", "max 100000"), ["cpu"]);
+    assert_eq!(missing(|facts, _| facts.limits.clear()), ["memory", "pids", "cpu"]);
+    assert_eq!(missing(|_, seen| seen.namespaces[3].1 = "net:[1]".into()), ["network"]);
+    assert_eq!(missing(|_, seen| seen.namespaces.clear()), ["user-namespace", "namespaces", "network"]);
+    assert_eq!(missing(|_, seen| seen.ruleset.clear()), ["landlock"]);
+    assert_eq!(missing(|_, seen| seen.filter.clear()), ["seccomp"]);
+}
+
+#[test]
+fn every_weak_mount_is_a_missing_layer() {
+    let weak = |point: &'static str, flags: &'static str| {
+        missing(move |facts, _| {
+            facts.mounts.iter_mut().filter(|mount| mount.point == point).for_each(|mount| mount.flags = flags.into());
+        })
+    };
+    assert_eq!(weak("/", "rw,nosuid,nodev"), ["filesystem"]);
+    assert_eq!(weak("/home/agent", "rw,nosuid"), ["filesystem"]);
+    assert_eq!(weak("/home/agent", "rw,nodev"), ["filesystem"]);
+    assert_eq!(weak("/mnt/data", "rw,nosuid,nodev"), ["filesystem"]);
+    assert_eq!(weak("/proc/sys", "rw,nosuid,nodev"), ["filesystem"]);
+    assert_eq!(weak("/dev/pts", "rw,nosuid"), ["filesystem"]);
+    assert_eq!(missing(|facts, _| facts.mounts.retain(|mount| mount.point != "/proc/sys")), ["filesystem"]);
+    assert_eq!(missing(|facts, _| facts.mounts.retain(|mount| mount.point != "/mnt/data")), ["filesystem"]);
+    let sysfs = Mount { point: "/sys".into(), kind: "sysfs".into(), flags: "ro,nosuid,nodev".into(), frozen: true };
+    assert_eq!(missing(|facts, _| facts.mounts.push(sysfs)), ["filesystem"]);
+}

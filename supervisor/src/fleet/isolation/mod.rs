@@ -1,0 +1,83 @@
+//! What holds a live agent right now, as the kernel says, signed and on record.
+
+mod facts;
+mod judge;
+mod key;
+
+use std::sync::Arc;
+
+use aether_protocol::{AgentId, ApiError, IsolationReport, ReportKey, Timestamp, canonical_json};
+use aether_sandbox::plan::IdRange;
+use serde_json::json;
+
+pub(crate) use self::key::Signer;
+use self::{
+    facts::Facts,
+    judge::{Expected, judge},
+    key::sha256,
+};
+use super::{
+    Fleet, audit,
+    core::{Core, sandbox_id, store_error},
+};
+use crate::compile::{Lent, compile};
+
+impl Fleet {
+    /// Reads every layer of a live agent from the kernel, signs what was found and appends its hash to the audit. The answer is
+    /// the canonical JSON of a [`SignedReport`](aether_protocol::SignedReport).
+    pub async fn isolation(&self, id: &AgentId) -> Result<String, ApiError> {
+        let report = serde_json::to_value(look(&self.core, id).await?).map_err(|error| ApiError::internal(error.to_string()))?;
+        let text = canonical_json(&report);
+        let outcome = json!({ "report": sha256(text.as_bytes()), "full": report["full"] });
+        let signed = json!({
+            "signature": self.core.signer.sign(text.as_bytes()),
+            "publicKey": self.core.signer.public_key(),
+            "report": report,
+        });
+        self.audit(&audit::who(), "agent.isolation", id.as_str(), outcome).await;
+        Ok(canonical_json(&signed))
+    }
+
+    /// The key that reports are signed with.
+    pub fn report_key(&self) -> ReportKey {
+        ReportKey { algorithm: "ed25519".to_owned(), public_key: self.core.signer.public_key() }
+    }
+}
+
+async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiError> {
+    let info = core.info(id)?;
+    let over = || ApiError::conflict(format!("{} has no sandbox", info.name), "only a live agent can be looked at (aether ps)");
+    let (Some(pid), Some(range)) = (info.pid, info.uid_range) else { return Err(over()) };
+    let slot = core.entry(id)?.slot.and_then(IdRange::new).ok_or_else(over)?;
+    let lenders = info.spec.mounts.iter().map(|_| (0, 0)).collect();
+    let lent = Lent { id: sandbox_id(id)?, home: sandbox_id(id)?, ids: slot, lenders };
+    let plan = compile(&info.spec, &info.name, &core.host, &core.config.limits, lent)?;
+    let audit = core.store.audit_head().await.map_err(|error| store_error(&error))?;
+    let seen = core.spawner.inspect(sandbox_id(id)?, plan.mounts.clone()).await?;
+    let facts =
+        tokio::task::spawn_blocking(move || Facts::read(pid)).await.map_err(|error| ApiError::internal(error.to_string()))?;
+    let facts = facts.filter(|_| seen.pid == pid).ok_or_else(over)?;
+    let launched = info.enforcement.as_ref().map(|enforcement| &enforcement.layers);
+    let expected = Expected {
+        start: range.start,
+        plan: &plan,
+        cgroup: info.cgroup.as_deref().unwrap_or_default(),
+        landlock_abi: core.host.landlock_abi,
+        landlocked: launched.is_some_and(|layers| layers.get("landlock").is_some_and(|layer| layer.active)),
+    };
+    let layers = judge(&facts, &seen, &expected);
+    Ok(IsolationReport {
+        agent: id.clone(),
+        name: info.name,
+        pid,
+        start_ticks: facts.start_ticks,
+        boot_id: core.boot_id.clone(),
+        kernel: core.host.kernel.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: Timestamp::now(),
+        audit_number: audit.records,
+        audit_hash: audit.head,
+        full: layers.iter().all(|layer| layer.active),
+        layers,
+    })
+}

@@ -1,0 +1,163 @@
+//! Who did what is on record, and what holds an agent is what the kernel says: both against a real sandbox.
+#![forbid(unsafe_code)]
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    time::Duration,
+};
+
+use aether_tests::{
+    Daemon, eventually, http,
+    proc::{self, NAMESPACES},
+};
+use serde_json::Value;
+
+/// Every audit record, oldest first.
+#[track_caller]
+fn records(daemon: &Daemon) -> Vec<Value> {
+    let text = daemon.aether(["audit", "--json"]).ok().text();
+    text.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
+}
+
+/// Actions on one subject.
+#[track_caller]
+fn actions(daemon: &Daemon, subject: &str) -> Vec<String> {
+    let about = records(daemon).into_iter().filter(|record| record["subject"] == subject);
+    about.map(|record| record["action"].as_str().expect("an action").to_owned()).collect()
+}
+
+#[test]
+fn what_people_do_to_an_agent_is_on_record() {
+    let mut daemon = Daemon::start();
+    let agent = daemon.agent(&["--name", "watched"], "echo up; exec sleep 600");
+    let id = agent.id.clone();
+    agent.prints("up");
+    daemon.aether(["exec", &id, "--", "true"]).ok();
+    daemon.aether(["pause", &id]).ok();
+    daemon.aether(["resume", &id]).ok();
+    daemon.aether(["signal", &id, "USR1"]);
+    let file = daemon.scratch().join("note");
+    fs::write(&file, "x").expect("write");
+    daemon.aether(["cp", file.to_str().expect("UTF-8"), &format!("{id}:note")]).ok();
+    daemon.aether(["stop", &id]).ok();
+    daemon.aether(["pause", &id]).refused(5, "cannot pause");
+    daemon.aether(["rm", &id]).ok();
+
+    let found = actions(&daemon, &id);
+    for action in [
+        "agent.deploy",
+        "agent.exec",
+        "agent.pause",
+        "agent.resume",
+        "agent.signal",
+        "file.created",
+        "agent.stop",
+        "agent.remove",
+    ] {
+        assert!(found.iter().any(|known| known == action), "no {action} in {found:?}");
+    }
+    assert_eq!(found.iter().filter(|action| *action == "agent.pause").count(), 2, "the refusal as well: {found:?}");
+    let all = records(&daemon);
+    assert!(all.iter().filter(|record| record["subject"] == id.as_str()).all(|record| record["who"] == "root"), "{all:?}");
+    let numbers: Vec<_> = all.iter().map(|record| record["number"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "no gap");
+    assert_eq!(all[0]["action"], "service.start");
+
+    // A restart goes on with the same chain.
+    daemon.stop();
+    daemon.restart();
+    let last = records(&daemon);
+    assert_eq!(last[..all.len()], all[..], "nothing of before was changed");
+    assert!(last[all.len()..].iter().any(|record| record["action"] == "service.stop"));
+    daemon.aether(["audit", "verify"]).ok();
+}
+
+#[test]
+fn strangers_are_on_record_and_cannot_flood_it() {
+    let daemon = Daemon::start();
+    for _ in 0..200 {
+        assert_eq!(http::tcp(daemon.port(), "GET", "/api/v1/agents").send().status, 401);
+    }
+    let denied = || records(&daemon).into_iter().filter(|record| record["action"] == "request.denied").collect::<Vec<_>>();
+    let found = eventually("the refusals to be on record", Duration::from_secs(20), || Some(denied()).filter(|d| !d.is_empty()));
+    assert!(found.len() <= 2, "{} records for one kind of request", found.len());
+    assert_eq!((&found[0]["who"], &found[0]["subject"]), (&Value::from("nobody"), &Value::from("/api/v1/agents")));
+    let token = serde_json::json!({ "token": daemon.token() });
+    let origin = format!("http://127.0.0.1:{}", daemon.port());
+    let signed_in = http::tcp(daemon.port(), "POST", "/api/v1/session").header("origin", &origin).json(&token).send();
+    assert_eq!(signed_in.status, 200);
+    assert!(records(&daemon).iter().any(|record| record["action"] == "session.signin" && record["who"] == "operator"));
+}
+
+#[test]
+fn the_report_says_what_the_kernel_says() {
+    let daemon = Daemon::start();
+    let agent = daemon.agent(&["--name", "held", "--pids", "100"], "echo up; exec sleep 600");
+    agent.prints("up");
+    let signed = daemon.aether(["inspect", "--isolation", "--json", &agent.id]).ok().json();
+    let report = &signed["report"];
+    let pid = agent.pid();
+    assert_eq!((&report["full"], &report["pid"]), (&Value::from(true), &Value::from(pid)), "{report:#}");
+    let layers = report["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 11);
+    let facts: Vec<&str> =
+        layers.iter().flat_map(|layer| layer["evidence"].as_array().expect("evidence")).filter_map(Value::as_str).collect();
+    let has = |fact: &str| assert!(facts.iter().any(|known| known.starts_with(fact)), "no {fact:?} in {facts:#?}");
+
+    let status = proc::status(pid).expect("it lives");
+    for name in
+        ["Uid", "Gid", "Groups", "NSpid", "Seccomp", "Seccomp_filters", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"]
+    {
+        has(&format!("status {name}: {}", status[name]));
+    }
+    for name in NAMESPACES {
+        let (inside, outside) = (proc::namespace(pid, name), proc::namespace(daemon.pid(), name));
+        assert_ne!(inside, outside);
+        has(&format!("ns/{name}: {inside}, the service's own is {outside}"));
+    }
+    for name in ["uid_map", "gid_map"] {
+        let map = fs::read_to_string(format!("/proc/{pid}/{name}")).expect("a map");
+        has(&format!("{name}: {}", map.split_whitespace().collect::<Vec<_>>().join(" ")));
+    }
+    let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).expect("mounts");
+    for line in mounts.lines() {
+        let (first, second) = line.split_once(" - ").expect("two parts");
+        let first: Vec<&str> = first.split(' ').collect();
+        has(&format!("mount {} {} {}", first[4], second.split(' ').next().expect("a type"), first[5]));
+    }
+    has(&format!("cgroup (v2): {}", proc::cgroup(pid).expect("a cgroup")));
+    let pids = proc::controller_file(pid, "pids", &["pids.max"]).expect("a limit");
+    assert_eq!(pids, "100");
+    assert!(facts.iter().any(|fact| fact.ends_with("pids.max: 100")), "{facts:#?}");
+}
+
+#[test]
+fn a_report_is_signed_and_checked_without_the_service() {
+    let daemon = Daemon::start();
+    let agent = daemon.agent(&[], "echo up; exec sleep 600");
+    agent.prints("up");
+    let bytes = daemon.aether(["inspect", "--isolation", "--json", &agent.id]).ok().stdout;
+    let file = daemon.scratch().join("report.json");
+    fs::write(&file, &bytes).expect("write");
+    let path = file.to_str().expect("UTF-8");
+    let answer = http::unix(&daemon.socket(), "GET", "/api/v1/system/report-key").send();
+    let key: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let key = key["data"]["publicKey"].as_str().expect("a key").to_owned();
+    daemon.aether(["verify-report", path, "--key", &key]).ok();
+    assert_eq!(daemon.aether(["verify-report", path, "--key", &"0".repeat(64)]).code, 1);
+
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    for (from, to) in [("\"full\":true", "\"full\":false"), ("Seccomp: 2", "Seccomp: 0"), ("{\"", "{ \"")] {
+        fs::write(&file, text.replacen(from, to, 1)).expect("write");
+        assert_eq!(daemon.aether(["verify-report", path]).code, 1, "{from} -> {to}");
+    }
+
+    let found = records(&daemon).into_iter().find(|record| record["action"] == "agent.isolation").expect("on record");
+    assert_eq!(found["outcome"]["full"], true);
+    let secret = daemon.state().join("report.key").metadata().expect("the key");
+    let service = proc::status(daemon.pid()).expect("it runs")["Uid"].split(' ').next().expect("a uid").to_owned();
+    assert_eq!((secret.permissions().mode() & 0o777, secret.uid().to_string()), (0o600, service));
+    daemon.aether(["kill", &agent.id]).ok();
+    daemon.aether(["inspect", "--isolation", &agent.id]).refused(5, "has no sandbox");
+}
