@@ -46,9 +46,15 @@ if [ -n "$SUDO" ]; then
 fi
 [ -e "$config" ] || : >"$config"
 
+# Where systemd owns a pure cgroup v2 tree, the daemon gets a scope of its own with the controllers delegated to it.
+scope=()
+if [ -d /run/systemd/system ] && [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  scope=(systemd-run --scope --quiet --collect -p Delegate=yes --)
+fi
+
 # The shell writes its pid, then becomes the daemon: a signal by that pid reaches the daemon through sudo or without it.
 # shellcheck disable=SC2016 # expanded by the inner shell
-$SUDO sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$pid_file" \
+$SUDO "${scope[@]}" sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$pid_file" \
   "$bin/aetherd" --config "$config" --state "$base/state" --socket "$socket" --listen "127.0.0.1:$port" --stop-agents-on-exit >"$log" 2>&1 &
 child=$!
 
