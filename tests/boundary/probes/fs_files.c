@@ -1,4 +1,5 @@
 #include "probe.h"
+#include <sys/xattr.h>
 
 static long link_base(void) { return link("/etc/passwd", "/home/agent/boundary-link"); }
 static long link_usr(void) { return link("/usr/bin/env", "/home/agent/boundary-link"); }
@@ -10,6 +11,17 @@ static long link_own(void) {
     unlink("/home/agent/boundary-own-too");
     return link("/home/agent/boundary-own", "/home/agent/boundary-own-too");
 }
+/* What an overlay keeps to itself: a name that leads to another directory of the lower layer. */
+static long overlay_redirect(void) {
+    mkdir("/home/agent/boundary-redirect", 0755);
+    return setxattr("/home/agent/boundary-redirect", "trusted.overlay.redirect", "/", 1, 0);
+}
+/* Without the privileged name the overlay does not look: the attribute is only a note of the agent's own. */
+static long user_redirect(void) {
+    mkdir("/home/agent/boundary-user-redirect", 0755);
+    if (setxattr("/home/agent/boundary-user-redirect", "user.overlay.redirect", "/probes", 7, 0) < 0) return refuse(EPERM);
+    return access("/home/agent/boundary-user-redirect/fs_files", F_OK);
+}
 static long over_tmp_size(void) {
     /* /tmp of the test's sandboxes holds 16 MiB */
     int fd = open("/tmp/boundary-fill", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -20,5 +32,6 @@ static long over_tmp_size(void) {
     return result;
 }
 
-ATTEMPTS({"link-etc", link_base}, {"link-usr", link_usr}, {"link-exe", link_proc}, {"link-own", link_own},
+ATTEMPTS({"link-etc", link_base}, {"link-usr", link_usr}, {"link-exe", link_proc}, {"link-own", link_own}, {"trusted-redirect", overlay_redirect},
+         {"user-redirect", user_redirect},
          {"fill-tmp", over_tmp_size})

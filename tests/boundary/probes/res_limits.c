@@ -49,6 +49,11 @@ static long fifo_priority(void) {
     return sched_setscheduler(0, SCHED_FIFO, &parameters);
 }
 static long nice_down(void) { return setpriority(PRIO_PROCESS, 0, -20); }
+static long locked(void) {
+    size_t size = 64u << 20;
+    char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return bytes == MAP_FAILED ? -1 : mlock(bytes, size);
+}
 static long inodes(void) {
     char path[64];
     mkdir("/run/user/1000/many", 0700);
@@ -69,7 +74,7 @@ static long inodes(void) {
 
 static const struct attempt attempts[] = {
     {"processes", processes}, {"descriptors", descriptors}, {"raise-descriptors", raise_descriptors}, {"terminals", terminals},
-         {"SCHED_FIFO", fifo_priority}, {"nice", nice_down}, {"inodes-of-run", inodes}, {"memory", memory}, {"memfd", shared},
+         {"SCHED_FIFO", fifo_priority}, {"nice", nice_down}, {"inodes-of-run", inodes}, {"mlock", locked}, {"memory", memory}, {"memfd", shared},
 };
 int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++)

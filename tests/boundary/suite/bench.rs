@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     process,
 };
@@ -80,8 +80,13 @@ impl Bench {
 
     /// Asks the spawner.
     pub(crate) fn ask(&self, request: &SpawnerRequest) -> Result<SpawnerReply> {
+        self.ask_with(request, &[])
+    }
+
+    /// Asks the spawner, with descriptors beside the question.
+    pub(crate) fn ask_with(&self, request: &SpawnerRequest, fds: &[BorrowedFd<'_>]) -> Result<SpawnerReply> {
         let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
-        send_packet(control, &postcard::to_stdvec(request)?, &[])?;
+        send_packet(control, &postcard::to_stdvec(request)?, fds)?;
         let mut buffer = vec![0; MAX_PACKET];
         let (length, _) = recv_packet(control, &mut buffer)?;
         ensure!(length > 0, "the spawner ended");
@@ -90,19 +95,8 @@ impl Bench {
 
     /// Launches a sandbox without some of its parts.
     pub(crate) fn launch(&self, name: &str, slot: u32, without: &[Part]) -> Result<Sandbox<'_>> {
-        let id: SandboxId = name.parse()?;
-        let plan = SandboxPlan {
-            id: id.clone(),
-            hostname: "boundary".to_owned(),
-            ids: range(slot).context("a range")?,
-            home: id.clone(),
-            limits: CgroupLimits { memory_bytes: 96 << 20, pids: 96, cpu_quota_usec: 200_000 },
-            mounts: Vec::new(),
-            network: NetworkPlan::LoopbackOnly,
-            tmp_bytes: 16 << 20,
-            shm_bytes: 16 << 20,
-            may_miss: Vec::new(),
-        };
+        let plan = plan(name, slot)?;
+        let id = plan.id.clone();
         match self.ask(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()))? {
             SpawnerReply::Launched(launched) => {
                 let client = Client::to(&self.directory.join(format!("sockets/{id}.sock")))?;
@@ -111,6 +105,23 @@ impl Bench {
             other => bail!("launch without {without:?}: {other:?}"),
         }
     }
+}
+
+/// The plan of the suite's sandboxes.
+pub(crate) fn plan(name: &str, slot: u32) -> Result<SandboxPlan> {
+    let id: SandboxId = name.parse()?;
+    Ok(SandboxPlan {
+        id: id.clone(),
+        hostname: "boundary".to_owned(),
+        ids: range(slot).context("a range")?,
+        home: id.clone(),
+        limits: CgroupLimits { memory_bytes: 96 << 20, pids: 96, cpu_quota_usec: 200_000 },
+        mounts: Vec::new(),
+        network: NetworkPlan::LoopbackOnly,
+        tmp_bytes: 16 << 20,
+        shm_bytes: 16 << 20,
+        may_miss: Vec::new(),
+    })
 }
 
 /// A range of ids far from those that a service on the same host hands out first.

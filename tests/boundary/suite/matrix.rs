@@ -147,7 +147,7 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
     }
     let single = attempt.by.len() == 1;
     row.verdict = if !attempt.answers.contains(&full) {
-        Verdict::Fail(format!("the full sandbox answers {full}, not {:?}; stopped by {stops:?}", attempt.answers))
+        Verdict::Fail(format!("the full sandbox answers {full}, not {:?}; through without {gaps:?}", attempt.answers))
     } else if attempt.by.is_empty() {
         Verdict::Pass
     } else if !(control_inside || control_outside || attempt.without_control) {

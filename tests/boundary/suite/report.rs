@@ -76,6 +76,9 @@ impl Report {
             fs::write(table, self.table()).with_context(|| format!("write {}", table.display()))?;
         }
         let failures = failed.len() + self.failed_checks.len();
+        let stated = self.rows.iter().filter(|row| row.control == "none").count();
+        let single = self.rows.iter().filter(|row| row.id.starts_with("ESC") && row.layers.len() == 1).count();
+        println!("{} attempts; {stated} have no control on any host; {single} of ESC are stopped by one layer", self.rows.len());
         println!("{} passed, {failures} failed", self.rows.len() + self.checks - failures);
         Ok(failures == 0)
     }
@@ -117,6 +120,7 @@ Every line is one attempt of hostile code in a real sandbox. The answer is the f
 attempt is still refused with that layer kept and every other one left out; with all of them left out it gets through (the
 control), or nothing would be shown. What namespaces and ids refuse cannot be left out on a host that should survive the test:
 there the control is the same program as root outside any sandbox, and each layer is tried on it alone. The host is compared
-before and after: mounts, kernel settings, the base, the spawner's descriptors. The weakened sandboxes come from a build
-feature (`weaken`) that refuses to compile without debug assertions.
+before and after: mounts, kernel settings, the base, the spawner's descriptors. Where the control is `none`, no host has one: the
+layers are stated, not measured, and the note says what shows them. The weakened sandboxes come from a build feature (`weaken`)
+that refuses to compile without debug assertions.
 ";

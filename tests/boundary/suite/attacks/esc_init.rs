@@ -8,11 +8,11 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_init",
     ground: Ground::Inside,
     attempts: &[
-        stopped("ptrace", &["EPERM"], &[Layer::Seccomp]).note("without it the undumpable init refuses"),
+        stopped("ptrace", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
         stopped("traceme", &["EPERM"], &[Layer::Seccomp]).note("a debugger of its own processes"),
-        stopped("process_vm_readv", &["EPERM"], &[Layer::Seccomp]).note("without it the undumpable init refuses"),
-        stopped("process_vm_writev", &["EPERM"], &[Layer::Seccomp]).note("without it the undumpable init refuses"),
-        stopped("pidfd_getfd", &["EPERM"], &[Layer::Seccomp]).note("without it the undumpable init refuses"),
+        stopped("process_vm_readv", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
+        stopped("process_vm_writev", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
+        stopped("pidfd_getfd", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
         stopped("mem", &["EACCES", "EPERM"], &[Layer::Dumpable])
             .note("only while it has no capability either: PID 1 has the uid of its agent"),
         stopped("maps", &["EACCES", "EPERM"], &[Layer::Dumpable])

@@ -13,6 +13,10 @@ pub(super) const ATTACK: Attack = Attack {
         stopped("link-usr", &["EXDEV"], &[Layer::Namespaces]).without_control("a link cannot lead to another mount"),
         stopped("link-exe", &["EXDEV", "EPERM"], &[Layer::Namespaces]).without_control("a link cannot lead to another mount"),
         works("link-own"),
+        stopped("trusted-redirect", &["EPERM"], &[Layer::Namespaces])
+            .without_control("asks for a capability of the host's namespace"),
+        stopped("user-redirect", &["ENOENT", "EPERM"], &[Layer::Namespaces])
+            .without_control("the overlay is mounted without userxattr, and with redirect_dir off"),
         stopped("fill-tmp", &["ENOSPC"], &[Layer::Namespaces]).without_control("the size of the mount"),
     ],
 };

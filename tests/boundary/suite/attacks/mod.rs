@@ -16,6 +16,7 @@ mod esc_landlock;
 mod esc_log;
 mod esc_masked;
 mod esc_namespaces;
+mod esc_page_cache;
 mod esc_personality;
 mod esc_release_agent;
 mod esc_remount;
@@ -53,6 +54,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     esc_keyrings::ATTACK,
     esc_init::ATTACK,
     esc_setuid::ATTACK,
+    esc_page_cache::ATTACK,
     esc_log::ATTACK,
     esc_landlock::ATTACK,
     esc_threads::ATTACK,

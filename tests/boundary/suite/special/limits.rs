@@ -21,7 +21,7 @@ const PROMISE: &str = "an agent hits its own limit and can always be ended";
 
 pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let program = bench.state.join("base/home/probes/res_limits");
-    let cases: [(&str, &str, &[&str], Layer); 9] = [
+    let cases: [(&str, &str, &[&str], Layer); 10] = [
         ("RES-01", "processes", &["EAGAIN"], Layer::Cgroup),
         ("RES-02", "memory", &["killed"], Layer::Cgroup),
         ("RES-02", "memfd", &["killed"], Layer::Cgroup),
@@ -30,6 +30,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         ("RES-04", "descriptors", &["EMFILE"], Layer::Rlimits),
         ("RES-04", "raise-descriptors", &["EPERM"], Layer::Rlimits),
         ("RES-06", "inodes-of-run", &["ENOSPC"], Layer::Mounts),
+        ("RES-11", "mlock", &["ENOMEM", "EPERM", "EAGAIN"], Layer::Rlimits),
         ("RES-08", "terminals", &["ENOSPC"], Layer::Mounts),
     ];
     for (id, attempt, refused, by) in cases {

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod files;
+mod lent;
 mod limits;
 mod peers;
 
@@ -33,7 +34,8 @@ type Part = fn(&Bench, &mut Report) -> Result<()>;
 
 /// Runs all whose id begins with `wanted`.
 pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> Result<()> {
-    let parts: [(&str, Part); 4] = [("ESC-10", descriptors::run), ("XA", peers::run), ("FS", files::run), ("RES", limits::run)];
+    let parts: [(&str, Part); 5] =
+        [("ESC-10", descriptors::run), ("ESC-11", lent::run), ("XA", peers::run), ("FS", files::run), ("RES", limits::run)];
     for (id, part) in parts {
         if wanted.is_none_or(|wanted| wanted.starts_with(id) || id.starts_with(wanted)) {
             let before = Fingerprint::take(bench)?;
