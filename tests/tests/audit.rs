@@ -106,9 +106,20 @@ fn the_report_says_what_the_kernel_says() {
     let has = |fact: &str| assert!(facts.iter().any(|known| known.starts_with(fact)), "no {fact:?} in {facts:#?}");
 
     let status = proc::status(pid).expect("it lives");
-    for name in
-        ["Uid", "Gid", "Groups", "NSpid", "Seccomp", "Seccomp_filters", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"]
-    {
+    for name in [
+        "Uid",
+        "Gid",
+        "Groups",
+        "NSpid",
+        "Seccomp",
+        "Seccomp_filters",
+        "CapInh",
+        "CapPrm",
+        "CapEff",
+        "CapBnd",
+        "CapAmb",
+        "NoNewPrivs",
+    ] {
         has(&format!("status {name}: {}", status[name]));
     }
     for name in NAMESPACES {

@@ -5,6 +5,7 @@ import type {
   Event,
   FileEntry,
   Screen,
+  SignedReport,
   SystemStatus,
   TtyInfo,
 } from './generated';
@@ -29,6 +30,13 @@ export const timeline = (ref: string, since: number, signal?: AbortSignal) =>
 export const terminals = (ref: string, signal?: AbortSignal) => get<TtyInfo[]>(at(ref, '/terminals'), signal);
 export const logs = async (ref: string, signal?: AbortSignal) =>
   new Uint8Array(await (await send(url(at(ref, '/logs'), { stream: 'all' }), { signal })).arrayBuffer());
+
+/** The signed report, and its text exactly as it was signed: another spelling of it would not be valid. */
+export async function isolation(ref: string, signal?: AbortSignal) {
+  const body = await (await send(at(ref, '/isolation'), { signal })).text();
+  const text = body.slice('{"data":'.length, -1);
+  return { text, signed: JSON.parse(text) as SignedReport };
+}
 
 export const screens = (ids: readonly string[], versions: readonly number[], signal?: AbortSignal) =>
   get<Record<string, Screen>>(

@@ -1,8 +1,13 @@
-import { ShieldAlert, ShieldCheck } from 'lucide-react';
-import type { AgentInfo } from '@/api/generated';
+import { useQuery } from '@tanstack/react-query';
+import { Download, RotateCw, ShieldAlert, ShieldCheck } from 'lucide-react';
+import * as api from '@/api/agents';
+import type { AgentInfo, IsolationLayer } from '@/api/generated';
+import { refusalOf } from '@/api/http';
+import { clock } from '@/lib/format';
+import { Button } from '@/ui/Button';
 import { Copy } from '@/ui/Copy';
 import { State } from '@/ui/Mark';
-import { Empty } from '@/ui/Notice';
+import { Empty, ErrorNotice } from '@/ui/Notice';
 
 const NAMES: Record<string, string> = {
   'user-namespace': 'User namespace',
@@ -18,15 +23,27 @@ const NAMES: Record<string, string> = {
   capabilities: 'Capabilities',
 };
 
-/** Which layers are in force, as the sandbox itself reported them. */
+/** Which layers are in force: as the kernel says now while it lives, as they were set up at its launch afterwards. */
 export function IsolationPane({ agent }: { agent: AgentInfo }) {
   const enforcement = agent.enforcement;
+  // Each look is signed and goes on record, so it is taken once and then only when asked for.
+  const look = useQuery({
+    queryKey: ['isolation', agent.id, agent.pid],
+    queryFn: ({ signal }) => api.isolation(agent.id, signal),
+    enabled: agent.pid !== null,
+    staleTime: Infinity,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+    retry: false,
+  });
+  const report = agent.pid === null ? undefined : look.data?.signed.report;
   if (!enforcement)
     return <Empty title="It has no sandbox yet">The layers are shown once it has been launched.</Empty>;
-  const layers = Object.entries(enforcement.layers).flatMap(([name, layer]) =>
+  const launched = Object.entries(enforcement.layers).flatMap(([name, layer]) =>
     layer ? [{ name, ...layer }] : [],
   );
-  const full = enforcement.mode === 'full';
+  const layers = report?.layers ?? launched;
+  const full = report?.full ?? enforcement.mode === 'full';
   const missing = layers.filter((layer) => !layer.active).length;
   return (
     <div
@@ -48,10 +65,37 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
           <p className="text-13 text-muted">
             {full
               ? `Each of the ${layers.length} layers ${agent.state === 'dead' ? 'was' : 'is'} in force.`
-              : `${missing} of ${layers.length} layers missing, by somebody’s explicit choice.`}
+              : `${missing} of ${layers.length} layers missing${enforcement.mode === 'full' ? '.' : ', by somebody’s explicit choice.'}`}
           </p>
+          {report && (
+            <p className="text-12 text-muted">Confirmed by the kernel at {clock(report.at)} and signed.</p>
+          )}
         </div>
+        {agent.pid !== null && (
+          <div className="ml-auto flex gap-2">
+            <Button
+              icon={<RotateCw size={14} aria-hidden="true" />}
+              busy={look.isFetching}
+              onClick={() => void look.refetch()}
+            >
+              Check again
+            </Button>
+            {look.data && (
+              <Button
+                icon={<Download size={14} aria-hidden="true" />}
+                onClick={() => save(look.data.text, `${agent.name}-isolation.json`)}
+              >
+                Report
+              </Button>
+            )}
+          </div>
+        )}
       </div>
+      {look.error && agent.pid !== null && (
+        <div className="mt-4">
+          <ErrorNotice error={refusalOf(look.error)} />
+        </div>
+      )}
       <table className="mt-4 w-full text-13">
         <thead className="text-left text-12 text-muted">
           <tr className="border-b border-line">
@@ -78,7 +122,9 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
                   word={layer.active ? 'In force' : 'Missing'}
                 />
               </td>
-              <td className="py-2 break-words text-muted">{layer.detail}</td>
+              <td className="py-2 break-words text-muted">
+                {'evidence' in layer ? <Evidence layer={layer} /> : layer.detail}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -92,6 +138,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
               : null
           }
         />
+        <Fact label="Signed with" text={report ? look.data!.signed.publicKey : null} />
         <Fact label="Host process" text={agent.pid === null ? null : String(agent.pid)} />
         <Fact label="Cgroup" text={agent.cgroup} />
         <Fact label="Home inside" text={agent.home} />
@@ -114,6 +161,31 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
       </dl>
     </div>
   );
+}
+
+function Evidence({ layer }: { layer: IsolationLayer }) {
+  return (
+    <>
+      {layer.problem && <p className="text-failed">{layer.problem}</p>}
+      <details>
+        <summary className="cursor-pointer">{layer.expected}</summary>
+        <ul className="mt-1 font-mono text-12 break-all">
+          {layer.evidence.map((fact) => (
+            <li key={fact}>{fact}</li>
+          ))}
+        </ul>
+      </details>
+    </>
+  );
+}
+
+function save(text: string, name: string) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  link.download = name;
+  link.click();
+  // Some browsers read it only after this turn.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function Fact({ label, text }: { label: string; text: string | null }) {
