@@ -31,6 +31,7 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
     let (live, spec) = (core.running(id)?, core.info(id)?.spec);
     let (cols, rows) = check_size(request.cols.unwrap_or(120), request.rows.unwrap_or(36))?;
     let stdio = if request.tty { Stdio::Terminal { cols, rows } } else { Stdio::Pipes { stdin: request.stdin } };
+    let program = command.argv[0].clone();
     let start = StartProcess {
         env: launch::environment(&spec, request.tty, &request.env),
         workdir: request.workdir.unwrap_or_else(|| launch::workdir(&spec)),
@@ -39,13 +40,22 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
         label: label.to_owned(),
         hold: true,
     };
-    match live.init.ask(InitRequest::Start(start)).await? {
+    match live.init.ask(InitRequest::Start(start)).await.map_err(|error| name_program(error, &program))? {
         InitReply::Started { process, .. } => {
             retire::when_ended(core, id, &live, process, label);
             Ok(ProcessHandle { agent: id.clone(), process, tty: request.tty })
         }
         other => Err(unexpected(&other)),
     }
+}
+
+/// A program that cannot be executed is named, with a fix that fits.
+fn name_program(mut error: ApiError, program: &str) -> ApiError {
+    if error.message.starts_with("execve: ") {
+        error.message = format!("{program}: {}", error.message);
+        "check the program's path and that it may be executed".clone_into(&mut error.hint);
+    }
+    error
 }
 
 /// Opens a terminal; a login shell when `argv` is empty.
