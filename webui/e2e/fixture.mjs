@@ -15,6 +15,20 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
+/** As the service would sign it; nobody checks this signature. */
+function reportOf(agent) {
+  const layers = Object.entries(agent.enforcement.layers).map(([name, layer]) => ({
+    active: layer.active,
+    evidence: [`status ${name}: ${layer.detail}`],
+    expected: layer.detail,
+    name,
+    problem: layer.active ? '' : layer.detail,
+  }));
+  const full = layers.every((layer) => layer.active);
+  const report = { agent: agent.id, at: agent.startedAt, full, layers, name: agent.name, pid: agent.pid };
+  return { publicKey: '0'.repeat(64), report, signature: '0'.repeat(128) };
+}
+
 /** Starts it and gives its address, a sign-in link and what tests may do to it. */
 export async function startFixture({ empty = false, crowd = 0 } = {}) {
   const agents = new Map();
@@ -165,6 +179,7 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
         (event) => event.agentId === agent.id && event.seq > Number(url.searchParams.get('since')),
       );
     if (verb === 'terminals') return [...ttys.values()].filter((tty) => tty.pid === agent.number);
+    if (verb === 'isolation') return reportOf(agent);
     if (verb === 'entries')
       return directories.has(path)
         ? entriesOf(path)
