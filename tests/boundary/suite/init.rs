@@ -35,6 +35,8 @@ fn foreign_descriptor() -> bool {
 
 /// Undoes the one thing that init does for itself, as soon as it has done it.
 fn stay_dumpable() {
+    // The thread inherits it: init waits for SIGCHLD by a descriptor, and a thread that takes it would keep it from init.
+    let _ = nix::sys::signal::SigSet::all().thread_block();
     thread::spawn(|| {
         let limit = Instant::now() + Duration::from_secs(5);
         while nix::sys::prctl::get_dumpable().unwrap_or(false) && Instant::now() < limit {
