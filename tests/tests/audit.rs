@@ -30,7 +30,7 @@ fn actions(daemon: &Daemon, subject: &str) -> Vec<String> {
 #[test]
 fn what_people_do_to_an_agent_is_on_record() {
     let mut daemon = Daemon::start();
-    let agent = daemon.agent(&["--name", "watched"], "echo up; exec sleep 600");
+    let agent = daemon.agent(&["--name", "watched"], "trap '' USR1; echo up; exec sleep 600");
     let id = agent.id.clone();
     agent.prints("up");
     daemon.aether(["exec", &id, "--", "true"]).ok();

@@ -1,6 +1,10 @@
 //! What the service and the spawner give up themselves: neither needs all it could have.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    path::Path,
+};
 
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
@@ -10,12 +14,14 @@ use landlock::{
 use super::syscalls;
 use crate::sys::task::{landlock_abi, set_no_new_privs, set_undumpable};
 
-/// Confines the calling process, which must have one thread and no privilege: it may write below `writable` only, start no
-/// program, and make the system calls of a sandbox. Reading stays what the service's user may read.
+/// Confines the calling process, which must have one thread and no privilege: it may write below the directories `writable`
+/// only, start no program, and make the system calls of a sandbox. Reading stays what the service's user may read.
+///
+/// The directories come as descriptors: the service's user may be unable to walk the way to them.
 ///
 /// # Errors
 /// The step and its error. A kernel without Landlock or seccomp is no error here: agents are refused on it anyway, by name.
-pub fn confine_service(writable: &[&Path]) -> io::Result<()> {
+pub fn confine_service(writable: &[BorrowedFd<'_>]) -> io::Result<()> {
     let step = |name: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{name}: {error}"));
     set_no_new_privs()?;
     set_undumpable()?;
@@ -29,9 +35,9 @@ pub fn confine_service(writable: &[&Path]) -> io::Result<()> {
             .and_then(Ruleset::create)
             .map_err(|e| step("make the service's ruleset", &e))?;
         let devices = all & (AccessFs::WriteFile | AccessFs::Truncate | AccessFs::IoctlDev);
-        let places = writable.iter().map(|path| (*path, all & !read & !AccessFs::Execute)).chain([(Path::new("/dev"), devices)]);
-        for (path, access) in places {
-            let dir = PathFd::new(path).map_err(|e| step(&format!("open {}", path.display()), &e))?;
+        let dev = PathFd::new("/dev").map_err(|e| step("open /dev", &e))?;
+        let below = writable.iter().map(|dir| (*dir, all & !read & !AccessFs::Execute));
+        for (dir, access) in below.chain([(dev.as_fd(), devices)]) {
             ruleset = ruleset.add_rule(PathBeneath::new(dir, access)).map_err(|e| step("allow a directory", &e))?;
         }
         let status = ruleset.restrict_self().map_err(|e| step("enforce the service's ruleset", &e))?;

@@ -6,7 +6,7 @@ mod listen;
 mod places;
 mod service;
 
-use std::{io::IsTerminal, process::ExitCode, sync::Arc};
+use std::{fs::File, io::IsTerminal, os::fd::AsFd, path::Path, process::ExitCode, sync::Arc};
 
 use aether_sandbox::spawner::{self, SpawnerConfig};
 use aether_store::{Options, Store};
@@ -79,9 +79,11 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
     let roots = Roots::open(&config.mounts.roots).map_err(anyhow::Error::msg)?;
     let sockets = places.open_sockets()?;
     let state = places.reachable_state(&identity)?;
+    let socket_dir = places.socket.parent().unwrap_or(Path::new("/"));
+    let open = |dir: &Path| File::open(dir).with_context(|| format!("cannot open {}", dir.display()));
+    let (state_dir, socket_dir) = (open(&places.state)?, open(socket_dir)?);
     identity.become_it().context("cannot give up privileges")?;
-    let socket_dir = places.socket.parent().unwrap_or(std::path::Path::new("/"));
-    spawner::confine_service(&[&state, socket_dir]).context("cannot confine the service")?;
+    spawner::confine_service(&[state_dir.as_fd(), socket_dir.as_fd()]).context("cannot confine the service")?;
 
     // From here on there is no privilege, and only from here on are there other threads.
     let store = Store::open(&state.join("aether.db"), Options::default()).context("cannot open the database")?;

@@ -32,6 +32,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     restrict_mode(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_temporary_data_in_memory(&db)?;
     refuse_damaged(path, &db)?;
     refuse_newer(path, &db)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
@@ -47,8 +48,14 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_temporary_data_in_memory(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
+}
+
+/// The daemon may write below its state only; SQLite's temporary files would lie in /var/tmp.
+fn keep_temporary_data_in_memory(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "temp_store", "MEMORY")
 }
 
 fn check_library() -> Result<(), OpenError> {
