@@ -71,7 +71,8 @@ stop() {
   $SUDO rm -f "$pid_file"
   case "$run_dir" in /run/aether-*) $SUDO rmdir --ignore-fail-on-non-empty "$run_dir/agents" "$run_dir" 2>/dev/null || true ;; esac
 }
-trap 'stop; exit 130' INT
+# The way to end it, and no failure: make would call 130 an error.
+trap 'stop; exit 0' INT
 trap 'stop; exit 143' TERM
 trap stop EXIT
 
