@@ -53,14 +53,14 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
       className="min-h-0 flex-1 overflow-y-auto p-4 focus-visible:-outline-offset-2"
     >
       <div
-        className={`flex items-start gap-3 rounded-lg border p-4 ${full ? 'border-line bg-surface' : 'border-failed/50 bg-failed-soft'}`}
+        className={`flex flex-wrap items-start gap-3 rounded-lg border p-4 ${full ? 'border-line bg-surface' : 'border-failed/50 bg-failed-soft'}`}
       >
         {full ? (
-          <ShieldCheck size={20} className="text-working" aria-hidden="true" />
+          <ShieldCheck size={20} className="shrink-0 text-working" aria-hidden="true" />
         ) : (
-          <ShieldAlert size={20} className="text-failed" aria-hidden="true" />
+          <ShieldAlert size={20} className="shrink-0 text-failed" aria-hidden="true" />
         )}
-        <div>
+        <div className="min-w-48 flex-1">
           <h2 className="text-14 font-semibold">{full ? 'Full isolation' : 'Reduced isolation'}</h2>
           <p className="text-13 text-muted">
             {full
