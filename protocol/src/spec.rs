@@ -37,6 +37,10 @@ pub struct AgentSpec {
     #[serde(default)]
     #[ts(as = "Option<Limits>", optional)]
     pub limits: Limits,
+    /// How far its sandbox goes: everything closed, or one of the named weaker ones.
+    #[serde(default)]
+    #[ts(as = "Option<Profile>", optional)]
+    pub profile: Profile,
     /// Host directories lent to it.
     #[serde(default)]
     #[ts(as = "Option<Vec<MountSpec>>", optional)]
@@ -122,7 +126,21 @@ pub enum NetworkMode {
     None,
 }
 
-/// Limits of an agent's cgroup. Absent means the daemon's configured default.
+/// A sandbox profile. `standard` is the strongest; each other one names what it gives up and for which work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Everything closed: the agent is an ordinary user without any capability on a read-only system.
+    #[default]
+    Standard,
+    /// The agent is root inside its own user namespace, with the few capabilities that a package manager needs, on a writable
+    /// system of its own.
+    Packages,
+    /// User namespaces may be made inside, for programs that build a sandbox of their own such as Chromium.
+    Browser,
+}
+
+/// Limits of an agent's cgroup and of its files. Absent means the daemon's configured default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Limits {
@@ -138,6 +156,14 @@ pub struct Limits {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub pids: Option<u32>,
+    /// Space that its home may take on disk, bytes.
+    #[serde(default)]
+    #[ts(type = "number | null", optional)]
+    pub disk_bytes: Option<u64>,
+    /// Files and directories that its home may hold.
+    #[serde(default)]
+    #[ts(type = "number | null", optional)]
+    pub inodes: Option<u64>,
 }
 
 /// A host directory lent to an agent; inside, its files belong to the agent's user.
@@ -324,6 +350,12 @@ impl Limits {
         }
         if self.pids.is_some_and(|pids| !(4..=4_194_304).contains(&pids)) {
             return Err(ApiError::invalid("pids is out of range", "give 4 to 4194304"));
+        }
+        if self.disk_bytes.is_some_and(|bytes| !(16 << 20..=1 << 50).contains(&bytes)) {
+            return Err(ApiError::invalid("disk is out of range", "give 16M to 1024T"));
+        }
+        if self.inodes.is_some_and(|inodes| !(1024..=u64::from(u32::MAX)).contains(&inodes)) {
+            return Err(ApiError::invalid("inodes is out of range", "give 1024 to 4294967295"));
         }
         Ok(())
     }

@@ -98,8 +98,12 @@ pub struct SandboxPlan {
     pub ids: IdRange,
     /// Name of its home below `<state>/homes`; made when it does not exist.
     pub home: SandboxId,
+    /// How far it is closed.
+    pub profile: Profile,
     /// Limits of its cgroup.
     pub limits: CgroupLimits,
+    /// Limits of its files; `None` leaves them to the file system they lie on.
+    pub disk: Option<DiskLimits>,
     /// Host directories lent to it; the descriptors travel beside the plan, in this order.
     pub mounts: Vec<LentMount>,
     /// Network.
@@ -110,6 +114,29 @@ pub struct SandboxPlan {
     pub shm_bytes: u64,
     /// Layers the person allowed to be missing. Every other layer is required.
     pub may_miss: Vec<PlanLayer>,
+}
+
+/// A profile of sandboxes: what the agent is inside, and what is left out for the work it is meant for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Profile {
+    /// Everything closed.
+    #[default]
+    Standard,
+    /// Uid 0 of its own user namespace with a package manager's capabilities, on a writable system of its own.
+    Packages,
+    /// User namespaces can be made inside.
+    Browser,
+}
+
+/// Limits of what a sandbox writes to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskLimits {
+    /// Space, bytes.
+    pub bytes: u64,
+    /// Files and directories.
+    pub inodes: u64,
+    /// A person asked for it: without a means to enforce it the launch is refused.
+    pub required: bool,
 }
 
 /// Limits of a cgroup. Zero is not "unlimited": every field is a real limit.

@@ -15,7 +15,7 @@ use std::{
 };
 
 use aether_sandbox::{
-    plan::{CgroupLimits, IdRange, NetworkPlan, SandboxPlan},
+    plan::{CgroupLimits, IdRange, NetworkPlan, Profile, SandboxPlan},
     spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
     sys::packet::{recv_packet, send_packet},
     wire::{
@@ -174,6 +174,8 @@ fn plan() -> SandboxPlan {
         ids: IdRange::new(23).unwrap(),
         home: "inside".parse().unwrap(),
         limits: CgroupLimits { memory_bytes: 256 << 20, pids: 128, cpu_quota_usec: 200_000 },
+        profile: Profile::Standard,
+        disk: None,
         mounts: Vec::new(),
         network: NetworkPlan::LoopbackOnly,
         tmp_bytes: 16 << 20,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use aether_sandbox::{
-    plan::{CgroupLimits, IdRange, LentMount, NetworkPlan, SandboxPlan},
+    plan::{CgroupLimits, IdRange, LentMount, NetworkPlan, Profile, SandboxPlan},
     spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
     sys::packet::{recv_packet, send_packet},
     wire::spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
@@ -79,6 +79,8 @@ fn plan(id: &str, slot: u32) -> SandboxPlan {
         ids: IdRange::new(slot).expect("slot"),
         home: id.parse().expect("id"),
         limits: CgroupLimits { memory_bytes: 256 << 20, pids: 64, cpu_quota_usec: 100_000 },
+        profile: Profile::Standard,
+        disk: None,
         mounts: Vec::new(),
         network: NetworkPlan::LoopbackOnly,
         tmp_bytes: 16 << 20,

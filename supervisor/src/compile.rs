@@ -3,7 +3,7 @@
 use aether_protocol::{AgentName, AgentSpec, ApiError, ErrorCode, Layer};
 use aether_sandbox::{
     host::{Feature, HostSupport},
-    plan::{CgroupLimits, IdRange, LentMount, PlanLayer, SandboxId, SandboxPlan},
+    plan::{CgroupLimits, DiskLimits, IdRange, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
 };
 
 use crate::config::LimitsConfig;
@@ -49,6 +49,16 @@ pub fn compile(
             pids: spec.limits.pids.unwrap_or(limits.pids),
             cpu_quota_usec: quota(spec.limits.cpus.unwrap_or(limits.cpus)),
         },
+        profile: match spec.profile {
+            aether_protocol::Profile::Standard => Profile::Standard,
+            aether_protocol::Profile::Packages => Profile::Packages,
+            aether_protocol::Profile::Browser => Profile::Browser,
+        },
+        disk: Some(DiskLimits {
+            bytes: spec.limits.disk_bytes.unwrap_or(limits.disk.0),
+            inodes: spec.limits.inodes.unwrap_or(limits.inodes),
+            required: spec.limits.disk_bytes.is_some() || spec.limits.inodes.is_some(),
+        }),
         mounts: mounts.collect(),
         network: aether_net::compile(aether_net::Mode::None),
         tmp_bytes: limits.tmp.0,

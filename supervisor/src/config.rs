@@ -87,6 +87,10 @@ pub struct LimitsConfig {
     pub cpus: f64,
     /// Processes and threads.
     pub pids: u32,
+    /// Space of a home on disk.
+    pub disk: Size,
+    /// Files and directories of a home.
+    pub inodes: u64,
     /// Size of `/tmp`.
     pub tmp: Size,
     /// Size of `/dev/shm`.
@@ -95,7 +99,7 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { memory: Size(1 << 30), cpus: 1.0, pids: 2048, tmp: Size(256 << 20), shm: Size(64 << 20) }
+        Self { memory: Size(1 << 30), cpus: 1.0, pids: 2048, disk: Size(10 << 30), inodes: 1_000_000, tmp: Size(256 << 20), shm: Size(64 << 20) }
     }
 }
 
@@ -257,6 +261,12 @@ impl Config {
         }
         if !(4..=4_194_304).contains(&self.limits.pids) {
             return Err(("limits.pids", "must be 4 to 4194304".to_owned()));
+        }
+        if self.limits.disk.0 < 16 << 20 {
+            return Err(("limits.disk", "must be at least 16M".to_owned()));
+        }
+        if !(1024..=u64::from(u32::MAX)).contains(&self.limits.inodes) {
+            return Err(("limits.inodes", "must be 1024 to 4294967295".to_owned()));
         }
         if let Some(root) = self.mounts.roots.iter().find(|root| !root.is_absolute()) {
             return Err(("mounts.roots", format!("{} is not absolute", root.display())));

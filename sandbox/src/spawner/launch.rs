@@ -25,7 +25,7 @@ use super::{
     weaken::Weakened,
 };
 use crate::{
-    plan::{LayerState, PlanLayer, RANGE_SIZE, SandboxId, SandboxPlan},
+    plan::{LayerState, PlanLayer, Profile, RANGE_SIZE, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
         task::{Cloned, clone_into, exit_now},
@@ -189,6 +189,9 @@ fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
         (1..=63).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !host_ok {
         return bad(format!("{host:?} is not a host name"), "use a-z, 0-9 and -");
+    }
+    if plan.profile != Profile::Standard {
+        return bad(format!("the profile {:?} cannot be built yet", plan.profile), "use the standard profile");
     }
     if crate::plan::IdRange::new(plan.ids.slot()).is_none() {
         return bad(format!("id range {} does not exist", plan.ids.slot()), "");

@@ -7,7 +7,7 @@ use nix::sched::CloneFlags;
 use super::{SpawnerConfig, cgroup::Tree, home, launch::Holder, mounts::Stage, syscalls, weaken::Weakened};
 use crate::{
     host::{Feature, HostSupport},
-    plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
+    plan::{CgroupLimits, IdRange, NetworkPlan, Profile, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
     sys::{
         mount::Attributes,
         task::{Cloned, clone_into, exit_now, landlock_abi},
@@ -106,6 +106,8 @@ fn file_systems(stage: &Stage) -> (Feature, Feature, Feature) {
         ids,
         home: name.clone(),
         limits: CgroupLimits { memory_bytes: 0, pids: 0, cpu_quota_usec: 0 },
+        profile: Profile::Standard,
+        disk: None,
         mounts: Vec::new(),
         network: NetworkPlan::LoopbackOnly,
         tmp_bytes: 0,

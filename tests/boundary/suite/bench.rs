@@ -8,7 +8,7 @@ use std::{
 };
 
 use aether_sandbox::{
-    plan::{CgroupLimits, IdRange, NetworkPlan, RANGE_COUNT, SandboxId, SandboxPlan},
+    plan::{CgroupLimits, IdRange, NetworkPlan, Profile, RANGE_COUNT, SandboxId, SandboxPlan},
     spawner::{SpawnerChild, SpawnerConfig, weaken::Part},
     sys::packet::{recv_packet, send_packet},
     wire::{
@@ -116,6 +116,8 @@ pub(crate) fn plan(name: &str, slot: u32) -> Result<SandboxPlan> {
         ids: range(slot).context("a range")?,
         home: id.clone(),
         limits: CgroupLimits { memory_bytes: 96 << 20, pids: 96, cpu_quota_usec: 200_000 },
+        profile: Profile::Standard,
+        disk: None,
         mounts: Vec::new(),
         network: NetworkPlan::LoopbackOnly,
         tmp_bytes: 16 << 20,

@@ -311,6 +311,10 @@ network?: NetworkMode,
  */
 limits?: Limits, 
 /**
+ * How far its sandbox goes: everything closed, or one of the named weaker ones.
+ */
+profile?: Profile, 
+/**
  * Host directories lent to it.
  */
 mounts?: Array<MountSpec>, 
@@ -995,7 +999,7 @@ active: boolean,
 detail: string, };
 
 /**
- * Limits of an agent's cgroup. Absent means the daemon's configured default.
+ * Limits of an agent's cgroup and of its files. Absent means the daemon's configured default.
  */
 export type Limits = { 
 /**
@@ -1009,7 +1013,15 @@ cpus?: number | null,
 /**
  * Processes and threads.
  */
-pids?: number | null, };
+pids?: number | null, 
+/**
+ * Space that its home may take on disk, bytes.
+ */
+diskBytes?: number | null, 
+/**
+ * Files and directories that its home may hold.
+ */
+inodes?: number | null, };
 
 /**
  * Providers of models; answers with `ProviderStatus[]`.
@@ -1229,6 +1241,11 @@ state: AgentState,
  * Phase now.
  */
 agentPhase: AgentPhase, };
+
+/**
+ * A sandbox profile. `standard` is the strongest; each other one names what it gives up and for which work.
+ */
+export type Profile = "standard" | "packages" | "browser";
 
 /**
  * What an agent runs.

@@ -96,10 +96,13 @@ export function runCommand(spec: AgentSpec): string {
   if (spec.name) words.push('--name', spec.name);
   for (const [key, value] of Object.entries(spec.env ?? {})) words.push('--env', `${key}=${value}`);
   if (spec.workdir) words.push('--workdir', spec.workdir);
-  const { memoryBytes, cpus, pids } = spec.limits ?? {};
+  const { memoryBytes, cpus, pids, diskBytes, inodes } = spec.limits ?? {};
   if (memoryBytes != null) words.push('--memory', size(memoryBytes));
   if (cpus != null) words.push('--cpus', String(cpus));
   if (pids != null) words.push('--pids', String(pids));
+  if (diskBytes != null) words.push('--disk', size(diskBytes));
+  if (inodes != null) words.push('--inodes', String(inodes));
+  if (spec.profile != null && spec.profile !== 'standard') words.push('--profile', spec.profile);
   for (const mount of spec.mounts ?? []) {
     const from = mount.source.type === 'root' ? mount.source.path : mount.source.shown;
     words.push('--mount', `${from}:${mount.target}${mount.readOnly ? ':ro' : ''}`);

@@ -8,7 +8,7 @@ use std::{
 
 use aether_protocol::{
     AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, ExitInfo, GoalSpec, Layer, Limits, MountSource, MountSpec,
-    NetworkMode, Program, spec::DescriptorSource,
+    NetworkMode, Profile, Program, spec::DescriptorSource,
 };
 use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 use nix::{
@@ -83,6 +83,15 @@ pub(crate) struct Run {
     /// Most processes and threads
     #[arg(long, value_name = "N")]
     pids: Option<u32>,
+    /// Most space of its home on disk, for example 2G
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    disk: Option<u64>,
+    /// Most files and directories in its home
+    #[arg(long, value_name = "N")]
+    inodes: Option<u64>,
+    /// How far its sandbox is closed: standard, packages (root inside, may install packages) or browser (may make user namespaces)
+    #[arg(long, value_name = "PROFILE", value_parser = parse_profile, default_value = "standard")]
+    profile: Profile,
     /// Lend it a directory of this host
     #[arg(long = "mount", value_name = "HOSTDIR:GUESTDIR[:ro]", value_parser = parse_mount)]
     mounts: Vec<Mount>,
@@ -229,7 +238,14 @@ impl Run {
             env: self.env.iter().cloned().collect(),
             workdir: self.workdir.clone(),
             network: NetworkMode::None,
-            limits: Limits { memory_bytes: self.memory, cpus: self.cpus, pids: self.pids },
+            limits: Limits {
+                memory_bytes: self.memory,
+                cpus: self.cpus,
+                pids: self.pids,
+                disk_bytes: self.disk,
+                inodes: self.inodes,
+            },
+            profile: self.profile,
             mounts: mounts.collect(),
             priority: 3,
             ephemeral: self.rm,
@@ -263,6 +279,16 @@ fn parse_mount(text: &str) -> Result<Mount, String> {
         return Err(shape());
     }
     Ok(Mount { host: host.to_owned(), guest: guest.to_owned(), read_only })
+}
+
+/// A profile by its name.
+fn parse_profile(text: &str) -> Result<Profile, String> {
+    match text {
+        "standard" => Ok(Profile::Standard),
+        "packages" => Ok(Profile::Packages),
+        "browser" => Ok(Profile::Browser),
+        _ => Err("the profiles are standard, packages and browser".to_owned()),
+    }
 }
 
 fn parse_layer(text: &str) -> Result<Layer, String> {

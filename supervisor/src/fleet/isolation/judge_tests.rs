@@ -1,4 +1,4 @@
-use aether_sandbox::plan::{CgroupLimits, IdRange, LentMount, NetworkPlan};
+use aether_sandbox::plan::{CgroupLimits, IdRange, LentMount, NetworkPlan, Profile};
 
 use super::*;
 use crate::fleet::isolation::facts::Mount;
@@ -11,6 +11,8 @@ fn plan() -> SandboxPlan {
         ids: IdRange::new(0).expect("a range"),
         home: "abc".parse().expect("id"),
         limits: CgroupLimits { memory_bytes: 1 << 30, pids: 64, cpu_quota_usec: 150_000 },
+        profile: Profile::Standard,
+        disk: None,
         mounts: vec![lent],
         network: NetworkPlan::LoopbackOnly,
         tmp_bytes: 0,
