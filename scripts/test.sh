@@ -100,6 +100,7 @@ section web-packages web_packages
 section web-lint web_lint
 section web-unit web_unit
 section fmt cargo fmt --all --check
+section dependencies scripts/deny.sh
 section build scripts/build.sh
 section clippy cargo clippy --locked --workspace --all-targets -- -D warnings
 section unit cargo test --locked --workspace --exclude aether-tests --exclude aether-boundary
