@@ -119,12 +119,13 @@ impl Core {
         Ok(())
     }
 
-    /// Adds events of one agent to a change.
+    /// Adds events of one agent to a change. What happens to an ephemeral agent need not outlive a power cut, as nothing of it does.
     pub(crate) fn with_events(&self, id: &AgentId, change: Change, events: Vec<AgentEvent>) -> Change {
-        let owner = self.registry().get(id).map(|entry| entry.info.owner.clone()).unwrap_or_default();
+        let known = self.registry().get(id).map(|entry| (entry.info.owner.clone(), entry.info.spec.ephemeral));
+        let (owner, ephemeral) = known.unwrap_or_default();
         events
             .into_iter()
-            .fold(change, |change, body| change.event(NewEvent { agent: Some(id.clone()), owner: owner.clone(), body }))
+            .fold(change.relaxed(ephemeral), |change, body| change.event(NewEvent { agent: Some(id.clone()), owner: owner.clone(), body }))
     }
 
     /// Commits a change that is not about the fields of one agent; the first one of an act carries its audit record.

@@ -38,7 +38,10 @@ pub(crate) async fn create(
     let new = new_agent(core, spec, caller, model, starts)?;
     let id = new.id.clone();
     audit::about(&id);
-    let change = record(new, caller, waiting).take_slot_if(starts, &id);
+    // Not acknowledged before it runs, and that is committed again, for the disk: after a power cut neither sandbox nor promise is
+    // there. One that only waits is acknowledged by this commit.
+    let relaxed = starts || new.spec.ephemeral;
+    let change = record(new, caller, waiting).take_slot_if(starts, &id).relaxed(relaxed);
     let committed = core.write(change).await?;
     let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;
     core.registry().insert(record);

@@ -33,6 +33,7 @@ enum Write {
 #[derive(Default)]
 pub struct Change {
     writes: Vec<Write>,
+    relaxed: bool,
 }
 
 /// What a committed change brought.
@@ -52,6 +53,18 @@ impl Change {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Need not wait for the disk: once committed it survives the end of this process, also by SIGKILL, and reaches the disk
+    /// within a second; a power cut before that takes it back. Changes committed later never survive without it.
+    #[must_use]
+    pub const fn relaxed(mut self, relaxed: bool) -> Self {
+        self.relaxed = relaxed;
+        self
+    }
+
+    pub(crate) const fn is_relaxed(&self) -> bool {
+        self.relaxed
     }
 
     /// Records a new agent, and the events that follow from it: they may need the number it gets.

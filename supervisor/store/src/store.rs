@@ -59,7 +59,7 @@ impl Store {
         let readers = Readers::open(path)?;
         let (requests, queue) = mpsc::channel();
         let (news, _) = broadcast::channel(NEWS);
-        let writer = Writer { db, options, news: news.clone(), appended: 0 };
+        let writer = Writer { db, options, news: news.clone(), appended: 0, durable: true, unsynced: None };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&queue))
@@ -68,7 +68,8 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Commits a change: all of it or, with an error, nothing of it. Returns when it is on the disk.
+    /// Commits a change: all of it or, with an error, nothing of it. Returns when it is on the disk, or, for a
+    /// [relaxed](Change::relaxed) one, when it survives the end of this process.
     ///
     /// Changes are committed in the order in which this is called. Dropping the future does not take the change back.
     ///

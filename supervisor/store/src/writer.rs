@@ -1,6 +1,9 @@
 //! The one thread that writes.
 
-use std::sync::mpsc;
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
 
 use aether_protocol::Event;
 use rusqlite::Connection;
@@ -12,6 +15,8 @@ use crate::{Change, Committed, Options, StoreError, events};
 const GROUP: usize = 128;
 /// Appended events after which old ones are deleted.
 const PRUNE_EVERY: u64 = 1024;
+/// How long a relaxed change may wait for the disk.
+const RELAXED: Duration = Duration::from_millis(500);
 
 /// A change and whom to tell.
 pub(crate) struct Request {
@@ -24,12 +29,16 @@ pub(crate) struct Writer {
     pub(crate) options: Options,
     pub(crate) news: broadcast::Sender<Event>,
     pub(crate) appended: u64,
+    /// A commit waits for the disk (`PRAGMA synchronous` is FULL), as it does after opening.
+    pub(crate) durable: bool,
+    /// When the oldest change was committed that is not on the disk yet.
+    pub(crate) unsynced: Option<Instant>,
 }
 
 impl Writer {
     /// Serves until every sender is gone.
     pub(crate) fn run(mut self, requests: &mpsc::Receiver<Request>) {
-        while let Ok(first) = requests.recv() {
+        while let Some(first) = self.next(requests) {
             let mut group = vec![first];
             while group.len() < GROUP
                 && let Ok(next) = requests.try_recv()
@@ -45,9 +54,50 @@ impl Writer {
         }
     }
 
+    /// The next request; meanwhile relaxed changes reach the disk in time. `None` when there will be no more.
+    fn next(&mut self, requests: &mpsc::Receiver<Request>) -> Option<Request> {
+        while let Some(since) = self.unsynced {
+            match requests.recv_timeout(RELAXED.saturating_sub(since.elapsed())) {
+                Ok(request) => return Some(request),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => self.sync(),
+            }
+        }
+        requests.recv().ok()
+    }
+
+    /// Brings committed changes to the disk: a checkpoint first syncs the WAL (<https://sqlite.org/wal.html>, 3.1).
+    fn sync(&mut self) {
+        self.unsynced = None;
+        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "relaxed changes did not reach the disk yet; the next commit takes them there");
+        }
+    }
+
+    /// Chooses whether the next commit waits for the disk: when one of its changes asks for it, or an older one waited long
+    /// enough. The WAL is synced as a whole, so everything committed before is on the disk as well.
+    fn choose_durability(&mut self, group: &[Request]) -> Result<(), StoreError> {
+        let overdue = self.unsynced.is_some_and(|since| since.elapsed() >= RELAXED);
+        let durable = overdue || group.iter().any(|request| !request.change.is_relaxed());
+        if durable != self.durable {
+            self.db.pragma_update(None, "synchronous", if durable { "FULL" } else { "NORMAL" })?;
+            self.durable = durable;
+        }
+        Ok(())
+    }
+
     fn commit(&mut self, group: Vec<Request>) {
         let mut waiting = Vec::with_capacity(group.len());
+        if let Err(error) = self.choose_durability(&group) {
+            for request in group {
+                let _ = request.done.send(Err(error.clone()));
+            }
+            return;
+        }
         let result = self.apply_all(group, &mut waiting);
+        if result.is_ok() {
+            self.unsynced = if self.durable { None } else { self.unsynced.or_else(|| Some(Instant::now())) };
+        }
         for (done, outcome) in waiting {
             let outcome = match &result {
                 Ok(()) => outcome,
@@ -137,7 +187,7 @@ mod tests {
         let pages: u32 = db.query_row("PRAGMA page_count", [], |r| r.get(0)).expect("pages");
         db.query_row(&format!("PRAGMA max_page_count = {}", pages + 16), [], |_| Ok(())).expect("limit");
         let (news, mut heard) = broadcast::channel(64);
-        let writer = Writer { db, options: Options::default(), news, appended: 0 };
+        let writer = Writer { db, options: Options::default(), news, appended: 0, durable: true, unsynced: None };
         let (send, queue) = mpsc::channel();
         // All of them wait before the writer starts: they share one commit.
         let answers: Vec<_> = [100, 1 << 20, 200, 1 << 20, 300]
@@ -161,5 +211,42 @@ mod tests {
             assert_eq!(heard.try_recv().expect("published").seq, seq);
         }
         assert!(heard.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_relaxed_change_does_not_wait_for_the_disk_and_still_gets_there() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("aether.db");
+        let (news, _) = broadcast::channel(64);
+        let db = schema::open_writer(&path).expect("open");
+        let mut writer = Writer { db, options: Options::default(), news, appended: 0, durable: true, unsynced: None };
+        let waits = |writer: &Writer| writer.db.query_row("PRAGMA synchronous", [], |r| r.get::<_, i64>(0)).expect("pragma") == 2;
+        let commit = |writer: &mut Writer, relaxed: &[bool]| {
+            let group = relaxed.iter().map(|relaxed| {
+                let (mut request, _) = request(10);
+                request.change = std::mem::take(&mut request.change).relaxed(*relaxed);
+                request
+            });
+            writer.commit(group.collect());
+        };
+        commit(&mut writer, &[true, true]);
+        assert!(!waits(&writer) && writer.unsynced.is_some());
+        commit(&mut writer, &[true, false]);
+        assert!(waits(&writer) && writer.unsynced.is_none(), "one that must wait takes the others along");
+        commit(&mut writer, &[true]);
+        assert!(!waits(&writer) && writer.unsynced.is_some());
+        let (send, queue) = mpsc::channel::<Request>();
+        let sender = std::thread::spawn(move || {
+            std::thread::sleep(RELAXED * 2);
+            send.send(request(10).0).expect("the writer waits");
+        });
+        assert!(writer.next(&queue).is_some());
+        sender.join().expect("sender");
+        assert!(writer.unsynced.is_none(), "an idle writer takes relaxed changes to the disk");
+        let file = std::fs::metadata(&path).expect("database").len();
+        assert!(file > 4096, "the checkpoint wrote {file} bytes");
+        writer.unsynced = Instant::now().checked_sub(RELAXED);
+        commit(&mut writer, &[true]);
+        assert!(waits(&writer), "a busy writer does not put it off for ever");
     }
 }
