@@ -13,9 +13,12 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::{Failure, MAX_BODY};
+use crate::fleet::Caller;
 
 /// A whole JSON body has to arrive within this time.
 pub(crate) const BODY_TIME: Duration = Duration::from_secs(60);
+/// Largest body of somebody who is not known yet.
+const STRANGERS: usize = 4096;
 /// Of a body that nobody wants so much is read and thrown away, and for so long at most between two pieces: a client that still
 /// writes when the connection ends would not see the answer.
 const DRAIN: usize = 64 << 20;
@@ -62,6 +65,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 async fn collect(request: Request) -> Result<Bytes, ApiError> {
+    let most = if request.extensions().get::<Caller>().is_some() { MAX_BODY } else { STRANGERS };
     let mut body = request.into_body();
     let mut bytes = Vec::new();
     let mut length = 0;
@@ -69,16 +73,16 @@ async fn collect(request: Request) -> Result<Bytes, ApiError> {
         let frame = frame.map_err(|error| ApiError::invalid(format!("the body broke off: {error}"), "send the request again"))?;
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= MAX_BODY {
+        if length <= most {
             bytes.extend_from_slice(&data);
         } else if length > DRAIN {
             break;
         }
     }
-    if length > MAX_BODY {
+    if length > most {
         return Err(ApiError::new(
             ErrorCode::TooLarge,
-            format!("the body is larger than {} MiB", MAX_BODY >> 20),
+            format!("the body is larger than {} KiB", most >> 10),
             "put large data in a file (aether cp), or send it on standard input (-i)",
         ));
     }
@@ -130,12 +134,16 @@ mod tests {
     #[tokio::test]
     async fn takes_json_only_and_twelve_mebibytes_at_most() {
         let send = |kind: &'static str, body: Vec<u8>| async move {
-            let request = Request::builder().header("content-type", kind).body(axum::body::Body::from(body)).unwrap();
+            let mut request = Request::builder().header("content-type", kind).body(axum::body::Body::from(body)).unwrap();
+            request.extensions_mut().insert(Caller { owner: "root".to_owned(), peer: None });
             Body::<serde_json::Value>::from_request(request, &()).await.map(|Body(value)| value)
         };
         assert_eq!(send("application/json; charset=utf-8", b"[1]".to_vec()).await.unwrap(), serde_json::json!([1]));
         assert_eq!(send("application/json", Vec::new()).await.unwrap(), serde_json::json!({}));
         assert_eq!(send("text/plain", b"[1]".to_vec()).await.unwrap_err().0.code, ErrorCode::Invalid);
+        let stranger = Request::builder().body(axum::body::Body::from(vec![b' '; STRANGERS + 1])).unwrap();
+        let refused = Body::<serde_json::Value>::from_request(stranger, &()).await.unwrap_err();
+        assert_eq!(refused.0.code, ErrorCode::TooLarge);
         let large = vec![b' '; MAX_BODY + 1];
         assert_eq!(send("application/json", large).await.unwrap_err().0.code, ErrorCode::TooLarge);
     }

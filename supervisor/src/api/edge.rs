@@ -18,12 +18,24 @@ use super::{
     ApiState, Failure,
     audit::denied,
     body,
-    connection::{Descriptors, Peer},
+    connection::{Descriptors, Peer, TcpPeer},
 };
+use crate::auth::cookie::Way;
 
-/// The host a TCP request was addressed to, checked.
+/// The host a TCP request was addressed to, checked, and how the browser reaches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OwnHost(pub(crate) String);
+pub(crate) struct OwnHost {
+    pub(crate) name: String,
+    pub(crate) way: Way,
+}
+
+impl OwnHost {
+    /// Address of the UI by this name.
+    pub(crate) fn origin(&self) -> String {
+        let scheme = if self.way == Way::Tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.name)
+    }
+}
 
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
 
@@ -34,24 +46,30 @@ pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, ne
     let host = match admit(&mut request) {
         Ok(host) => host,
         Err(error) => {
-            denied::note(&state, &path, &error);
+            denied::note(&state, request.extensions().get(), &path, &error);
             body::drain(request.body_mut()).await;
-            return complete(Failure(error).into_response(), number, None);
+            return complete(Failure(error).into_response(), number, Policy::Data);
         }
     };
+    let policy = if is_data(&path) { Policy::Data } else { Policy::Page(host) };
     tracing::debug!(request = number, method = %request.method(), %path, "request");
     // A handler holds no lock over an await that a panic could leave half done: the fleet guards its own state.
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(request = number, %path, "a handler panicked");
         Failure(ApiError::internal("something inside the service failed")).into_response()
     });
-    complete(response, number, host.as_deref())
+    complete(response, number, policy)
 }
 
 /// Is this the opening handshake of a WebSocket?
-pub(crate) fn is_handshake(headers: &HeaderMap) -> bool {
+fn is_handshake(headers: &HeaderMap) -> bool {
     let upgrade = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
     upgrade.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case("websocket"))
+}
+
+/// Could this request change something, or open a channel that can?
+pub(crate) fn acts(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) || is_handshake(request.headers())
 }
 
 fn admit(request: &mut Request) -> Result<Option<String>, ApiError> {
@@ -75,10 +93,9 @@ fn admit(request: &mut Request) -> Result<Option<String>, ApiError> {
             request.extensions_mut().insert(Descriptors::new(descriptors));
             Ok(None)
         }
-        Some(Peer::Tcp(hosts)) => {
+        Some(Peer::Tcp(TcpPeer { hosts, .. })) => {
             let host = hosts.check(request.uri(), request.headers())?;
-            let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-            if !reads || is_handshake(request.headers()) {
+            if acts(request) {
                 hosts.check_origin(&host, request.headers())?;
             }
             if wanted? > 0 {
@@ -87,7 +104,8 @@ fn admit(request: &mut Request) -> Result<Option<String>, ApiError> {
                     "use the Unix socket (aether --socket PATH)",
                 ));
             }
-            request.extensions_mut().insert(OwnHost(host.clone()));
+            let way = hosts.way(&host, request.headers());
+            request.extensions_mut().insert(OwnHost { name: host.clone(), way });
             Ok(Some(host))
         }
         None => Err(ApiError::internal("a connection without its peer")),
@@ -105,7 +123,22 @@ fn wanted_descriptors(headers: &HeaderMap) -> Result<usize, ApiError> {
     })
 }
 
-fn complete(mut response: Response, number: u64, host: Option<&str>) -> Response {
+/// What a browser may do with an answer.
+enum Policy {
+    /// A page of the UI; addressed by this host.
+    Page(Option<String>),
+    /// Nothing: shown as a page of its own, no part of it runs or loads.
+    Data,
+}
+
+/// The API's own paths. What an agent wrote can be in their answers.
+fn is_data(path: &str) -> bool {
+    ["/api", "/metrics", "/health", "/kernel"]
+        .iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|rest| matches!(rest.chars().next(), None | Some('/'))))
+}
+
+fn complete(mut response: Response, number: u64, policy: Policy) -> Response {
     let headers = response.headers_mut();
     headers.insert("x-aether-version", HeaderValue::from_static(PROTOCOL_VERSION));
     headers.insert("x-request-id", HeaderValue::from(number));
@@ -119,7 +152,11 @@ fn complete(mut response: Response, number: u64, host: Option<&str>) -> Response
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    if let Ok(policy) = HeaderValue::from_str(&content_policy(host)) {
+    let text = match policy {
+        Policy::Page(host) => content_policy(host.as_deref()),
+        Policy::Data => "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox".to_owned(),
+    };
+    if let Ok(policy) = HeaderValue::from_str(&text) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     // The API's answers are about this moment and this person; the UI's files set their own.

@@ -65,6 +65,8 @@ struct Shared {
     stopping: CancellationToken,
     sessions: TaskTracker,
     denials: audit::denied::Denials,
+    /// Held while the sessions are written, so that an older list never replaces a newer one.
+    keeping: tokio::sync::Mutex<()>,
 }
 
 impl ApiState {
@@ -81,6 +83,7 @@ impl ApiState {
             stopping: CancellationToken::new(),
             sessions: TaskTracker::new(),
             denials: audit::denied::Denials::default(),
+            keeping: tokio::sync::Mutex::default(),
         }))
     }
 

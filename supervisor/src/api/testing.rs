@@ -82,6 +82,7 @@ fn able_host() -> HostSupport {
         landlock: yes(),
         user_namespaces: yes(),
         seccomp: yes(),
+        system_calls: yes(),
         idmapped_state: yes(),
         idmapped_usr: yes(),
         overlay: yes(),

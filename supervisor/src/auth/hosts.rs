@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use aether_protocol::{ApiError, ErrorCode};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 
+use super::cookie::Way;
+
 /// Names with their ports, lower case, as they stand in a `Host` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hosts {
@@ -68,12 +70,23 @@ impl Hosts {
 }
 
 impl Hosts {
+    /// How the browser reaches the service: a proxy in front says so, and is believed only under a name that the
+    /// configuration gave it.
+    pub fn way(&self, host: &str, headers: &HeaderMap) -> Way {
+        let told = headers.get("x-forwarded-proto").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"https"));
+        if told && self.is_configured(host) { Way::Tls } else { Way::Plain }
+    }
+
+    fn is_configured(&self, host: &str) -> bool {
+        self.configured.iter().any(|name| name == host)
+    }
+
     /// Does the page that sends a request belong to this service, addressed as `host`? True without an `Origin` header.
     ///
     /// # Errors
     /// [`ErrorCode::Denied`].
     pub fn check_origin(&self, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
-        let foreign = headers.get_all(header::ORIGIN).iter().find(|origin| !self.is_own(host, origin));
+        let foreign = headers.get_all(header::ORIGIN).iter().find(|origin| !self.is_own(host, self.way(host, headers), origin));
         match foreign {
             None => Ok(()),
             Some(origin) => Err(ApiError::new(
@@ -87,11 +100,12 @@ impl Hosts {
         }
     }
 
-    fn is_own(&self, host: &str, origin: &HeaderValue) -> bool {
+    /// Plain HTTP is no page of ours where the browser came by TLS: whoever sits on the wire could have written it.
+    fn is_own(&self, host: &str, way: Way, origin: &HeaderValue) -> bool {
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
         match (origin.strip_prefix("http://"), origin.strip_prefix("https://")) {
-            (Some(page), _) => page == host,
-            (_, Some(page)) => page == host && self.configured.iter().any(|name| name == host),
+            (Some(page), _) => page == host && way == Way::Plain,
+            (_, Some(page)) => page == host && self.is_configured(host),
             _ => false,
         }
     }
@@ -152,5 +166,10 @@ mod tests {
             hosts.check_origin(own, &headers(&[("origin", "http://localhost:3001"), ("origin", "http://evil.example")])).is_err()
         );
         assert!(hosts.check_origin("box.lan", &headers(&[("origin", "https://box.lan")])).is_ok(), "a proxy adds TLS");
+        let told = |host: &'static str, origin: &'static str| {
+            hosts.check_origin(host, &headers(&[("origin", origin), ("x-forwarded-proto", "https")])).is_ok()
+        };
+        assert!(told("box.lan", "https://box.lan") && !told("box.lan", "http://box.lan"));
+        assert!(told(own, "http://localhost:3001") && !told(own, "https://localhost:3001"), "no proxy has this name");
     }
 }

@@ -7,11 +7,13 @@ pub mod failures;
 pub mod hosts;
 pub mod links;
 pub mod peer;
+pub mod sessions;
 pub mod token;
 
 pub use failures::Failures;
 pub use hosts::Hosts;
 pub use links::Links;
+pub use sessions::{Session, Sessions};
 pub use token::Token;
 
 use axum::http::{HeaderMap, header};
@@ -23,6 +25,8 @@ pub const OPERATOR: &str = "operator";
 #[derive(Debug)]
 pub struct Auth {
     token: Token,
+    /// Browsers that are signed in.
+    pub sessions: Sessions,
     /// One-time links handed out.
     pub links: Links,
     /// Failed sign-ins of the last minute.
@@ -32,7 +36,8 @@ pub struct Auth {
 impl Auth {
     /// With the operator's token.
     pub fn new(token: Token) -> Self {
-        Self { token, links: Links::default(), failures: Failures::default() }
+        let sessions = Sessions::new(&token);
+        Self { token, sessions, links: Links::default(), failures: Failures::default() }
     }
 
     /// The operator's token.
@@ -55,21 +60,23 @@ impl Auth {
                 _ => Credential::Wrong,
             };
         }
-        match cookie::read(headers) {
-            Some(value) if self.token.matches_session(value) => Credential::Cookie,
-            Some(_) => Credential::Wrong,
-            None => Credential::None,
+        // A page on another port of this host can add cookies of this name; it must not sign anybody out by that.
+        let mut shown = cookie::read(headers).peekable();
+        if shown.peek().is_none() {
+            return Credential::None;
         }
+        let session = |value| self.token.matches(value).then(Session::of_token).or_else(|| self.sessions.find(value));
+        shown.take(cookie::MOST).find_map(session).map_or(Credential::Wrong, Credential::Cookie)
     }
 }
 
 /// Result of looking at a request's credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Credential {
     /// The token itself, which no browser sends by itself.
     Bearer,
-    /// The session cookie.
-    Cookie,
+    /// The session cookie, or the token in its place.
+    Cookie(Session),
     /// Something that is not valid.
     Wrong,
     /// Nothing.

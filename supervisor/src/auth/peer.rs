@@ -5,6 +5,10 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use crate::fleet::{Caller, PeerIds};
 
+/// What the kernel says of ids that have no number here: of another user namespace, for example
+/// (`/proc/sys/kernel/overflowuid`; 65534 unless somebody changed it). Many can have it, so it is nobody's name.
+const UNKNOWN: u32 = 65_534;
+
 /// What the host's user database says about a peer and the group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Accounts {
@@ -34,6 +38,10 @@ impl Accounts {
 /// # Errors
 /// [`ErrorCode::Denied`] for everybody else.
 pub fn identify(peer: PeerIds, service_uid: u32, accounts: &Accounts) -> Result<Caller, ApiError> {
+    if [peer.uid, peer.gid].contains(&UNKNOWN) {
+        let hint = "call it from this host itself, not from a container with users of its own";
+        return Err(ApiError::new(ErrorCode::Denied, "the kernel cannot say who calls", hint));
+    }
     let listed = accounts.name.as_ref().is_some_and(|name| accounts.members.contains(name));
     let member = accounts.group.is_some_and(|group| peer.gid == group || listed);
     if peer.uid == 0 || peer.uid == service_uid || member {
@@ -68,6 +76,16 @@ mod tests {
         assert!(identify(PeerIds { uid: 900, gid: 900 }, 900, &Accounts::default()).is_ok_and(|c| c.owner == "900"));
         assert!(identify(PeerIds { uid: 1000, gid: 1000 }, 900, &accounts("mia")).is_ok());
         assert!(identify(PeerIds { uid: 1001, gid: 990 }, 900, &accounts("primary")).is_ok());
+    }
+
+    #[test]
+    fn ids_that_many_share_are_nobody() {
+        let nobody = Accounts { group: Some(UNKNOWN), members: vec!["nobody".to_owned()], ..accounts("nobody") };
+        for (peer, service) in [((UNKNOWN, 1000), 900), ((1000, UNKNOWN), 900), ((UNKNOWN, UNKNOWN), UNKNOWN)] {
+            let denied = identify(PeerIds { uid: peer.0, gid: peer.1 }, service, &nobody).unwrap_err();
+            assert_eq!(denied.code, ErrorCode::Denied, "{peer:?}");
+        }
+        assert!(identify(PeerIds { uid: 1000, gid: 990 }, 900, &accounts("mia")).is_ok());
     }
 
     #[test]

@@ -64,17 +64,6 @@ impl Token {
     pub fn matches(&self, shown: &str) -> bool {
         same(shown, &self.text)
     }
-
-    /// Value of the session cookie. Derived, so that a program on another port of this host, which browsers send the cookie
-    /// to as well, does not learn the token; and the same after a restart, so that nobody is signed out by one.
-    pub fn session(&self) -> String {
-        hex(&Sha256::digest(format!("aether session {}", self.text)))
-    }
-
-    /// Is `shown` a valid session cookie (or the token itself)?
-    pub fn matches_session(&self, shown: &str) -> bool {
-        same(shown, &self.session()) | self.matches(shown)
-    }
 }
 
 impl fmt::Debug for Token {
@@ -117,13 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn only_itself_and_its_session_match() {
+    fn only_itself_matches() {
         let token = Token::generate().unwrap();
         assert!(token.matches(token.reveal()));
-        assert!(!token.matches(&token.session()), "a cookie is not a bearer token");
-        assert!(token.matches_session(&token.session()));
         for wrong in ["", "x", &"0".repeat(64), &token.reveal()[..63]] {
-            assert!(!token.matches(wrong) && !token.matches_session(wrong), "{wrong:?}");
+            assert!(!token.matches(wrong), "{wrong:?}");
         }
     }
 

@@ -17,6 +17,7 @@ mod goal;
 mod hands;
 mod host;
 mod isolation;
+mod kept;
 mod launch;
 mod log;
 mod mounts;
@@ -244,7 +245,9 @@ impl Fleet {
 
     /// Hangs a terminal up.
     pub async fn close_tty(&self, tty: &TtyId) -> Result<(), ApiError> {
-        processes::close_tty(&self.core, tty).await
+        let (core, tty) = (self.core.clone(), tty.clone());
+        let (agent, what) = (tty.parts().0, json!({ "terminal": tty }));
+        self.act("terminal.close", agent.as_str(), what, async move { processes::close_tty(&core, &tty).await }).await
     }
 
     /// The main program of an agent, as a process handle.
@@ -286,7 +289,10 @@ impl Fleet {
 
     /// Sends a raw signal number to a process's group.
     pub async fn signal_process(&self, handle: &ProcessHandle, signal: i32) -> Result<(), ApiError> {
-        processes::signal(&*self.core.running(&handle.agent)?, handle.process, signal).await
+        let (core, target) = (self.core.clone(), handle.clone());
+        let work = async move { processes::signal(&*core.running(&target.agent)?, target.process, signal).await };
+        let what = json!({ "process": handle.process, "signal": signal });
+        self.act("process.signal", handle.agent.as_str(), what, work).await
     }
 
     /// Waits for the end of a process.

@@ -38,6 +38,8 @@ impl Identity {
             },
         };
         ensure!(!uid.is_root() && gid.as_raw() != 0, "the service's user must not be root");
+        // The kernel gives this id to everybody whose own it cannot name.
+        ensure!(uid.as_raw() != 65_534, "the service's user must not be nobody (65534): give it one of its own");
         Ok(Self { uid, gid, socket_group })
     }
 

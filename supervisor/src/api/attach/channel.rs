@@ -29,8 +29,17 @@ const QUEUE: usize = 8;
 /// How long a client may take to close after it was told the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Runs until the process has ended and everything is sent, or the client goes.
-pub(crate) async fn run(state: ApiState, socket: WebSocket, handle: ProcessHandle, reader: OutputReader, takes_input: bool) {
+/// What a connection is attached to.
+pub(crate) struct Opened {
+    pub(crate) handle: ProcessHandle,
+    pub(crate) reader: OutputReader,
+    /// It writes to standard input.
+    pub(crate) takes_input: bool,
+}
+
+/// Runs until the process has ended and everything is sent, the client goes, or its session is `over`.
+pub(crate) async fn run(state: ApiState, socket: WebSocket, opened: Opened, over: impl Future<Output = ()>) {
+    let Opened { handle, reader, takes_input } = opened;
     let (sink, mut frames) = socket.split();
     let (out, outgoing) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write(sink, outgoing));
@@ -50,7 +59,14 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, handle: ProcessHandl
             pending: None,
             held: None,
         };
-        channel.pass(&mut frames).await;
+        tokio::select! {
+            () = channel.pass(&mut frames) => {}
+            () = over => {
+                // A client that takes nothing is not waited for.
+                drop(timeout(FAREWELL, channel.close(close_code::POLICY, "signed out")).await);
+                return;
+            }
+        }
     }
     // The last sender: the writer ends when it has sent what is queued.
     drop(out);

@@ -5,6 +5,7 @@ mod frame;
 
 use aether_protocol::{ApiError, ErrorBody, TtyId};
 use axum::{
+    Extension,
     extract::{Path, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::Response,
 };
@@ -13,8 +14,11 @@ use utoipa::IntoParams;
 
 pub(crate) use channel::WINDOW;
 
-use super::{ApiState, error::Answer, metrics::OpenSocket, query::Query};
-use crate::fleet::{Pace, ProcessHandle, StartAt, Streams};
+use super::{ApiState, caller::until, error::Answer, metrics::OpenSocket, query::Query};
+use crate::{
+    auth::Session,
+    fleet::{Caller, Pace, ProcessHandle, StartAt, Streams, on_behalf},
+};
 
 const MAX_FRAME: usize = 1 << 20;
 
@@ -38,6 +42,8 @@ pub(crate) struct AttachQuery {
     responses((status = 101, description = "WebSocket"), (status = "default", body = ErrorBody)))]
 pub(crate) async fn attach(
     State(state): State<ApiState>,
+    caller: Caller,
+    signed_in: Option<Extension<Session>>,
     Path(target): Path<String>,
     Query(query): Query<AttachQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -46,10 +52,11 @@ pub(crate) async fn attach(
     let handle = process(&state, &target).await?;
     let from = StartAt { stdout: query.from, stderr: None };
     let reader = state.fleet().attach(&handle, Streams::All, from, Pace::Hold).await?;
-    let session = state.0.sessions.token();
+    let tracked = state.0.sessions.token();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        let _open = (session, OpenSocket::new("/api/v1/attach"));
-        channel::run(state, socket, handle, reader, query.stdin).await;
+        let _open = (tracked, OpenSocket::new("/api/v1/attach"));
+        let opened = channel::Opened { handle, reader, takes_input: query.stdin };
+        on_behalf(&caller.owner, channel::run(state, socket, opened, until(signed_in))).await;
     }))
 }
 

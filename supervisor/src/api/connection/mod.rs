@@ -3,7 +3,13 @@
 mod descriptors;
 mod socket;
 
-use std::{io, net::TcpListener as StdTcpListener, os::unix::net::UnixListener as StdUnixListener, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, TcpListener as StdTcpListener},
+    os::unix::net::UnixListener as StdUnixListener,
+    sync::Arc,
+    time::Duration,
+};
 
 use aether_protocol::ApiError;
 use axum::{Router, body::Body};
@@ -15,11 +21,12 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener, UnixStream},
+    sync::Semaphore,
 };
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::{ApiState, Setup, metrics, router};
+use super::{ApiState, Setup, metrics, router, session};
 use crate::{
     auth::{
         Hosts, Token,
@@ -38,6 +45,8 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Running requests get so much time when the service stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
+/// TCP connections at a time. Anybody on this host can open one; the descriptors of the service are for more than them.
+const MOST_TCP: usize = 512;
 const HEAD_BYTES: usize = 256 * 1024;
 
 /// Where a request comes from; in the extensions of every request.
@@ -46,12 +55,33 @@ pub enum Peer {
     /// The Unix socket.
     Unix(UnixPeer),
     /// TCP, with the names it answers to.
-    Tcp(Arc<Hosts>),
+    Tcp(TcpPeer),
+}
+
+/// The other end of a TCP connection.
+#[derive(Debug, Clone)]
+pub struct TcpPeer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Names this side answers to.
+    pub hosts: Arc<Hosts>,
+}
+
+impl std::fmt::Display for Peer {
+    /// As the audit names it: `uid 1000`, or an address.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(peer) => write!(f, "uid {}", peer.uid),
+            Self::Tcp(peer) => peer.address.fmt(f),
+        }
+    }
 }
 
 /// The other end of the Unix socket.
 #[derive(Debug, Clone)]
 pub struct UnixPeer {
+    /// Its user, as the kernel says.
+    pub uid: u32,
     /// Who it is, or why they may not.
     pub caller: Result<Caller, ApiError>,
     /// Descriptors received and not yet taken by a request.
@@ -72,6 +102,7 @@ pub async fn serve(serving: Serving) -> io::Result<()> {
         host_names: config.host_names.clone(),
     };
     let state = ApiState::new(fleet.clone(), setup);
+    session::restore(&state).await.map_err(io::Error::other)?;
     serve_with(state, unix, tcp, async move { fleet.stopping().await }).await
 }
 
@@ -132,14 +163,24 @@ impl Edge {
     }
 
     async fn accept_tcp(self, listener: TcpListener, hosts: Arc<Hosts>) {
+        let places = Arc::new(Semaphore::new(MOST_TCP));
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, from)) => {
+                    let Ok(place) = places.clone().try_acquire_owned() else {
+                        tracing::debug!(%from, "too many connections");
+                        continue;
+                    };
                     // Keystrokes and their echo are small; waiting to fill a packet would be felt.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY");
                     }
-                    drop(self.open.spawn(self.clone().http(stream, Peer::Tcp(hosts.clone()))));
+                    let peer = Peer::Tcp(TcpPeer { address: from.ip(), hosts: hosts.clone() });
+                    let serving = self.clone().http(stream, peer);
+                    drop(self.open.spawn(async move {
+                        let _place = place;
+                        serving.await;
+                    }));
                 }
                 Err(error) => pause("tcp", &error).await,
             }
@@ -154,7 +195,7 @@ impl Edge {
         let caller = self.identify(ids).await;
         let descriptors = DescriptorQueue::default();
         let socket = DescriptorSocket::new(stream, descriptors.clone());
-        self.http(socket, Peer::Unix(UnixPeer { caller, descriptors })).await;
+        self.http(socket, Peer::Unix(UnixPeer { uid: ids.uid, caller, descriptors })).await;
     }
 
     async fn identify(&self, peer: PeerIds) -> Result<Caller, ApiError> {

@@ -1,6 +1,6 @@
 //! One connection from its greeting to its end.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use aether_protocol::{
     ApiError, CommandEnvelope, ErrorCode, PROTOCOL_VERSION, TtyId, TtyInfo,
@@ -10,7 +10,7 @@ use aether_protocol::{
 use axum::extract::ws::{Message, WebSocket, close_code};
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::time::{Instant, interval, interval_at};
+use tokio::time::{Instant, interval, interval_at, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -25,14 +25,17 @@ use crate::{
     fleet::{Caller, Delivery, EventHub},
 };
 
+/// How long a client may take to be told the end.
+const FAREWELL: Duration = Duration::from_secs(2);
 const PING: Duration = Duration::from_secs(20);
 const DEAD: Duration = Duration::from_secs(60);
 const METRICS: Duration = Duration::from_secs(2);
 const COLS: u16 = 120;
 const ROWS: u16 = 36;
 
-/// Serves a connection until the client goes or the service stops.
-pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller) {
+/// Serves a connection until the client goes, its session is `over`, or the service stops.
+pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller, over: impl Future<Output = ()>) {
+    let mut over = pin!(over);
     let (sink, mut frames) = socket.split();
     let out = Outgoing::start(sink);
     let stopping = state.stopping().clone();
@@ -48,6 +51,11 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller) {
         tokio::select! {
             () = stopping.cancelled() => {
                 let _ = out.frame(Frame::Close(close_code::AWAY, "the service stops; agents go on")).await;
+                return;
+            }
+            () = &mut over => {
+                // A client that takes nothing is not waited for.
+                drop(timeout(FAREWELL, out.frame(Frame::Close(close_code::POLICY, "signed out"))).await);
                 return;
             }
             frame = frames.next() => {

@@ -34,7 +34,7 @@ pub(crate) async fn create(
     })?;
     // Whoever asks over TCP reaches the service by the name they used.
     let url = match (host, link.split_once("/signin")) {
-        (Some(Extension(OwnHost(host))), Some((_, rest))) => format!("http://{host}/signin{rest}"),
+        (Some(Extension(host)), Some((_, rest))) => format!("{}/signin{rest}", host.origin()),
         _ => link,
     };
     state.fleet().audit(&caller.owner, "session.link", "", serde_json::json!({ "minutes": LIFETIME.as_secs() / 60 })).await;

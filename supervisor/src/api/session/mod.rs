@@ -1,10 +1,13 @@
 //! Signing in and out over TCP.
 
+mod begin;
 mod links;
 mod signin;
 mod token;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use begin::restore;
 
 use super::ApiState;
 

@@ -2,16 +2,17 @@
 
 use aether_protocol::ErrorBody;
 use axum::{
+    Extension,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
+use super::begin::{begin, end};
 use crate::{
-    api::{ApiState, answer::Data, audit::denied, body::Body, caller::wrong, error::Answer},
+    api::{ApiState, answer::Data, audit::denied, body::Body, caller::wrong, connection::Peer, edge::OwnHost, error::Answer},
     auth::{OPERATOR, cookie},
     fleet::Caller,
 };
@@ -34,22 +35,27 @@ pub(crate) struct Session {
 /// Signs a browser in with the operator's token: sets the session cookie.
 #[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = SignInRequest,
     responses((status = 200, body = Data<Session>), (status = "default", body = ErrorBody)))]
-pub(crate) async fn sign_in(State(state): State<ApiState>, Body(request): Body<SignInRequest>) -> Answer<Response> {
+pub(crate) async fn sign_in(
+    State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
+    host: Option<Extension<OwnHost>>,
+    Body(request): Body<SignInRequest>,
+) -> Answer<Response> {
     if !state.auth().token().matches(request.token.trim()) {
         let error = wrong(&state, "the token is not valid");
-        denied::note(&state, "/api/v1/session", &error);
+        denied::note(&state, Some(&peer), "/api/v1/session", &error);
         return Err(error.into());
     }
-    state.fleet().audit(OPERATOR, "session.signin", "", json!({ "how": "token" })).await;
-    let mut response = Data { data: Session { owner: OPERATOR.to_owned() } }.into_response();
-    response.headers_mut().insert(header::SET_COOKIE, cookie::set(&state.auth().token().session()));
-    Ok(response)
+    let response = Data { data: Session { owner: OPERATOR.to_owned() } }.into_response();
+    begin(&state, "token", host.as_deref(), response).await
 }
 
-/// Signs a browser out: clears the session cookie.
-#[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204, description = "Signed out")))]
-pub(crate) async fn sign_out() -> Response {
-    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie::clear())]).into_response()
+/// Signs a browser out: its session is over, with every stream and WebSocket of it, and the cookie is cleared.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session",
+    responses((status = 204, description = "Signed out"), (status = "default", body = ErrorBody)))]
+pub(crate) async fn sign_out(State(state): State<ApiState>, headers: HeaderMap) -> Answer<Response> {
+    end(&state, &headers).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie::clear())]).into_response())
 }
 
 /// Who is signed in.

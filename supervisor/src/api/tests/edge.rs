@@ -55,7 +55,7 @@ async fn other_origins_may_not_change_anything() {
 #[tokio::test]
 async fn a_cookie_opens_no_websocket_without_a_page() {
     let served = Served::start().await;
-    let cookie = format!("Cookie: aether_token={}", served.state.auth().token().session());
+    let cookie = format!("Cookie: aether_token={}", served.state.auth().sessions.begin().unwrap());
     let mut headers = HANDSHAKE.to_vec();
     headers.push(&cookie);
     assert_eq!(served.tcp("GET /kernel", &headers, b"").await.code(), "DENIED");
@@ -64,15 +64,24 @@ async fn a_cookie_opens_no_websocket_without_a_page() {
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
     let served = Served::start().await;
-    for line in ["GET /", "GET /health", "GET /api/v1/agents", "GET /api/nothing", "POST /health", "GET /signin?code=x"] {
+    let own = format!("ws://{}", served.address);
+    let page =
+        ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", &own];
+    let data = ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "sandbox"];
+    for (line, parts) in [
+        ("GET /", &page[..]),
+        ("GET /agents/x", &page),
+        ("GET /signin?code=x", &page),
+        ("GET /health", &data),
+        ("GET /api/v1/agents", &data),
+        ("GET /api/nothing", &data),
+        ("POST /health", &data),
+    ] {
         let reply = served.tcp(line, &["Accept: text/html"], b"").await;
         let policy = reply.header("content-security-policy").unwrap_or_else(|| panic!("{line}"));
-        for part in
-            ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
-        {
+        for part in parts {
             assert!(policy.contains(part), "{line}: {policy}");
         }
-        assert!(policy.contains(&format!("ws://{}", served.address)));
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{line}");
         assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{line}");
         assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"), "{line}");
@@ -121,7 +130,7 @@ fn local_request(queue: &DescriptorQueue, path: &str, announced: Option<&str>) -
         request = request.header("Aether-Descriptors", number);
     }
     let mut request = request.body(Body::empty()).unwrap();
-    request.extensions_mut().insert(Peer::Unix(UnixPeer { caller, descriptors: queue.clone() }));
+    request.extensions_mut().insert(Peer::Unix(UnixPeer { uid: 0, caller, descriptors: queue.clone() }));
     request
 }
 

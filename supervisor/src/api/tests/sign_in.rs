@@ -69,3 +69,50 @@ async fn failures_are_braked_but_the_right_token_is_not() {
     assert_eq!((braked.status, braked.code().as_str()), (429, "BUSY"));
     assert_eq!(served.tcp(&format!("GET {SESSION}"), &[&served.bearer()], b"").await.status, 200);
 }
+
+#[tokio::test]
+async fn signing_out_ends_the_session_and_what_is_open_in_it() {
+    let served = Served::start().await;
+    let value = served.state.auth().sessions.begin().unwrap();
+    let other = served.state.auth().sessions.begin().unwrap();
+    let cookie = format!("Cookie: aether_token={value}");
+    let (address, line) = (served.address, cookie.clone());
+    let stream = tokio::spawn(async move {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n{line}\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        let mut first = [0; 15];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+        stream
+    });
+    let mut stream = stream.await.unwrap();
+    let out = served.tcp(&format!("DELETE {SESSION}"), &[&cookie, &served.own_origin()], b"").await;
+    assert_eq!(out.status, 204);
+    // The last chunk: the connection itself is kept for the next request.
+    let mut rest = Vec::new();
+    let end = async {
+        while !rest.ends_with(b"\r\n0\r\n\r\n") {
+            rest.push(tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap());
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), end).await.expect("the stream ends");
+    assert_eq!(served.tcp(&format!("GET {SESSION}"), &[&cookie], b"").await.status, 401, "the cookie is worth nothing");
+    let kept = format!("Cookie: aether_token={other}");
+    assert_eq!(served.tcp(&format!("GET {SESSION}"), &[&kept], b"").await.status, 200, "another browser stays");
+    let both = format!("Cookie: aether_token={value}; aether_token={other}");
+    assert_eq!(served.tcp(&format!("GET {SESSION}"), &[&both], b"").await.status, 200, "a planted cookie signs nobody out");
+}
+
+#[tokio::test]
+async fn a_cookie_acts_only_for_a_page_of_ours() {
+    let served = Served::start().await;
+    let cookie = format!("Cookie: aether_token={}", served.state.auth().sessions.begin().unwrap());
+    let line = "POST /api/v1/signin-links";
+    assert_eq!(served.tcp(line, &[&cookie], b"").await.code(), "DENIED", "no page says that it asks");
+    assert_eq!(served.tcp(line, &[&cookie, &served.own_origin()], b"").await.status, 201);
+    for (site, status) in [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)] {
+        let reply = served.tcp(&format!("GET {SESSION}"), &[&cookie, &format!("Sec-Fetch-Site: {site}")], b"").await;
+        assert_eq!(reply.status, status, "{site}");
+    }
+}
