@@ -17,6 +17,9 @@ use super::{
 /// Who acts when nobody asked: the service itself.
 pub(crate) const SERVICE: &str = "service";
 
+/// Who acts when the built-in agent decided it itself.
+pub(crate) const AGENT: &str = "agent";
+
 tokio::task_local! {
     static WHO: String;
     static ACT: Act;

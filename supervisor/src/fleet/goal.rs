@@ -10,11 +10,13 @@ use aether_runtime::{
     CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, run_goal,
 };
 use aether_sandbox::plan::AGENT_HOME;
-use aether_store::{AgentField, Change, NewCall, NewStep, StepRecord, StoreError};
+use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord, StoreError};
 use async_trait::async_trait;
+use serde_json::json;
 
 use super::{
     OutputStream,
+    audit::AGENT,
     core::{Core, Live},
     end,
     hands::SandboxHands,
@@ -107,6 +109,17 @@ async fn run(
     }
 }
 
+/// Characters of a tool's arguments on record; all of them are in the agent's steps.
+const ARGUMENTS: usize = 300;
+
+/// The record of a tool that the built-in agent is about to use. It is in the same change as the step, which is on the disk
+/// before anything is done.
+fn used(id: &AgentId, step: u32, tool: &str, args: &serde_json::Value) -> AuditEntry {
+    let short = |text: &str| text.chars().take(ARGUMENTS).collect::<String>();
+    let outcome = json!({ "step": step, "tool": short(tool), "args": short(&args.to_string()) });
+    AuditEntry { who: AGENT.to_owned(), action: "agent.tool".to_owned(), subject: id.to_string(), outcome }
+}
+
 /// The journal of one agent, in the store.
 struct StoreJournal {
     core: Arc<Core>,
@@ -135,8 +148,10 @@ impl Journal for StoreJournal {
             args: call.args.clone(),
         });
         let usage = intent.usage.as_ref().map(serde_json::to_value).transpose().map_err(|e| JournalError(e.to_string()))?;
+        let tools = intent.calls.iter().map(|call| used(&self.id, intent.step, &call.tool, &call.args));
+        let change = tools.fold(Change::new(), Change::audit);
         let step = NewStep { step: intent.step, thought: intent.thought.clone(), usage, calls: calls.collect() };
-        self.commit(Change::new().begin_step(&self.id, step), update).await
+        self.commit(change.begin_step(&self.id, step), update).await
     }
 
     async fn finish_call(&self, step: u32, position: u32, outcome: &CallOutcome, update: Update) -> Result<(), JournalError> {
