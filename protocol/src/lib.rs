@@ -27,7 +27,7 @@ pub use fs::{FileEntry, FileKind};
 pub use id::{AgentId, AgentName, InvalidId, TtyId};
 pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, NetworkMode, Profile, Program};
-pub use system::{DoctorReport, Finding, FindingStatus, HealthInfo, SystemStatus};
+pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};
 pub use timestamp::Timestamp;
 pub use tty::{Screen, TtyInfo};
 

@@ -76,22 +76,55 @@ pub struct ProviderStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorReport {
-    /// Every check.
+    /// Every check, in the order of [`FindingGroup`].
     pub findings: Vec<Finding>,
+}
+
+impl DoctorReport {
+    /// Can agents run in full isolation, as far as it was looked at?
+    pub fn passes(&self) -> bool {
+        self.findings.iter().all(|finding| finding.status != FindingStatus::Failure)
+    }
 }
 
 /// One check of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// Short name, for example `landlock`.
+    /// Short name, for example `landlock`; the same in every version.
     pub name: String,
+    /// What it belongs to.
+    pub group: FindingGroup,
     /// Result.
     pub status: FindingStatus,
     /// What was found.
     pub detail: String,
+    /// What it is for: the layer or the feature of agents that depends on it.
+    pub meaning: String,
     /// The command or setting that fixes it; empty when nothing needs fixing.
     pub fix: String,
+}
+
+/// What a check belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingGroup {
+    /// The daemon itself.
+    Service,
+    /// The kernel and what sandboxes are built from.
+    Kernel,
+    /// Limits of agents.
+    Cgroup,
+    /// Settings of the kernel (sysctl) that protect the host.
+    Settings,
+    /// Loadable modules of the kernel, and the security modules.
+    Modules,
+    /// Where the state and the homes are.
+    Storage,
+    /// What the host allows the service.
+    Limits,
+    /// Programs and devices that features use.
+    Optional,
 }
 
 /// Result of a check.
@@ -100,6 +133,8 @@ pub struct Finding {
 pub enum FindingStatus {
     /// As it should be.
     Ok,
+    /// Not looked at: whoever asked may not, or there is no daemon to ask. The fix says how to have it looked at.
+    Skipped,
     /// Works, but weaker or slower than it could.
     Warning,
     /// Agents cannot run in full isolation.

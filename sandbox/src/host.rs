@@ -15,6 +15,8 @@ pub struct HostSupport {
     pub user_namespaces: Feature,
     /// Seccomp filters can be installed.
     pub seccomp: Feature,
+    /// The system calls that building a sandbox needs, beside those of the other features.
+    pub system_calls: Feature,
     /// The state directory's file system takes idmapped mounts.
     pub idmapped_state: Feature,
     /// The file system of the host's `/usr` takes idmapped mounts; otherwise its files show as `nobody` inside.
@@ -33,6 +35,33 @@ pub struct HostSupport {
     pub cgroup_layout: String,
     /// Uid the daemon runs as.
     pub service_uid: u32,
+}
+
+/// What can be found out without a service, by [`crate::spawner::survey`]: the parts of [`HostSupport`] that do not depend on the
+/// cgroup a service is started in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// See [`HostSupport::landlock`].
+    pub landlock: Feature,
+    /// See [`HostSupport::user_namespaces`]; `None` for an ordinary user, whose answer would be another one than root's.
+    pub user_namespaces: Option<Feature>,
+    /// See [`HostSupport::seccomp`].
+    pub seccomp: Feature,
+    /// See [`HostSupport::system_calls`].
+    pub system_calls: Feature,
+    /// What only root can try out.
+    pub file_systems: Option<FileSystems>,
+}
+
+/// What the file systems of the state directory and of `/usr` can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSystems {
+    /// See [`HostSupport::idmapped_state`].
+    pub idmapped_state: Feature,
+    /// See [`HostSupport::idmapped_usr`].
+    pub idmapped_usr: Feature,
+    /// See [`HostSupport::overlay`].
+    pub overlay: Feature,
 }
 
 /// A feature of the host.

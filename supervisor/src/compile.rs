@@ -140,6 +140,7 @@ mod tests {
             landlock: yes(),
             user_namespaces: yes(),
             seccomp: yes(),
+            system_calls: yes(),
             idmapped_state: yes(),
             idmapped_usr: yes(),
             overlay: yes(),

@@ -20,7 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aether-store", &["aether-protocol"]),
     ("aether-llm", &["aether-protocol"]),
     ("aether-runtime", &["aether-protocol", "aether-llm"]),
-    ("aether-cli", &["aether-protocol"]),
+    ("aether-doctor", &["aether-protocol", "aether-sandbox", "aether-store"]),
+    ("aether-cli", &["aether-protocol", "aether-doctor", "aether-sandbox"]),
     (
         "aether-supervisor",
         &[
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "aether-store",
             "aether-runtime",
             "aether-llm",
+            "aether-doctor",
         ],
     ),
     ("aether-tests", &["aether-protocol"]),

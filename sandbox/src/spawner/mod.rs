@@ -15,6 +15,7 @@ mod probe;
 mod root;
 mod serve;
 mod service;
+mod survey;
 mod syscalls;
 #[cfg(not(feature = "weaken"))]
 mod weaken;
@@ -32,7 +33,10 @@ use std::{
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::{Deserialize, Serialize};
 
-pub use self::service::confine_service;
+pub use self::{
+    service::confine_service,
+    survey::{SURVEY_ARGUMENT, survey, survey_main},
+};
 use crate::sys::packet::send_packet;
 
 /// First argument that makes `aetherd` the spawner.

@@ -33,7 +33,7 @@ use crate::{
 
 /// Keeps capabilities when the file-system uid changes (`SECBIT_NO_SETUID_FIXUP`, capabilities(7)): an overlay has to be
 /// mounted with ids of the sandbox and the spawner's capabilities.
-const NO_SETUID_FIXUP: u32 = 4;
+pub(super) const NO_SETUID_FIXUP: u32 = 4;
 
 /// Everything a launch needs, set up once.
 pub(super) struct Spawner {

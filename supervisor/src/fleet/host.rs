@@ -1,9 +1,9 @@
 //! The service and its host, for people: status, figures, and what the host lacks.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use aether_protocol::{DoctorReport, Finding, FindingStatus, SystemStatus, event::KernelMetrics};
-use aether_sandbox::host::Feature;
+use aether_doctor::{Host, Measured, Service, Subject};
+use aether_protocol::{DoctorReport, SystemStatus, event::KernelMetrics};
 use nix::sys::statvfs::statvfs;
 
 use super::core::{Core, lock};
@@ -69,60 +69,14 @@ pub(crate) async fn gpus() -> Vec<aether_gpu::Gpu> {
     }
 }
 
-/// What the host can do, and the settings around it that weaken it.
+/// What the host can do, and the settings around it that weaken it. The spawner measured the one at its start; the other is read now.
 pub(crate) fn doctor(core: &Core) -> DoctorReport {
-    let host = &core.host;
-    let mut findings = vec![
-        feature("landlock", &host.landlock, FindingStatus::Failure),
-        feature("user-namespaces", &host.user_namespaces, FindingStatus::Failure),
-        feature("seccomp", &host.seccomp, FindingStatus::Failure),
-        feature("idmapped-state", &host.idmapped_state, FindingStatus::Failure),
-        feature("idmapped-usr", &host.idmapped_usr, FindingStatus::Warning),
-        feature("overlay", &host.overlay, FindingStatus::Failure),
-        feature("cgroup", &host.cgroup, FindingStatus::Failure),
-        feature("memory", &host.memory, FindingStatus::Failure),
-        feature("pids", &host.pids, FindingStatus::Failure),
-        feature("cpu", &host.cpu, FindingStatus::Failure),
-    ];
-    findings.push(Finding {
-        name: "cgroup-layout".to_owned(),
-        status: FindingStatus::Ok,
-        detail: host.cgroup_layout.clone(),
-        fix: String::new(),
-    });
-    for (name, wanted) in SYSCTLS {
-        findings.extend(sysctl(name, *wanted, &Path::new("/proc/sys").join(name.replace('.', "/"))));
-    }
-    DoctorReport { findings }
-}
-
-/// Settings of the host that protect it from what lies in shared directories and from terminals.
-const SYSCTLS: &[(&str, u64)] = &[
-    ("fs.protected_symlinks", 1),
-    ("fs.protected_hardlinks", 1),
-    ("fs.protected_regular", 1),
-    ("fs.protected_fifos", 1),
-    ("kernel.kptr_restrict", 1),
-];
-
-fn sysctl(name: &str, wanted: u64, path: &Path) -> Option<Finding> {
-    let value: u64 = fs::read_to_string(path).ok()?.trim().parse().ok()?;
-    let fine = value >= wanted;
-    Some(Finding {
-        name: name.to_owned(),
-        status: if fine { FindingStatus::Ok } else { FindingStatus::Warning },
-        detail: format!("{name} = {value}"),
-        fix: if fine { String::new() } else { format!("sysctl -w {name}={wanted}") },
+    aether_doctor::examine(&Subject {
+        host: Host::here(),
+        state: &core.state,
+        measured: Measured::from(&core.host),
+        service: Service::Asking(env!("CARGO_PKG_VERSION").to_owned()),
     })
-}
-
-fn feature(name: &str, feature: &Feature, otherwise: FindingStatus) -> Finding {
-    Finding {
-        name: name.to_owned(),
-        status: if feature.works { FindingStatus::Ok } else { otherwise },
-        detail: feature.detail.clone(),
-        fix: feature.fix.clone(),
-    }
 }
 
 fn text(path: &str) -> String {
@@ -147,17 +101,5 @@ mod tests {
     fn reads_what_the_kernel_writes() {
         assert_eq!(meminfo("MemTotal:       16 kB\nMemAvailable:    8 kB\n", "MemAvailable:"), 8192);
         assert_eq!(load("0.50 1.25 2.00 1/100 7\n"), [0.5, 1.25, 2.0]);
-    }
-
-    #[test]
-    fn a_missing_feature_is_a_finding_with_its_fix() {
-        let finding = feature("seccomp", &Feature::no("absent", "build a kernel with it"), FindingStatus::Failure);
-        assert_eq!((finding.status, finding.fix.as_str()), (FindingStatus::Failure, "build a kernel with it"));
-        assert_eq!(feature("seccomp", &Feature::yes("found"), FindingStatus::Failure).status, FindingStatus::Ok);
-        let dir = tempfile::tempdir().expect("dir");
-        let path = dir.path().join("x");
-        fs::write(&path, "0\n").expect("write");
-        let weak = sysctl("fs.protected_fifos", 1, &path).expect("found");
-        assert_eq!((weak.status, weak.fix.as_str()), (FindingStatus::Warning, "sysctl -w fs.protected_fifos=1"));
     }
 }
