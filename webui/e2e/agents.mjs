@@ -237,17 +237,42 @@ export const STATUS = {
 
 export const DOCTOR = {
   findings: [
-    { name: 'kernel', status: 'ok', detail: 'Linux 6.18.0', fix: '' },
-    { name: 'user-namespaces', status: 'ok', detail: 'allowed', fix: '' },
+    {
+      name: 'kernel',
+      group: 'kernel',
+      meaning: 'every layer of a sandbox',
+      status: 'ok',
+      detail: 'Linux 6.18.0',
+      fix: '',
+    },
+    {
+      name: 'user-namespaces',
+      group: 'kernel',
+      meaning: 'ids and processes of their own',
+      status: 'ok',
+      detail: 'allowed',
+      fix: '',
+    },
     {
       name: 'landlock',
+      group: 'kernel',
+      meaning: 'the second wall around files',
       status: 'failure',
       detail: 'not in the list of active security modules',
       fix: 'add landlock to the lsm= parameter of the kernel',
     },
-    { name: 'cgroups', status: 'ok', detail: 'v2 with memory, pids, cpu', fix: '' },
+    {
+      name: 'cgroups',
+      group: 'cgroup',
+      meaning: 'limits of agents',
+      status: 'ok',
+      detail: 'v2 with memory, pids, cpu',
+      fix: '',
+    },
     {
       name: 'swap',
+      group: 'cgroup',
+      meaning: 'memory of agents stays in memory',
       status: 'warning',
       detail: 'pages of agents may be written to disk',
       fix: 'sudo swapoff -a',

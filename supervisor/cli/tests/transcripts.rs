@@ -146,10 +146,22 @@ fn references_and_paths_cannot_leave_their_place() {
 #[test]
 fn doctor_fails_with_the_host() {
     let fake = Fake::start();
-    let finding = |status: &str| json!({"findings": [{"name": "landlock", "status": status, "detail": "ABI 7", "fix": "boot with lsm=landlock"}]});
+    let finding = |status: &str| {
+        json!({"findings": [{"name": "landlock", "group": "kernel", "status": status, "detail": "ABI 7",
+            "meaning": "the second wall", "fix": "boot with lsm=landlock"}]})
+    };
     fake.data("GET /api/v1/doctor", &finding("failure").to_string()).data("GET /api/v1/doctor", &finding("warning").to_string());
-    assert_eq!(fake.run(&["doctor"]), ran(1, "FAILURE  landlock  ABI 7\n                   fix: boot with lsm=landlock\n", ""));
-    assert_eq!(fake.run(&["doctor"]), ran(0, "warning  landlock  ABI 7\n                   fix: boot with lsm=landlock\n", ""));
+    let text = |word: &str, summary: &str| {
+        format!(
+            "Kernel\n  {word}  landlock  ABI 7\n           for: the second wall\n           fix: boot with lsm=landlock\n\n{summary}\n"
+        )
+    };
+    let failed = "Agents cannot run in full isolation: 1 failure, 0 warnings, 0 not checked, 0 ok";
+    assert_eq!(fake.run(&["doctor"]), ran(1, &text("FAILURE", failed), ""));
+    let weaker = "Agents can run: 0 failures, 1 warning, 0 not checked, 0 ok";
+    assert_eq!(fake.run(&["doctor"]), ran(0, &text("warning", weaker), ""));
+    let json = fake.run(&["doctor", "--json"]);
+    assert_eq!((json.status, serde_json::from_str::<serde_json::Value>(&json.stdout).unwrap()), (0, finding("warning")));
 }
 
 #[test]

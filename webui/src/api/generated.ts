@@ -498,7 +498,7 @@ shown: string, };
  */
 export type DoctorReport = { 
 /**
- * Every check.
+ * Every check, in the order of [`FindingGroup`].
  */
 findings: Array<Finding>, };
 
@@ -632,9 +632,13 @@ export type FileKind = "file" | "directory" | "symlink" | "other";
  */
 export type Finding = { 
 /**
- * Short name, for example `landlock`.
+ * Short name, for example `landlock`; the same in every version.
  */
 name: string, 
+/**
+ * What it belongs to.
+ */
+group: FindingGroup, 
 /**
  * Result.
  */
@@ -644,14 +648,23 @@ status: FindingStatus,
  */
 detail: string, 
 /**
+ * What it is for: the layer or the feature of agents that depends on it.
+ */
+meaning: string, 
+/**
  * The command or setting that fixes it; empty when nothing needs fixing.
  */
 fix: string, };
 
 /**
+ * What a check belongs to.
+ */
+export type FindingGroup = "service" | "kernel" | "cgroup" | "settings" | "modules" | "storage" | "limits" | "optional";
+
+/**
  * Result of a check.
  */
-export type FindingStatus = "ok" | "warning" | "failure";
+export type FindingStatus = "ok" | "skipped" | "warning" | "failure";
 
 /**
  * Files changed through the service.

@@ -167,10 +167,11 @@ function Section({ title, about, children }: { title: string; about: string; chi
 
 const MARKS: Record<FindingStatus, { mood: Mood; word: string }> = {
   ok: { mood: 'done', word: 'As it should be' },
+  skipped: { mood: 'queued', word: 'Not checked' },
   warning: { mood: 'waiting', word: 'Weaker' },
   failure: { mood: 'failed', word: 'Missing' },
 };
-const ORDER: FindingStatus[] = ['failure', 'warning', 'ok'];
+const ORDER: FindingStatus[] = ['failure', 'warning', 'skipped', 'ok'];
 
 /** What needs somebody comes first. */
 function Findings({ findings }: { findings: readonly Finding[] }) {
@@ -180,14 +181,17 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
       {sorted.map((finding) => (
         <li key={finding.name} className="px-4 py-2.5 text-13">
           <div className="flex flex-wrap items-center gap-x-4 gap-y-1">
-            <span className="w-36 font-medium">{finding.name}</span>
+            <span className="w-56 font-medium break-words">{finding.name}</span>
             <span className="w-36">
               <State {...MARKS[finding.status]} />
             </span>
-            <span className="min-w-0 flex-1 basis-60 break-words text-muted">{finding.detail}</span>
+            <span className="min-w-0 flex-1 basis-60 break-words text-muted">
+              {finding.detail}
+              {finding.status !== 'ok' && <span className="block">For: {finding.meaning}</span>}
+            </span>
           </div>
           {finding.fix !== '' && (
-            <div className="mt-2 md:ml-[320px]">
+            <div className="mt-2 md:ml-[400px]">
               {looksLikeCommand(finding.fix) ? (
                 <CommandLine text={finding.fix} label={`Copy the fix for ${finding.name}`} />
               ) : (
@@ -203,7 +207,7 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
 
 /** A fix is a command to paste, or words about a setting. */
 export function looksLikeCommand(fix: string): boolean {
-  return /^(sudo|sysctl|apt|apt-get|dnf|echo|modprobe|systemctl|mount|grubby|update-grub|usermod|aetherd?)\s/.test(
+  return /^(sudo|sysctl|apt|apt-get|dnf|echo|modprobe|systemctl|mount|grubby|update-grub|usermod|timedatectl|systemd-run|ulimit|mkdir|du|ss|aetherd?)\s/.test(
     fix,
   );
 }

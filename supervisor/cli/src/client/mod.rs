@@ -80,6 +80,11 @@ impl Client {
         Self { socket, idle: Mutex::new(None) }
     }
 
+    /// Where the supervisor's socket is looked for.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// `GET` of something small.
     pub(crate) async fn get(&self, uri: &str) -> Result<Answer, Failure> {
         self.call(Method::GET, uri, None).await

@@ -35,7 +35,7 @@ pub(crate) struct Doctor {
     /// State directory, when no daemon runs that would know.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/aether")]
     state: PathBuf,
-    /// Show the checks that are ok as well.
+    /// Show what was found also by the checks that are ok.
     #[arg(short, long)]
     all: bool,
 }
@@ -47,7 +47,13 @@ impl Doctor {
             Err(failure) => Err(failure),
         };
         let report = match asked {
-            Ok(report) => merge(report, self.look(Measured::default(), absent(None))),
+            Ok(report) => {
+                let mut report = merge(report, self.look(Measured::default(), absent(None)));
+                if let Some(daemon) = report.findings.iter_mut().find(|finding| finding.name == "daemon") {
+                    daemon.detail.push_str(&format!(" on {}", context.client.socket().display()));
+                }
+                report
+            }
             Err(failure) => self.alone(&failure)?,
         };
         let mut out = std::io::stdout().lock();
@@ -80,57 +86,77 @@ fn absent(why: Option<&Failure>) -> Service {
     Service::Absent { cause: cause.to_owned(), hint: hint.to_owned() }
 }
 
-/// Groups of lines; what is ok is counted, or shown with `all`.
+/// Groups of lines. What is ok is one line of names, or with `all` a line each.
 fn text(report: &DoctorReport, all: bool, style: Style) -> String {
-    let shown: Vec<&Finding> = report.findings.iter().filter(|f| all || f.status != FindingStatus::Ok).collect();
-    let wide = shown.iter().map(|finding| width(&finding.name)).max().unwrap_or(0);
-    let indent = " ".repeat(wide + 13);
+    let alone = |finding: &&Finding| all || finding.status != FindingStatus::Ok;
+    let wide = report.findings.iter().filter(alone).map(|finding| width(&finding.name)).max().unwrap_or(0);
     let mut text = String::new();
-    let mut group = None;
-    for finding in shown {
-        if group != Some(finding.group) {
-            let gap = if group.is_some() { "\n" } else { "" };
-            text.push_str(&format!("{gap}{}\n", style.paint(Tone::Strong, title(finding.group))));
-            group = Some(finding.group);
+    for group in report.findings.chunk_by(|one, next| one.group == next.group) {
+        text.push_str(&format!("{}\n", style.paint(Tone::Strong, title(group[0].group))));
+        let fine: Vec<String> = group.iter().filter(|finding| !alone(finding)).map(|finding| one_line(&finding.name)).collect();
+        let (tone, ok) = word(FindingStatus::Ok);
+        for (at, names) in wrapped(&fine).iter().enumerate() {
+            let first = if at == 0 { style.paint(tone, ok) } else { " ".repeat(ok.len()) };
+            text.push_str(&format!("  {first}  {names}\n"));
         }
-        let (tone, word) = word(finding.status);
-        let name = one_line(&finding.name);
-        let pad = " ".repeat(wide - width(&name).min(wide));
-        text.push_str(&format!("  {}  {name}{pad}  {}\n", style.paint(tone, word), one_line(&finding.detail)));
-        if finding.status != FindingStatus::Ok {
-            for (what, said) in [("for:", &finding.meaning), ("fix:", &finding.fix)] {
-                if !said.is_empty() {
-                    text.push_str(&format!("{indent}{} {}\n", style.paint(Tone::Accent, what), one_line(said)));
+        for finding in group.iter().filter(alone) {
+            let (tone, word) = word(finding.status);
+            let name = one_line(&finding.name);
+            let pad = " ".repeat(wide - width(&name).min(wide));
+            text.push_str(&format!("  {}  {name}{pad}  {}\n", style.paint(tone, word), one_line(&finding.detail)));
+            if finding.status != FindingStatus::Ok {
+                for (what, said) in [("for:", &finding.meaning), ("fix:", &finding.fix)] {
+                    if !said.is_empty() {
+                        text.push_str(&format!("{INDENT}{} {}\n", style.paint(Tone::Accent, what), one_line(said)));
+                    }
                 }
             }
         }
     }
-    if group.is_some() {
-        text.push('\n');
-    }
-    text.push_str(&summary(report, all));
+    text.push_str(&summary(report));
     text
 }
 
-fn summary(report: &DoctorReport, all: bool) -> String {
-    let count = |status| report.findings.iter().filter(|finding| finding.status == status).count();
-    let [ok, skipped, warnings, failures] =
-        [FindingStatus::Ok, FindingStatus::Skipped, FindingStatus::Warning, FindingStatus::Failure].map(count);
-    let verdict = if failures == 0 { "Agents can run." } else { "Agents cannot run in full isolation." };
-    let more = if all || ok == 0 { "" } else { " (--all shows them)" };
-    let mut text = format!("{verdict} {ok} ok{more}, {warnings} warnings, {failures} failures, {skipped} not checked\n");
+/// Below the names.
+const INDENT: &str = "           ";
+
+/// Names in lines of at most 100 columns.
+fn wrapped(names: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for name in names {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(name) + INDENT.len() < 98 => line.push_str(&format!(", {name}")),
+            _ => lines.push(name.clone()),
+        }
+    }
+    lines
+}
+
+fn summary(report: &DoctorReport) -> String {
+    let count = |status, one: &str, many: &str| {
+        let count = report.findings.iter().filter(|finding| finding.status == status).count();
+        format!("{count} {}", if count == 1 { one } else { many })
+    };
+    let verdict = if report.passes() { "Agents can run" } else { "Agents cannot run in full isolation" };
+    let mut text = format!(
+        "\n{verdict}: {}, {}, {}, {}\n",
+        count(FindingStatus::Failure, "failure", "failures"),
+        count(FindingStatus::Warning, "warning", "warnings"),
+        count(FindingStatus::Skipped, "not checked", "not checked"),
+        count(FindingStatus::Ok, "ok", "ok"),
+    );
     if report.findings.iter().any(|finding| finding.fix.starts_with("sysctl -w")) {
-        text.push_str("Settings of sysctl last until a restart: write them to /etc/sysctl.d/60-aether.conf to keep them.\n");
+        text.push_str("sysctl -w lasts until a restart; a line NAME=VALUE in /etc/sysctl.d/60-aether.conf stays.\n");
     }
     text
 }
 
 fn word(status: FindingStatus) -> (Tone, &'static str) {
     match status {
-        FindingStatus::Ok => (Tone::Good, "ok      "),
-        FindingStatus::Skipped => (Tone::Faint, "skipped "),
-        FindingStatus::Warning => (Tone::Warning, "warning "),
-        FindingStatus::Failure => (Tone::Bad, "FAILURE "),
+        FindingStatus::Ok => (Tone::Good, "ok     "),
+        FindingStatus::Skipped => (Tone::Faint, "skipped"),
+        FindingStatus::Warning => (Tone::Warning, "warning"),
+        FindingStatus::Failure => (Tone::Bad, "FAILURE"),
     }
 }
 
@@ -144,5 +170,54 @@ fn title(group: FindingGroup) -> &'static str {
         FindingGroup::Storage => "Storage",
         FindingGroup::Limits => "Limits",
         FindingGroup::Optional => "Optional",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(name: &str, group: FindingGroup, status: FindingStatus) -> Finding {
+        let fix = if status == FindingStatus::Ok { "" } else { "sysctl -w x=1" };
+        let text = |text: &str| text.to_owned();
+        Finding { name: text(name), group, status, detail: text("0"), meaning: text("homes"), fix: text(fix) }
+    }
+
+    #[test]
+    fn what_is_fine_is_one_line_and_what_is_not_has_a_fix() {
+        use FindingStatus::{Failure, Ok, Skipped, Warning};
+        let mut report = DoctorReport {
+            findings: vec![
+                finding("kernel", FindingGroup::Kernel, Ok),
+                finding("landlock", FindingGroup::Kernel, Ok),
+                finding("overlay", FindingGroup::Kernel, Failure),
+                finding("fs.x", FindingGroup::Settings, Warning),
+                finding("space", FindingGroup::Storage, Skipped),
+            ],
+        };
+        let fix = "           for: homes\n           fix: sysctl -w x=1\n";
+        let keep = "sysctl -w lasts until a restart; a line NAME=VALUE in /etc/sysctl.d/60-aether.conf stays.\n";
+        assert_eq!(
+            text(&report, false, Style::off()),
+            format!(
+                "Kernel\n  ok       kernel, landlock\n  FAILURE  overlay  0\n{fix}Settings\n  warning  fs.x     0\n{fix}\
+                 Storage\n  skipped  space    0\n{fix}\n\
+                 Agents cannot run in full isolation: 1 failure, 1 warning, 1 not checked, 2 ok\n{keep}"
+            )
+        );
+        report.findings.truncate(2);
+        assert_eq!(
+            text(&report, true, Style::off()),
+            "Kernel\n  ok       kernel    0\n  ok       landlock  0\n\n\
+             Agents can run: 0 failures, 0 warnings, 0 not checked, 2 ok\n"
+        );
+    }
+
+    #[test]
+    fn long_lists_of_names_are_wrapped() {
+        let names: Vec<String> = (0..20).map(|n| format!("fs.protected_{n}")).collect();
+        assert!(wrapped(&names).len() > 2);
+        assert!(wrapped(&names).iter().all(|line| width(line) < 90));
+        assert!(wrapped(&[]).is_empty());
     }
 }

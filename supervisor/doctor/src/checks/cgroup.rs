@@ -25,7 +25,7 @@ const SWAP: Check = named("swap", "memory of agents stays in memory, and within 
 
 const UNIFY: &str = "boot with systemd.unified_cgroup_hierarchy=1 cgroup_no_v1=all on the kernel command line";
 const MOUNT: &str = "mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified";
-const DELEGATE: &str = "systemd-run --scope -p Delegate=yes aetherd, or a unit with Delegate=yes";
+const DELEGATE: &str = "systemd-run --scope -p Delegate=yes aetherd # or a unit with Delegate=yes";
 const CONTAINER: &str = "start the container with its own writable cgroups: docker run --privileged --cgroupns=private";
 
 pub(super) struct Facts {
@@ -125,7 +125,7 @@ fn layout(facts: &Facts) -> Finding {
     match (&facts.unified, facts.v1.is_empty()) {
         (Some(_), true) => LAYOUT.ok("unified: version 2 for everything"),
         (Some(_), false) => LAYOUT.ok("hybrid: version 2 places, freezes and kills; version 1 limits"),
-        (None, false) => LAYOUT.failure("version 1 only", format!("{MOUNT}; or {UNIFY}")),
+        (None, false) => LAYOUT.failure("version 1 only", format!("{MOUNT} # or {UNIFY}")),
         (None, true) => LAYOUT.failure("no cgroups are mounted", "mount -t cgroup2 none /sys/fs/cgroup"),
     }
 }

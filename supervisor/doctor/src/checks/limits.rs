@@ -42,7 +42,7 @@ impl Facts {
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let files = match facts.files {
         Some(files) if files < 1024 => {
-            FILES.warning(format!("{files} at a time"), "ulimit -n 65536; in the unit: LimitNOFILE=65536")
+            FILES.warning(format!("{files} at a time"), "ulimit -n 65536 # in a unit: LimitNOFILE=65536")
         }
         Some(files) => FILES.ok(format!("{files} at a time")),
         None => FILES.warning("the limit cannot be read", "ulimit -n"),

@@ -11,7 +11,7 @@ const fn named(name: &'static str, meaning: &'static str) -> Check {
 const APPARMOR: Check = named("apparmor", "may refuse user namespaces, and with them every agent");
 const SELINUX: Check = named("selinux", "may refuse what the spawner mounts");
 const UNRESTRICT: &str =
-    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or load a profile for aetherd that says: userns,";
+    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 # or load a profile for aetherd that says: userns,";
 
 pub(super) struct Facts {
     apparmor: bool,

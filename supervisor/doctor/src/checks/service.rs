@@ -61,7 +61,7 @@ fn port(listeners: &[u16]) -> Finding {
     }
     PORT.warning(
         format!("another program listens on {TCP_PORT}"),
-        format!("ss -ltnp 'sport = :{TCP_PORT}' names it; or start aetherd --listen 127.0.0.1:0"),
+        format!("ss -ltnp 'sport = :{TCP_PORT}' # names it; or give another port: aetherd --listen 127.0.0.1:0"),
     )
 }
 

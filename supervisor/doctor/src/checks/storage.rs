@@ -90,8 +90,10 @@ const OVERLAY_FIX: &str = "in a container, give it a volume: docker run -v aethe
 fn space(facts: &Facts) -> Finding {
     let Some((free, total)) = facts.bytes else { return SPACE.skipped("cannot be asked", "sudo aether doctor") };
     let said = format!("{} of {} free", size(free), size(total));
-    let fix =
-        format!("du -xh --max-depth=2 {} | sort -h | tail; aether rm removes ended agents with their homes", facts.dir.display());
+    let fix = format!(
+        "du -xh --max-depth=2 {} | sort -h | tail # aether rm removes ended agents with their homes",
+        facts.dir.display()
+    );
     match free {
         free if free < 256 * MIB => SPACE.failure(said, fix),
         free if free < 2048 * MIB => SPACE.warning(said, fix),
