@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aether-llm", &["aether-protocol"]),
     ("aether-runtime", &["aether-protocol", "aether-llm"]),
     ("aether-doctor", &["aether-protocol", "aether-sandbox", "aether-store"]),
-    ("aether-cli", &["aether-protocol", "aether-doctor", "aether-sandbox"]),
+    ("aether-cli", &["aether-protocol", "aether-doctor"]),
     (
         "aether-supervisor",
         &[

@@ -113,11 +113,18 @@ fn root_is_answered_before_there_is_a_daemon() {
 #[test]
 fn anybody_is_answered_and_told_what_only_root_sees() {
     let place = Place::new();
-    let outcome = place.doctor(&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"]);
+    // As Linux 5.x has it: a file of root's alone.
+    let file = place.dir.path().join("value");
+    fs::write(&file, "1").expect("write");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("mode");
+    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all";
+    let script = format!("mount --bind {} /proc/sys/fs/protected_symlinks; exec {nobody} \"$@\"", file.display());
+    let outcome = place.doctor(&["unshare", "--mount", "sh", "-ec", &script, "sh"]);
     is_sound(&outcome);
     for name in ["user-namespaces", "idmapped-state", "overlay"] {
         assert_eq!(verdict(&outcome, name), "skipped: only root can try this");
     }
+    assert_eq!(verdict(&outcome, "fs.protected_symlinks"), "skipped: only root can read it");
     for name in ["landlock", "seccomp", "system-calls"] {
         assert!(verdict(&outcome, name).starts_with("ok: "), "{name} in {outcome}");
     }
@@ -200,7 +207,9 @@ fn a_daemon_adds_what_it_measured() {
     for name in ["cgroup", "memory", "pids", "cpu", "overlay", "user-namespaces"] {
         assert!(verdict(&outcome, name).starts_with("ok: "), "{name} in {outcome}");
     }
+    let unseen = findings(&outcome).into_iter().filter(|finding| finding["status"] == "skipped").count();
+    assert_eq!(unseen, 0, "root sees what the daemon cannot: {outcome}");
     let state = daemon.state().display().to_string();
     assert!(verdict(&outcome, "state-directory").contains(&state), "the daemon's own state, not the default: {outcome}");
-    assert!(!state.is_empty() && findings(&outcome).iter().all(|finding| finding["name"] != "port"));
+    assert!(findings(&outcome).iter().all(|finding| finding["name"] != "port"));
 }

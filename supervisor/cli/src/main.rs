@@ -16,14 +16,13 @@ mod verbs;
 
 use std::{io::Write as _, process::ExitCode};
 
-use aether_sandbox::spawner;
 use failure::Failure;
 use show::style::{Style, Tone};
 
 fn main() -> ExitCode {
     // Before anything else: what tries the host out has one thread.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == spawner::SURVEY_ARGUMENT) {
-        return ExitCode::from(u8::try_from(spawner::survey_main()).unwrap_or(1));
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == aether_doctor::SURVEY_ARGUMENT) {
+        return ExitCode::from(u8::try_from(aether_doctor::survey_main()).unwrap_or(1));
     }
     let cli = match args::parse() {
         Ok(cli) => cli,

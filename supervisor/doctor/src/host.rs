@@ -40,7 +40,12 @@ impl Host {
 
     /// A setting by its name as sysctl(8) writes it.
     pub(crate) fn sysctl(&self, name: &str) -> Option<String> {
-        self.text(&format!("/proc/sys/{}", name.replace('.', "/")))
+        self.text(&setting(name))
+    }
+
+    /// Whether the kernel has the setting, even when the caller may not read it.
+    pub(crate) fn has_sysctl(&self, name: &str) -> bool {
+        self.exists(&setting(name))
     }
 
     pub(crate) fn exists(&self, path: &str) -> bool {
@@ -60,6 +65,10 @@ impl Host {
         let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
         places.iter().map(|dir| format!("{dir}/{name}")).find(|path| self.path(path).is_file())
     }
+}
+
+fn setting(name: &str) -> String {
+    format!("/proc/sys/{}", name.replace('.', "/"))
 }
 
 /// A host that a test lays out.

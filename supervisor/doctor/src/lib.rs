@@ -13,11 +13,15 @@ mod finding;
 mod host;
 mod mounts;
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use aether_protocol::{DoctorReport, FindingStatus};
-use aether_sandbox::host::{Feature, HostSupport, Survey};
+use aether_sandbox::{
+    host::{Feature, HostSupport, Survey},
+    spawner,
+};
 
+pub use aether_sandbox::spawner::{SURVEY_ARGUMENT, survey_main};
 pub use host::Host;
 
 /// Who asks, and what is known already.
@@ -72,6 +76,18 @@ pub struct Measured {
     pub pids: Option<Feature>,
     /// Limit of CPUs.
     pub cpu: Option<Feature>,
+}
+
+impl Measured {
+    /// Tries this host out now, in a process that the caller's own program becomes when its first argument is [`SURVEY_ARGUMENT`]
+    /// (it has to call [`survey_main`] then). As root everything but the cgroups, else what the kernel tells everybody. A directory
+    /// is made where `state` is or will be, and removed again.
+    ///
+    /// # Errors
+    /// Those of starting a process; an answer that is none.
+    pub fn now(state: &Path) -> io::Result<Self> {
+        spawner::survey(state).map(Self::from)
+    }
 }
 
 impl From<&HostSupport> for Measured {

@@ -4,7 +4,6 @@ use std::{io::Write as _, path::PathBuf};
 
 use aether_doctor::{Host, Measured, Service, Subject, examine, merge};
 use aether_protocol::{DoctorReport, Finding, FindingGroup, FindingStatus};
-use aether_sandbox::spawner;
 use clap::Args;
 
 use super::Context;
@@ -69,10 +68,10 @@ impl Doctor {
     /// Without a daemon: everything is tried from here.
     fn alone(&self, why: &Failure) -> Result<DoctorReport, Failure> {
         let state = std::path::absolute(&self.state).unwrap_or_else(|_| self.state.clone());
-        let survey = spawner::survey(&state).map_err(|error| {
+        let measured = Measured::now(&state).map_err(|error| {
             Failure::local(format!("cannot try this host out: {}", plain(&error)), "run it where /proc is mounted")
         })?;
-        Ok(self.look(Measured::from(survey), absent(Some(why))))
+        Ok(self.look(measured, absent(Some(why))))
     }
 
     fn look(&self, measured: Measured, service: Service) -> DoctorReport {

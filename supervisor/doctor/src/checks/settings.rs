@@ -69,22 +69,33 @@ const SETTINGS: &[Setting] = &[
 
 const OLD: Absent = Absent::Weaker("install a newer kernel of the distribution");
 
-/// The value of each setting that the kernel has.
-pub(super) fn read(host: &Host) -> BTreeMap<&'static str, String> {
-    SETTINGS.iter().filter_map(|(name, ..)| Some((*name, host.sysctl(name)?))).collect()
+/// A setting that the kernel has. Some may be read by root only (`fs.protected_*`).
+#[derive(Debug)]
+pub(super) enum Value {
+    Read(String),
+    Hidden,
 }
 
-pub(super) fn judge(values: &BTreeMap<&'static str, String>) -> Vec<Finding> {
-    SETTINGS.iter().map(|setting| one(setting, values.get(setting.0).map(String::as_str))).collect()
+/// Each setting that the kernel has.
+pub(super) fn read(host: &Host) -> BTreeMap<&'static str, Value> {
+    let value = |name: &str| match host.sysctl(name) {
+        Some(value) => Some(Value::Read(value)),
+        None => host.has_sysctl(name).then_some(Value::Hidden),
+    };
+    SETTINGS.iter().filter_map(|(name, ..)| Some((*name, value(name)?))).collect()
 }
 
-fn one((name, wanted, absent, meaning): &Setting, value: Option<&str>) -> Finding {
+pub(super) fn judge(values: &BTreeMap<&'static str, Value>) -> Vec<Finding> {
+    SETTINGS.iter().map(|setting| one(setting, values.get(setting.0))).collect()
+}
+
+fn one((name, wanted, absent, meaning): &Setting, value: Option<&Value>) -> Finding {
     let check = Check { group: FindingGroup::Settings, name, meaning };
-    let Some(value) = value else {
-        return match absent {
-            Absent::Fine(why) => check.ok(format!("absent: {why}")),
-            Absent::Weaker(fix) => check.warning("this kernel has no such setting", *fix),
-        };
+    let value = match (value, absent) {
+        (Some(Value::Read(value)), _) => value.as_str(),
+        (Some(Value::Hidden), _) => return check.skipped("only root can read it", "sudo aether doctor"),
+        (None, Absent::Fine(why)) => return check.ok(format!("absent: {why}")),
+        (None, Absent::Weaker(fix)) => return check.warning("this kernel has no such setting", *fix),
     };
     let number = value.parse::<i64>();
     let (fine, set) = match (*wanted, number) {
@@ -99,7 +110,7 @@ fn one((name, wanted, absent, meaning): &Setting, value: Option<&str>) -> Findin
 
 #[cfg(test)]
 mod tests {
-    use aether_protocol::FindingStatus::{Ok, Warning};
+    use aether_protocol::FindingStatus::{Ok, Skipped, Warning};
 
     use super::*;
     use crate::host::Laid;
@@ -136,5 +147,9 @@ mod tests {
         assert_eq!(of("kernel.yama.ptrace_scope"), Warning);
         assert_eq!(of("kernel.io_uring_disabled"), Ok);
         assert_eq!(findings.len(), SETTINGS.len());
+        // A directory cannot be read as a file by anybody, as a file of root's cannot by others.
+        let hidden = judge(&read(&Laid::with(&[("/proc/sys/fs/protected_fifos/x", "")]).host()));
+        let of = |name| hidden.iter().find(|finding| finding.name == name).expect("the check").status;
+        assert_eq!((of("fs.protected_fifos"), of("fs.protected_regular")), (Skipped, Warning));
     }
 }
