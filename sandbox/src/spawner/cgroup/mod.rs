@@ -307,7 +307,7 @@ impl Group {
     fn wait_for(&self, event: &str, deadline: Instant) -> io::Result<()> {
         let mut events =
             File::from(openat(self.unified.as_fd(), "cgroup.events", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
-        loop {
+        for attempt in 0_u32.. {
             let mut text = String::new();
             io::Seek::rewind(&mut events)?;
             events.read_to_string(&mut text)?;
@@ -318,11 +318,18 @@ impl Group {
             if left.is_zero() {
                 return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
             }
+            // The kernel tells of changes to one file at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV, kernel/cgroup/cgroup.c),
+            // and the start of the sandbox may have been one just now: what takes less is found by looking.
+            if attempt < 60 {
+                std::thread::sleep(Duration::from_micros(100));
+                continue;
+            }
             // kernfs signals a change of cgroup.events as POLLPRI (cgroups(7)).
             let mut poll = [nix::poll::PollFd::new(events.as_fd(), nix::poll::PollFlags::POLLPRI)];
             let millis = u16::try_from(left.as_millis().min(20)).unwrap_or(20);
             nix::poll::poll(&mut poll, millis)?;
         }
+        Ok(())
     }
 }
 
