@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. The rest are parts of them.
 .DEFAULT_GOAL := help
-.PHONY: help run test build fmt generate bench-launch
+.PHONY: help run test build fmt generate bench bench-quick
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -20,5 +20,8 @@ fmt: ## Format the Rust sources
 generate: ## Write the generated files again: TypeScript types, OpenAPI, snapshots
 	@scripts/generate.sh
 
-bench-launch: ## Cold start of a sandbox against bubblewrap
-	@scripts/bench-launch.sh
+bench: ## What Aether costs beside its peers and the kernel's floor; writes docs/BENCHMARKS.md
+	@scripts/bench.sh
+
+bench-quick: ## The core of it in minutes; writes to target/ only
+	@scripts/bench.sh --quick

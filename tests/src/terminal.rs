@@ -24,6 +24,8 @@ pub fn connect(
     }
     let stream = TcpStream::connect(("127.0.0.1", daemon.port())).expect("connect");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("timeout");
+    // As browsers do: a key must not wait for the acknowledgement of what was sent before it.
+    stream.set_nodelay(true).expect("nodelay");
     match tungstenite::client(request, stream) {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::HandshakeError::Failure(error)) => Err(Box::new(error)),
@@ -137,6 +139,11 @@ impl Terminal {
     /// Types.
     pub fn types(&mut self, keys: &str) {
         self.send(0, keys.as_bytes());
+    }
+
+    /// Sends a signal by its number.
+    pub fn signal(&mut self, signal: i32) {
+        self.send(4, &signal.to_le_bytes());
     }
 
     /// Changes the size.

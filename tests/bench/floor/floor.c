@@ -4,7 +4,7 @@
  *
  *   floor DIR ROUNDS LIVE [PROGRAM]
  *
- * DIR: an empty directory on the file system that homes lie on. LIVE: sandboxes that stay alive meanwhile. PROGRAM: what is
+ * DIR: an empty directory on the file system that homes lie on. ROUNDS: how many; 0: one for each line on standard input. LIVE: sandboxes that stay alive meanwhile. PROGRAM: what is
  * started inside (it must write a byte to descriptor 3 and wait); this program itself by default.
  *
  * Steps: user, pid, mount, ipc, uts, cgroup and network namespaces; a range of 65536 ids; read-only id-mapped /usr and /etc;
@@ -400,13 +400,15 @@ int main(int argc, char **argv) {
   struct sandbox *standing = calloc((size_t)live + 1, sizeof *standing);
   int number = 0;
   for (int n = 0; n < live; n++) standing[n] = start(number++);
-  for (int n = 0; n < rounds; n++) {
+  char line[8];
+  for (int n = 0; rounds > 0 ? n < rounds : fgets(line, sizeof line, stdin) != NULL; n++) {
     double begun = now();
     struct sandbox box = start(number++);
     double up = now();
     end(box);
     double gone = now();
     printf("%.1f %.1f\n", up - begun, gone - up);
+    fflush(stdout);
   }
   for (int n = 0; n < live; n++) end(standing[n]);
   for (int g = 0; g < group_count; g++) rmdir(groups[g].dir);

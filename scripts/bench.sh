@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# `make bench`: what Aether costs, beside its peers and the floor of the kernel, in one interleaved run. Writes docs/BENCHMARKS.md
+# and docs/benchmarks.json. `scripts/bench.sh --quick [SECTION...]` does the core in minutes and writes to target/ only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+require_toolchain
+require_packages gcc libc6-dev bubblewrap crun runc
+scripts/build.sh
+cargo build --locked -q --release -p aether-bench
+wishes=("$@")
+case " $* " in
+  *" --quick "*) ;;
+  *) wishes+=(--markdown docs/BENCHMARKS.md --json docs/benchmarks.json) ;;
+esac
+$SUDO env AETHER_BIN_DIR="$PWD/target/release" target/release/aether-bench "${wishes[@]}"

@@ -1,0 +1,55 @@
+//! The machine under the figures.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+
+/// Processor, kernel and cgroup layout in a sentence.
+pub(crate) fn describe() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map_or("an unknown CPU", |rest| rest.trim_start_matches([' ', '\t', ':']));
+    let count = info.lines().filter(|line| line.starts_with("processor")).count();
+    let layout = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "pure cgroup v2" } else { "hybrid cgroups" };
+    format!("{count} × {model}, Linux {}, {layout}.", read("/proc/sys/kernel/osrelease").trim())
+}
+
+/// One small write that waits for the disk that `dir` lies on.
+pub(crate) fn sync(dir: &Path) -> Result<Duration> {
+    let path = dir.join("sync");
+    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+    file.write_all_at(&[7; 4096], 0)?;
+    let start = Instant::now();
+    file.sync_data()?;
+    Ok(start.elapsed())
+}
+
+/// A field of /proc/PID/status that counts kibibytes, in MiB.
+pub(crate) fn memory(pid: u32, field: &str) -> f64 {
+    let status = aether_tests::proc::status(pid).unwrap_or_default();
+    let kibibytes = status.get(field).and_then(|value| value.split(' ').next()?.parse::<f64>().ok());
+    kibibytes.unwrap_or(f64::NAN) / 1024.0
+}
+
+/// CPU time that a process has used, seconds.
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or_else(Vec::new, |(_, rest)| rest.split_whitespace().collect());
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// Memory that the kernel can still give, MiB.
+pub(crate) fn available() -> f64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+}

@@ -1,0 +1,76 @@
+//! `make bench`: what Aether costs, beside its peers and the floor of the kernel, all of it interleaved in one run.
+//!
+//! `bench [--quick] [--markdown FILE] [--json FILE] [SECTION...]`; as root.
+#![forbid(unsafe_code)]
+
+mod api;
+mod cold;
+mod host;
+mod inside;
+mod many;
+mod peers;
+mod report;
+mod sample;
+mod spawner;
+mod streams;
+
+use std::path::PathBuf;
+
+use aether_sandbox::spawner::SPAWNER_ARGUMENT;
+use anyhow::{Context as _, Result, bail};
+use report::Report;
+
+/// What was asked for.
+struct Wishes {
+    quick: bool,
+    markdown: PathBuf,
+    json: PathBuf,
+    sections: Vec<String>,
+}
+
+type Section = fn(&mut Report, bool) -> Result<()>;
+
+const SECTIONS: [(&str, Section); 5] = [
+    ("cold", cold::section),
+    ("spawner", spawner::section),
+    ("inside", inside::section),
+    ("streams", streams::section),
+    ("many", many::section),
+];
+
+fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some(SPAWNER_ARGUMENT) {
+        std::process::exit(aether_sandbox::spawner::main());
+    }
+    let wishes = wishes()?;
+    let mut report = Report::default();
+    for (name, section) in SECTIONS {
+        if wishes.sections.is_empty() || wishes.sections.iter().any(|wanted| wanted == name) {
+            section(&mut report, wishes.quick).with_context(|| format!("section {name}"))?;
+        }
+    }
+    for file in [&wishes.markdown, &wishes.json] {
+        file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    }
+    report.write(&host::describe(), &wishes.markdown, &wishes.json).context("write the report")
+}
+
+fn wishes() -> Result<Wishes> {
+    let mut wishes = Wishes {
+        quick: false,
+        markdown: "target/benchmarks.md".into(),
+        json: "target/benchmarks.json".into(),
+        sections: Vec::new(),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => wishes.quick = true,
+            "--markdown" => wishes.markdown = arguments.next().context("--markdown needs a file")?.into(),
+            "--json" => wishes.json = arguments.next().context("--json needs a file")?.into(),
+            name if SECTIONS.iter().any(|(known, _)| *known == name) => wishes.sections.push(argument),
+            other => bail!("unknown: {other}; sections are {:?}", SECTIONS.map(|(name, _)| name)),
+        }
+    }
+    Ok(wishes)
+}

@@ -1,0 +1,119 @@
+//! Many agents: how fast they come and go, what an idle one costs, how the service lists them.
+
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use aether_tests::{Daemon, Leaks};
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{api::Api, host, report::Report, sample::Sample};
+
+/// The section.
+pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
+    report.section("Many agents", "Create and destroy by eight clients at once; agents that sleep; the service's own share.");
+    idle(report)?;
+    churn(report, if quick { Duration::from_secs(5) } else { Duration::from_secs(20) })?;
+    dense(report, if quick { 100 } else { 1000 })
+}
+
+fn idle(report: &mut Report) -> Result<()> {
+    let start = Instant::now();
+    let daemon = Daemon::start();
+    let ready = start.elapsed();
+    thread::sleep(Duration::from_secs(2));
+    let (rss, spawner) = (host::memory(daemon.pid(), "VmRSS"), host::memory(daemon.spawner(), "VmRSS"));
+    report.figure("idle service: RSS of aetherd", rss, "MiB");
+    report.figure("idle service: RSS of the spawner", spawner, "MiB");
+    report.figure("start of the service on a new state directory until /health answers", ready.as_secs_f64() * 1e3, "ms");
+    report.at_most("idle service, RSS", rss, 30.0, "MiB");
+    report.at_most("start to ready", ready.as_secs_f64() * 1e3, 100.0, "ms");
+    Ok(())
+}
+
+fn churn(report: &mut Report, time: Duration) -> Result<()> {
+    let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n");
+    let leaks = Leaks::of(&daemon);
+    let (start, done, socket) = (Instant::now(), AtomicU64::new(0), daemon.socket());
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| come_and_go(&socket, start + time, &done))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a client panicked"))?)
+    })?;
+    let (count, seconds) = (done.load(Ordering::Relaxed), start.elapsed().as_secs_f64());
+    #[expect(clippy::cast_precision_loss, reason = "a count of seconds' work")]
+    let rate = count as f64 / seconds;
+    report.figure("created and destroyed", rate, "agents/s");
+    report.at_least("create + destroy through the API", rate, 500.0, "agents/s");
+    leaks.assert_gone(&daemon);
+    Ok(())
+}
+
+fn come_and_go(socket: &Path, until: Instant, done: &AtomicU64) -> Result<()> {
+    let mut api = Api::connect(socket)?;
+    while Instant::now() < until {
+        let id = api.create(&["sleep", "3600"], true)?;
+        api.destroy(&id)?;
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn dense(report: &mut Report, count: u32) -> Result<()> {
+    let daemon = Daemon::with(&format!("[agents]\nmax_concurrent = {}\n[limits]\nmemory = \"64M\"\n", count + 50));
+    let mut api = Api::connect(&daemon.socket())?;
+    let before = (host::available(), host::memory(daemon.pid(), "VmRSS"));
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    for number in 0..count {
+        let start = Instant::now();
+        api.create(&["sleep", "36000"], true)?;
+        if number < 50 {
+            first.push(start.elapsed());
+        } else if number >= count - 50 {
+            last.push(start.elapsed());
+        }
+    }
+    thread::sleep(Duration::from_secs(5));
+    let each = (before.0 - host::available()) / f64::from(count);
+    let rss = host::memory(daemon.pid(), "VmRSS");
+    let cpu = host::cpu_seconds(daemon.pid());
+    thread::sleep(Duration::from_secs(10));
+    let busy = (host::cpu_seconds(daemon.pid()) - cpu) * 10.0;
+    let lists: Result<Vec<Duration>> = (0..100)
+        .map(|_| {
+            let start = Instant::now();
+            let (status, body) = api.ask("GET", &format!("/api/v1/agents?limit={count}"), "")?;
+            ensure!(status == 200 && body.len() > count as usize * 100, "{status}, {} bytes", body.len());
+            Ok(start.elapsed())
+        })
+        .collect();
+    let lists = Sample::from(lists?);
+    let list = lists.at(0.99);
+    report.figure(&format!("an idle agent among {count}, everything counted"), each, "MiB");
+    report.figure(&format!("RSS of aetherd at {count}"), rss, "MiB");
+    report.figure(&format!("CPU of aetherd at {count} idle agents"), busy, "% of a core");
+    report.times(&format!("list of {count}"), lists);
+    let (first, last) = (Sample::from(first), Sample::from(last));
+    let ratio = last.p50() / first.p50();
+    report.times("create, among the first 50", first);
+    report.times(&format!("create, among the last 50 of {count}"), last);
+    report.at_most("an idle agent", each, 1.0, "MiB");
+    report.at_most(&format!("RSS of aetherd at {count}"), rss, 150.0, "MiB");
+    report.at_most(&format!("CPU of aetherd at {count} idle"), busy, 1.0, "%");
+    report.at_most(&format!("list of {count}, p99"), list, 20.0, "ms");
+    report.at_most(&format!("create at {count} live / at 0"), ratio, 1.2, "×");
+    let start = Instant::now();
+    daemon_stop(daemon).context("stop")?;
+    report.figure(&format!("stop of the service with {count} agents"), start.elapsed().as_secs_f64(), "s");
+    Ok(())
+}
+
+fn daemon_stop(mut daemon: Daemon) -> Result<()> {
+    let status = daemon.stop();
+    ensure!(status == 0, "status {status}");
+    daemon.restart();
+    Ok(())
+}
