@@ -111,6 +111,26 @@ fn root_is_answered_before_there_is_a_daemon() {
 }
 
 #[test]
+fn a_survey_that_is_interrupted_leaves_nothing() {
+    let place = Place::new();
+    let mut ended = 0;
+    for delay in 0..40 {
+        // As Ctrl-C does: to every process of the group.
+        let script = format!(
+            "timeout --signal=INT 0.{:03} {} doctor --socket /none --state {}",
+            delay + 1,
+            place.client().display(),
+            place.state().display()
+        );
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "sh", "-c", &script]);
+        ended += i32::from(cli::spawn(command, b"").end(daemon::PATIENCE).code == 124);
+        assert_eq!(place.left(), Vec::<String>::new(), "after {delay} ms");
+    }
+    assert!(ended > 0, "none was interrupted");
+}
+
+#[test]
 fn anybody_is_answered_and_told_what_only_root_sees() {
     let place = Place::new();
     // As Linux 5.x has it: a file of root's alone.

@@ -8,7 +8,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use nix::unistd::geteuid;
+use nix::{
+    sys::signal::{SigSet, SigmaskHow, Signal},
+    unistd::geteuid,
+};
 
 use super::{SpawnerConfig, home, mounts::Stage, probe};
 use crate::{
@@ -33,7 +36,7 @@ pub fn survey(state: &Path) -> io::Result<Survey> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0("aether-survey").arg(SURVEY_ARGUMENT);
     if let Some(Ok(scratch)) = &scratch {
-        command.arg(&scratch.0);
+        command.arg(&scratch.path);
     }
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).env_clear().current_dir("/").output()?;
     let mut survey: Survey = postcard::from_bytes(&output.stdout)
@@ -91,8 +94,12 @@ fn untried(why: &str) -> FileSystems {
     FileSystems { idmapped_state: feature.clone(), idmapped_usr: feature.clone(), overlay: feature }
 }
 
-/// A state directory for one survey; dropping it removes it.
-struct Scratch(PathBuf);
+/// A state directory for one survey; dropping it removes it. Until then the calling thread is not ended by the signals that people
+/// send: the process that tries the host out is, and with its end the survey.
+struct Scratch {
+    path: PathBuf,
+    signals: SigSet,
+}
 
 impl Scratch {
     /// On the file system of `state`: in it, or in what exists of the way to it.
@@ -102,11 +109,16 @@ impl Scratch {
         let mut private = DirBuilder::new();
         private.mode(0o700);
         // Must be new: what somebody else has put there is not ours to use or to remove.
-        private.create(&path)?;
-        let scratch = Self(path);
+        let held: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+        let signals = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        if let Err(error) = private.create(&path) {
+            signals.thread_set_mask()?;
+            return Err(error);
+        }
+        let scratch = Self { path, signals };
         private.recursive(true);
         for dir in ["base/root/etc", "base/home"] {
-            private.create(scratch.0.join(dir))?;
+            private.create(scratch.path.join(dir))?;
         }
         Ok(scratch)
     }
@@ -114,8 +126,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("warning: cannot remove {}: {error}", self.0.display());
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            eprintln!("warning: cannot remove {}: {error}", self.path.display());
         }
+        // A signal that came meanwhile ends the program here.
+        let _ = self.signals.thread_set_mask();
     }
 }
