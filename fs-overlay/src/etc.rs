@@ -61,6 +61,7 @@ bin:x:2:
 tty:x:5:
 users:x:100:
 agent:x:1000:
+aether-init:x:65533:
 nogroup:x:65534:
 ";
 const HOSTS: &str = "127.0.0.1\tlocalhost
@@ -114,6 +115,7 @@ pub(super) fn build(host: &Path, tree: &Path) -> Result<(), BaseError> {
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 bin:x:2:2:bin:/bin:/usr/sbin/nologin
 agent:x:1000:1000:agent:/home/agent:{shell}
+aether-init:x:65533:65533:first process of the sandbox:/nonexistent:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 "
     );

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Uid and gid of the user `agent` inside every sandbox.
 pub const AGENT_ID: u32 = 1000;
+/// Uid and gid of `aether-init` inside every sandbox: not the agent's, so that the agent has no power over it.
+pub const INIT_ID: u32 = 65_533;
 /// Home directory inside every sandbox.
 pub const AGENT_HOME: &str = "/home/agent";
 /// Ids in one range: 0 to 65535 inside.
@@ -84,6 +86,11 @@ impl IdRange {
     /// Host id of the user `agent`.
     pub const fn agent(self) -> u32 {
         self.start() + AGENT_ID
+    }
+
+    /// Host id of `aether-init`.
+    pub const fn init(self) -> u32 {
+        self.start() + INIT_ID
     }
 }
 

@@ -39,8 +39,10 @@ fn main() {
     }
     let sandbox = Sandbox::launch();
     let mut client = Client::to(&sandbox.directory.path().join("sockets/inside.sock"));
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 8] = [
         ("programs_are_the_agent", programs_are_the_agent),
+        ("init_is_somebody_else_without_capabilities", init_is_somebody_else_without_capabilities),
+        ("every_way_into_a_program_is_the_agents", every_way_into_a_program_is_the_agents),
         ("init_cannot_be_read_or_ended_from_inside", init_cannot_be_read_or_ended_from_inside),
         ("terminals_work", terminals_work),
         ("orphans_are_reaped", orphans_are_reaped),
@@ -93,6 +95,56 @@ fn programs_are_the_agent(client: &mut Client) {
     let refused = |client: &mut Client, name| client.refused(InitRequest::Start(init_client::program(&[name], TERMINAL)));
     assert_eq!(refused(client, "no-such-program"), (libc::ENOENT, "execve".into()));
     assert_eq!(refused(client, "/etc/passwd"), (libc::EACCES, "execve".into()));
+}
+
+fn init_is_somebody_else_without_capabilities(client: &mut Client) {
+    let (out, _, _) = client.output(&["grep", "-E", "^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):", "/proc/1/status"]);
+    let none = "0000000000000000";
+    let expected = format!(
+        "Uid:\t65533\t65533\t1000\t1000\nGid:\t65533\t65533\t1000\t1000\nGroups:\t1000 \nCapInh:\t{none}\nCapPrm:\t{none}\n\
+         CapEff:\t{none}\nCapBnd:\t{none}\nCapAmb:\t{none}\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+    );
+    assert_eq!(out, expected);
+    // Signals go out with the agent's right, and leave init as it was.
+    for group in [false, true] {
+        let process = client.run(&["sleep", "1000"], Stdio::Pipes { stdin: false });
+        client.done(InitRequest::Signal { process, signal: libc::SIGTERM, group });
+        assert_eq!(client.wait(process), ExitReport::Signal(libc::SIGTERM));
+        client.done(InitRequest::Forget { process });
+    }
+    let (out, _, _) = client.output(&["grep", "-E", "^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):", "/proc/1/status"]);
+    assert_eq!(out, expected);
+}
+
+fn every_way_into_a_program_is_the_agents(client: &mut Client) {
+    let fields = "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Bnd|Amb)):";
+    let none = "0000000000000000";
+    let expected = format!(
+        "Uid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\nGroups:\t1000 \nCapInh:\t{none}\nCapPrm:\t{none}\n\
+         CapEff:\t{none}\nCapBnd:\t{none}\nCapAmb:\t{none}\n"
+    );
+    assert_eq!(client.output(&["grep", "-E", fields, "/proc/self/status"]).0, expected);
+    let process = client.run(&["grep", "-E", fields, "/proc/self/status"], TERMINAL);
+    let (reader, _) = client.attach(process, OutputStream::Stdout, None, Pace::Hold);
+    assert_eq!(String::from_utf8(client.read_all(reader)).unwrap().replace('\r', ""), expected);
+    client.wait(process);
+    client.done(InitRequest::Forget { process });
+    // There is no way back to init's user.
+    let script = "import os\nfor ids in [(65533,)*3, (-1, 65533, -1), (0,)*3]:\n  for f in [os.setresuid, os.setresgid]:\n\
+                  \x20   try: f(*ids); print('through', f, ids)\n    except PermissionError: print('refused')";
+    if client.output(&["sh", "-c", "command -v python3"]).2 == ExitReport::Code(0) {
+        assert_eq!(client.output(&["python3", "-c", script]).0, "refused\n".repeat(6));
+    }
+    // A terminal belongs to the agent, and so does what a file operation makes.
+    let process = client.run(&["sh", "-c", "stat -c %u:%g $(tty)"], TERMINAL);
+    let (reader, _) = client.attach(process, OutputStream::Stdout, None, Pace::Hold);
+    assert_eq!(client.read_all(reader), b"1000:5\r\n");
+    client.wait(process);
+    client.done(InitRequest::Forget { process });
+    client.done(InitRequest::Mkdir { path: "/tmp/a/b".to_owned(), recursive: true });
+    client.done(InitRequest::Copy { from: "/tmp/a".to_owned(), to: "/tmp/c".to_owned() });
+    assert_eq!(client.output(&["stat", "-c", "%u:%g", "/tmp/a/b", "/tmp/c/b"]).0, "1000:1000\n1000:1000\n");
+    client.output(&["rm", "-r", "/tmp/a", "/tmp/c"]);
 }
 
 fn init_cannot_be_read_or_ended_from_inside(client: &mut Client) {

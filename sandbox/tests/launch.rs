@@ -98,8 +98,9 @@ fn status(pid: u32, field: &str) -> String {
 fn shows_every_layer(client: &Client) {
     let launched = client.launch(&plan("layers", 7));
     let start = IdRange::new(7).expect("slot").start();
-    let id = start + 1000;
-    assert_eq!(status(launched.pid, "Uid"), format!("{id} {id} {id} {id}"));
+    let (init, id) = (start + 65_533, start + 1000);
+    assert_eq!(status(launched.pid, "Uid"), format!("{init} {init} {id} {id}"));
+    assert_eq!(status(launched.pid, "Gid"), format!("{init} {init} {id} {id}"));
     assert_eq!(status(launched.pid, "Groups"), id.to_string());
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(status(launched.pid, set), "0000000000000000", "{set}");

@@ -18,7 +18,7 @@ use nix::{
 };
 use portable_pty::{MasterPty, PtySize, native_pty_system};
 
-use super::files;
+use super::{files, identity::Identity};
 use crate::{
     sys::{
         process::{self, Forked},
@@ -32,7 +32,7 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 /// The child's number for the pipe that reports a failed start; closed by a successful `execve`.
 const REPORT: i32 = 3;
 /// What the child does, in the order of the numbers in its report.
-const STEPS: [&str; 6] = ["setsid", "controlling terminal", "stdio", "signals", "chdir", "execve"];
+const STEPS: [&str; 7] = ["setsid", "controlling terminal", "stdio", "signals", "become the agent", "chdir", "execve"];
 const LAST_SIGNAL: i32 = 64;
 
 /// A terminal's master.
@@ -73,7 +73,7 @@ struct Pointers {
 }
 
 /// Forks a child that becomes the program.
-pub(super) fn launch(start: &StartProcess) -> Result<Launched, InitReply> {
+pub(super) fn launch(start: &StartProcess, identity: Identity) -> Result<Launched, InitReply> {
     let program = Program::new(start)?;
     let ends = match start.stdio {
         Stdio::Pipes { stdin } => pipes(stdin).map_err(files::failed("pipe"))?,
@@ -85,7 +85,7 @@ pub(super) fn launch(start: &StartProcess) -> Result<Launched, InitReply> {
             let Ends { input, outputs, terminal, child: _ } = ends;
             Ok(Launched { pid, report: report.into(), input, outputs, terminal })
         }
-        Forked::Child => become_program(&program, &ends.child, write.as_fd()),
+        Forked::Child => become_program(&program, identity, &ends.child, write.as_fd()),
     }
 }
 
@@ -102,13 +102,13 @@ pub(super) fn failure(report: &[u8]) -> Option<InitReply> {
     Some(InitReply::Failed { errno, step: step.to_owned() })
 }
 
-fn become_program(program: &Program, stdio: &[OwnedFd; 3], report: BorrowedFd<'_>) -> ! {
+fn become_program(program: &Program, identity: Identity, stdio: &[OwnedFd; 3], report: BorrowedFd<'_>) -> ! {
     // First, so that every later failure can be told. Numbers 0 to 3 are taken in init, so the source of no copy is one of them.
     if process::place_cloexec(report, REPORT).is_err() {
         process::leave(127);
     }
-    let (step, error) = match prepare(program, stdio) {
-        Ok(()) => (5, program.execute()),
+    let (step, error) = match prepare(program, identity, stdio) {
+        Ok(()) => (6, program.execute()),
         Err(failure) => failure,
     };
     let [a, b, c, d] = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
@@ -118,7 +118,7 @@ fn become_program(program: &Program, stdio: &[OwnedFd; 3], report: BorrowedFd<'_
 }
 
 /// The steps before `execve`; the number of the one that failed. Allocates nothing.
-fn prepare(program: &Program, stdio: &[OwnedFd; 3]) -> Result<(), (u8, io::Error)> {
+fn prepare(program: &Program, identity: Identity, stdio: &[OwnedFd; 3]) -> Result<(), (u8, io::Error)> {
     process::new_session().map_err(|error| (0, error))?;
     if program.terminal {
         pty::control(stdio[0].as_fd()).map_err(|error| (1, error))?;
@@ -132,7 +132,8 @@ fn prepare(program: &Program, stdio: &[OwnedFd; 3]) -> Result<(), (u8, io::Error
         let _ = process::default_signal(signal);
     }
     process::block_signals(false).map_err(|error| (3, error))?;
-    process::change_directory(&program.workdir).map_err(|error| (4, error))
+    identity.become_agent().map_err(|error| (4, error))?;
+    process::change_directory(&program.workdir).map_err(|error| (5, error))
 }
 
 impl Program {

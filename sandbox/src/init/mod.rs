@@ -6,6 +6,7 @@
 mod connection;
 mod exec;
 mod files;
+mod identity;
 mod output;
 mod process;
 mod requests;
@@ -18,21 +19,33 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read},
-    os::{fd::OwnedFd, unix::net::UnixListener},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixListener,
+    },
     time::{Duration, Instant},
 };
 
-use self::{connection::Connection, process::Process, worker::Worker};
+use self::{
+    connection::Connection,
+    identity::{Identity, Refusal},
+    process::Process,
+    worker::Worker,
+};
 use crate::{
+    plan::PlanLayer,
     sys::{
         epoll::{Epoll, Events, Interest, Ready},
+        packet::send_packet,
         process::{self as children, ChildState},
     },
-    wire::init::InitReply,
+    wire::{init::InitReply, spawner::SpawnFailure},
 };
 
 /// Number of the listening socket that the spawner leaves open.
 pub const LISTENER: i32 = 3;
+/// Number of the socket that the spawner waits at until init has closed it: by then it is what it has to be.
+pub const REPORT: i32 = 4;
 
 const MAX_CONNECTIONS: usize = 64;
 const SCRATCH: usize = 64 << 10;
@@ -40,6 +53,7 @@ const EVENTS: usize = 64;
 
 /// The whole state of PID 1.
 struct Init {
+    identity: Identity,
     epoll: Epoll,
     listener: UnixListener,
     signals: File,
@@ -108,17 +122,57 @@ impl Kind {
 /// Runs PID 1 until it is killed. Descriptor 3 is the listening socket; 0, 1 and 2 are open.
 ///
 /// # Errors
-/// Only at the start: a kernel without `epoll`, `signalfd` or `close_range`, or no socket at descriptor 3.
+/// Only at the start: process 1 that could not become its own user without capabilities, a kernel without `epoll`, `signalfd`
+/// or `close_range`, or no socket at descriptor 3.
 pub fn run() -> io::Result<std::convert::Infallible> {
-    // The agent has our uid: without this it could read our memory and descriptors.
+    // Before all else; a second layer beside the user of its own that follows.
     nix::sys::prctl::set_dumpable(false)?;
+    serve(Identity::take().map_err(refuse)?)
+}
+
+/// Runs PID 1 with the user and the capabilities it was started with.
+///
+/// # Errors
+/// As [`run`].
+#[cfg(feature = "weaken")]
+pub fn run_as_started() -> io::Result<std::convert::Infallible> {
+    nix::sys::prctl::set_dumpable(false)?;
+    serve(Identity::as_started().map_err(refuse)?)
+}
+
+/// Says why to the spawner, which makes it the failure of the launch.
+fn refuse((step, error): Refusal) -> io::Error {
+    let failure = SpawnFailure {
+        layer: Some(PlanLayer::Capabilities),
+        step: step.to_owned(),
+        errno: error.raw_os_error().unwrap_or(0),
+        cause: error.to_string(),
+        hint: String::new(),
+    };
+    // Nobody listens when it was not the spawner that started this.
+    if let (Ok(report), Ok(packet)) = (children::inherited(REPORT), postcard::to_stdvec(&failure)) {
+        let _ = send_packet(report.as_fd(), &packet, &[]);
+    }
+    error
+}
+
+/// Leaves PID 1 dumpable once it has become what it has to be.
+#[cfg(feature = "weaken")]
+pub static STAY_DUMPABLE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
+fn serve(identity: Identity) -> io::Result<std::convert::Infallible> {
+    #[cfg(feature = "weaken")]
+    if STAY_DUMPABLE.load(std::sync::atomic::Ordering::Relaxed) {
+        nix::sys::prctl::set_dumpable(true)?;
+    }
+    // With the rest goes the spawner's socket: it hears that everything is as it has to be.
     children::close_from(4)?;
     children::block_signals(true)?;
     children::ignore_signal(libc::SIGPIPE)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let listener = UnixListener::from(children::inherited(LISTENER)?);
     listener.set_nonblocking(true)?;
-    let mut init = Init::new(listener, children::child_signals()?)?;
+    let mut init = Init::new(identity, listener, children::child_signals()?)?;
     // A child that ended before the signal was blocked gives none.
     init.reap();
     let mut events = Events::new(EVENTS);
@@ -128,11 +182,12 @@ pub fn run() -> io::Result<std::convert::Infallible> {
 }
 
 impl Init {
-    fn new(listener: UnixListener, signals: OwnedFd) -> io::Result<Self> {
+    fn new(identity: Identity, listener: UnixListener, signals: OwnedFd) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(&listener, Kind::Listener.token(0), Interest::Read)?;
         epoll.add(&signals, Kind::Signals.token(0), Interest::Read)?;
         Ok(Self {
+            identity,
             epoll,
             listener,
             signals: signals.into(),

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Init, Kind, connection::MAX_WAITING, exec, files, process::Process, tree, tree::TreeError, worker, worker::Worker};
 use crate::{
-    sys::{epoll::Interest, process as children},
+    sys::epoll::Interest,
     wire::init::{
         ExitReport, HOLD_SECONDS, InitReply, InitRequest, MAX_CHUNK, OpenHow, OutputStream, Pace, ProcessReport, StartProcess,
         ToInit,
@@ -81,7 +81,7 @@ impl Init {
         if self.workers.len() >= worker::MAX_WORKERS {
             return Err(refused(libc::EAGAIN, "too many file operations run already"));
         }
-        let started = Worker::start(connection, tag, work).map_err(files::failed("fork"))?;
+        let started = Worker::start(connection, tag, self.identity, work).map_err(files::failed("fork"))?;
         self.last.worker += 1;
         let number = self.last.worker;
         self.epoll.add(&started, Kind::Worker.token(number), Interest::Read).map_err(files::failed("epoll"))?;
@@ -97,7 +97,7 @@ impl Init {
             let ended = self.processes.iter().find(|(_, process)| process.exited.is_some()).map(|(number, _)| *number);
             self.forget(ended.ok_or_else(|| refused(libc::EAGAIN, "too many processes"))?);
         }
-        let launched = exec::launch(&start)?;
+        let launched = exec::launch(&start, self.identity)?;
         let expected_until = start.hold.then(|| self.now + Duration::from_secs(HOLD_SECONDS));
         self.last.process += 1;
         let number = self.last.process;
@@ -138,7 +138,7 @@ impl Init {
     fn forget_started(&mut self, number: u32) {
         if let Some(process) = self.processes.get(&number) {
             // Failing means that it has ended: the same.
-            let _ = children::kill(-process.pid.cast_signed(), libc::SIGKILL);
+            let _ = self.identity.kill(-process.pid.cast_signed(), libc::SIGKILL);
         }
         self.forget(number);
     }
@@ -212,7 +212,7 @@ impl Init {
         }
         // Each program leads its own process group.
         let target = if group { -process.pid.cast_signed() } else { process.pid.cast_signed() };
-        children::kill(target, signal).map_err(files::failed("signal"))?;
+        self.identity.kill(target, signal).map_err(files::failed("signal"))?;
         Ok(Some(InitReply::Done))
     }
 

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use super::tree::TreeError;
+use super::{identity::Identity, tree::TreeError};
 use crate::{
     sys::process::{self, Forked},
     wire::init::InitReply,
@@ -28,11 +28,16 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts `work` in a child.
-    pub(super) fn start(connection: u32, tag: u64, work: impl FnOnce() -> Result<(), TreeError>) -> io::Result<Self> {
+    pub(super) fn start(
+        connection: u32,
+        tag: u64,
+        identity: Identity,
+        work: impl FnOnce() -> Result<(), TreeError>,
+    ) -> io::Result<Self> {
         let (read, write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
         match process::fork()? {
             Forked::Parent(_) => Ok(Self { report: File::from(read), received: Vec::new(), connection, tag }),
-            Forked::Child => run(&write, work),
+            Forked::Child => run(&write, identity, work),
         }
     }
 
@@ -66,10 +71,10 @@ impl AsFd for Worker {
     }
 }
 
-fn run(report: &OwnedFd, work: impl FnOnce() -> Result<(), TreeError>) -> ! {
+fn run(report: &OwnedFd, identity: Identity, work: impl FnOnce() -> Result<(), TreeError>) -> ! {
     // The clients' sockets and the programs' pipes must not stay open because of a worker. Nothing below drops a descriptor.
     let ready = process::place_cloexec(report.as_fd(), REPORT).and_then(|()| process::close_from(4));
-    if ready.is_err() || process::block_signals(false).is_err() {
+    if ready.is_err() || identity.become_agent().is_err() || process::block_signals(false).is_err() {
         process::leave(1);
     }
     let mut bytes = match work() {

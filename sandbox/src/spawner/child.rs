@@ -24,6 +24,7 @@ use super::{
     weaken::{Part, Weakened},
 };
 use crate::{
+    init::{LISTENER, REPORT},
     plan::{AGENT_HOME, PlanLayer, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
@@ -60,10 +61,7 @@ impl Birth<'_> {
             Ok(()) => {}
             Err(failure) => return failure,
         }
-        let error = exec_fd(
-            self.init.as_fd(),
-            if self.weakened.keeps(Part::Dumpable) { c"aether-init" } else { c"aether-init-dumpable" },
-        );
+        let error = exec_fd(self.init.as_fd(), self.weakened.init_name());
         at(PlanLayer::Namespaces, "start aether-init")(error)
     }
 
@@ -113,13 +111,15 @@ impl Birth<'_> {
         }
     }
 
-    /// 0, 1, 2: `/dev/null`; 3: the control socket; nothing else survives the exec.
+    /// 0, 1, 2: `/dev/null`; 3: the control socket; 4: where init says that it could not become what it has to be, closed once
+    /// it has. Nothing else survives the exec.
     fn place_descriptors(&self) -> io::Result<()> {
         for target in 0..3 {
             dup_to(self.null.as_fd(), target)?;
         }
-        dup_to(self.listener.as_fd(), 3)?;
-        if self.weakened.keeps(Part::Descriptors) { close_on_exec_from(4) } else { Ok(()) }
+        dup_to(self.listener.as_fd(), LISTENER)?;
+        dup_to(self.sync.as_fd(), REPORT)?;
+        if self.weakened.keeps(Part::Descriptors) { close_on_exec_from(REPORT.unsigned_abs() + 1) } else { Ok(()) }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What a sandbox's first process gives up before it becomes `aether-init`: identity, capabilities, privileges, paths and
 //! system calls. Everything later started inside inherits it.
 
-use std::io;
+use std::{borrow::Cow, io};
 
-use caps::{CapSet, CapsHashSet};
+use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetStatus, Scope,
@@ -16,10 +16,11 @@ use seccompiler::BpfProgram;
 
 use super::{
     failure::{at, refused},
+    syscalls,
     weaken::{Part, Weakened},
 };
 use crate::{
-    plan::{AGENT_HOME, AGENT_ID, LentMount, PlanLayer, SandboxPlan},
+    plan::{AGENT_HOME, AGENT_ID, INIT_ID, LentMount, PlanLayer, Profile, SandboxPlan},
     sys::task::{join_new_session_keyring, set_no_new_privs, set_securebits},
     wire::spawner::SpawnFailure,
 };
@@ -30,8 +31,25 @@ pub(super) struct Confinement {
     pub(super) landlock_abi: u32,
 }
 
+impl Confinement {
+    /// The filter of a sandbox. That of the standard profile is ready; the others are compiled when they are needed.
+    pub(super) fn filter_of(&self, profile: Profile, mounts: &[LentMount]) -> Result<Cow<'_, BpfProgram>, SpawnFailure> {
+        if profile == Profile::Standard || self.filter.is_empty() {
+            return Ok(Cow::Borrowed(&self.filter));
+        }
+        let filter = syscalls::compile_for(profile, profile.may_set_id(mounts));
+        filter.map(Cow::Owned).map_err(|cause| refused(Some(PlanLayer::Seccomp), "compile the filter", cause, ""))
+    }
+}
+
 /// NOROOT, NO_CAP_AMBIENT_RAISE and the locks of all four bits, capabilities(7): uid 0 inside means nothing, for good.
 const SECUREBITS: u32 = 1 | 2 | 8 | 32 | 64 | 128;
+
+/// Keeps the permitted set when the user changes (`SECBIT_KEEP_CAPS`).
+const KEEP_CAPS: u32 = 16;
+
+/// What `aether-init` takes its ids with, before it gives them up: see `init/identity.rs`. Inside its user namespace only.
+const INIT_NEEDS: [Capability; 2] = [Capability::CAP_SETUID, Capability::CAP_SETGID];
 
 /// Limit of open files; the kernel's classic hard default is 4096, toolchains want more.
 const OPEN_FILES: u64 = 65_536;
@@ -43,26 +61,16 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
         join_new_session_keyring().map_err(capabilities("join a new session keyring"))?;
     }
     limits().map_err(capabilities("set resource limits"))?;
-    let empty = weakened.keeps(Part::Capabilities);
-    if empty {
-        empty_bounding_set()?;
-    }
-    #[cfg(feature = "weaken")]
-    if !empty {
-        keep_capabilities()?;
-    }
-    let (uid, gid) = (Uid::from_raw(AGENT_ID), Gid::from_raw(AGENT_ID));
-    let identity = |error: nix::errno::Errno| at(PlanLayer::Capabilities, "become the agent's user")(error.into());
-    setgroups(&[gid]).map_err(identity)?;
-    setresgid(gid, gid, gid).map_err(identity)?;
-    setresuid(uid, uid, uid).map_err(identity)?;
-    if empty {
-        empty_sets()?;
-        check_no_capabilities()?;
-    }
-    #[cfg(feature = "weaken")]
-    if !empty {
-        hand_on_capabilities()?;
+    let id = if weakened.keeps(Part::InitUser) { INIT_ID } else { AGENT_ID };
+    match (weakened.keeps(Part::Capabilities), weakened.keeps(Part::InitUser)) {
+        (true, true) => trade_capabilities(&INIT_NEEDS.into_iter().collect(), id)?,
+        (true, false) => trade_capabilities(&CapsHashSet::new(), id)?,
+        #[cfg(feature = "weaken")]
+        (false, _) => hand_on_capabilities(id)?,
+        #[cfg(not(feature = "weaken"))]
+        (false, _) => {
+            return Err(refused(Some(PlanLayer::Capabilities), "empty the capability sets", "nothing may keep them", ""));
+        }
     }
     if weakened.keeps(Part::NoNewPrivs) {
         set_no_new_privs().map_err(capabilities("set no_new_privs"))?;
@@ -71,44 +79,62 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
         landlock(confinement.landlock_abi, plan)?;
     }
     if !confinement.filter.is_empty() && weakened.keeps(Part::Seccomp) {
-        seccompiler::apply_filter(&confinement.filter)
+        let filter = confinement.filter_of(plan.profile, &plan.mounts)?;
+        seccompiler::apply_filter(&filter)
             .map_err(|e| at(PlanLayer::Seccomp, "install the filter")(io::Error::other(e.to_string())))?;
     }
     Ok(())
 }
 
-fn empty_bounding_set() -> Result<(), SpawnFailure> {
+/// Becomes the user `id` with exactly the capabilities `kept`, which survive the exec as ambient ones; no exec can add to them.
+fn trade_capabilities(kept: &CapsHashSet, id: u32) -> Result<(), SpawnFailure> {
+    let failed = |step: &'static str| move |e: caps::errors::CapsError| cap_failure(step, &e);
+    let securebits = |bits| set_securebits(bits).map_err(at(PlanLayer::Capabilities, "set the securebits"));
+    // While the bounding set still allows it.
+    caps::set(None, CapSet::Inheritable, kept).map_err(failed("set the inheritable set"))?;
     for capability in caps::runtime::thread_all_supported() {
-        caps::drop(None, CapSet::Bounding, capability).map_err(|e| cap_failure("empty the bounding set", &e))?;
+        caps::drop(None, CapSet::Bounding, capability).map_err(failed("empty the bounding set"))?;
     }
-    set_securebits(SECUREBITS).map_err(at(PlanLayer::Capabilities, "lock the securebits"))
+    securebits(KEEP_CAPS)?;
+    become_user(id)?;
+    // The change of user has emptied the effective and the ambient set; the permitted one is whole until below.
+    let all = caps::read(None, CapSet::Permitted).map_err(failed("read the permitted set"))?;
+    caps::set(None, CapSet::Effective, &all).map_err(failed("set the effective set"))?;
+    caps::set(None, CapSet::Ambient, kept).map_err(failed("set the ambient set"))?;
+    securebits(SECUREBITS)?;
+    for set in [CapSet::Effective, CapSet::Permitted] {
+        caps::set(None, set, kept).map_err(failed("empty the capability sets"))?;
+    }
+    check_capabilities(kept)
 }
 
-fn empty_sets() -> Result<(), SpawnFailure> {
-    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient] {
-        caps::set(None, set, &CapsHashSet::new()).map_err(|e| cap_failure("empty the capability sets", &e))?;
-    }
-    Ok(())
+fn become_user(id: u32) -> Result<(), SpawnFailure> {
+    let failed = |error: nix::errno::Errno| at(PlanLayer::Capabilities, "become the user of aether-init")(error.into());
+    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
+    // The agent's group is all that init needs to be let where the agent is.
+    setgroups(&[Gid::from_raw(AGENT_ID)]).map_err(failed)?;
+    setresgid(gid, gid, gid).map_err(failed)?;
+    setresuid(uid, uid, uid).map_err(failed)
 }
 
 /// Gives every capability up as a sandbox does.
 #[cfg(feature = "weaken")]
 pub(super) fn drop_capabilities() -> Result<(), SpawnFailure> {
-    empty_bounding_set()?;
-    empty_sets()?;
-    check_no_capabilities()
+    for capability in caps::runtime::thread_all_supported() {
+        caps::drop(None, CapSet::Bounding, capability).map_err(|e| cap_failure("empty the bounding set", &e))?;
+    }
+    set_securebits(SECUREBITS).map_err(at(PlanLayer::Capabilities, "set the securebits"))?;
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient] {
+        caps::set(None, set, &CapsHashSet::new()).map_err(|e| cap_failure("empty the capability sets", &e))?;
+    }
+    check_capabilities(&CapsHashSet::new())
 }
 
-/// Capabilities that survive the change to the agent's user (`SECBIT_KEEP_CAPS`).
+/// Becomes the user `id` with all capabilities, which survive an exec.
 #[cfg(feature = "weaken")]
-fn keep_capabilities() -> Result<(), SpawnFailure> {
-    const KEEP_CAPS: u32 = 16;
-    set_securebits(KEEP_CAPS).map_err(at(PlanLayer::Capabilities, "keep the capabilities"))
-}
-
-/// Capabilities that survive an exec.
-#[cfg(feature = "weaken")]
-fn hand_on_capabilities() -> Result<(), SpawnFailure> {
+fn hand_on_capabilities(id: u32) -> Result<(), SpawnFailure> {
+    set_securebits(KEEP_CAPS).map_err(at(PlanLayer::Capabilities, "keep the capabilities"))?;
+    become_user(id)?;
     let all = caps::read(None, CapSet::Permitted).map_err(|e| cap_failure("read the capability sets", &e))?;
     for set in [CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
         caps::set(None, set, &all).map_err(|e| cap_failure("keep the capabilities", &e))?;
@@ -120,13 +146,41 @@ fn cap_failure(step: &str, error: &caps::errors::CapsError) -> SpawnFailure {
     refused(Some(PlanLayer::Capabilities), step, error.to_string(), "")
 }
 
-/// Believes nothing: reads the sets back.
-fn check_no_capabilities() -> Result<(), SpawnFailure> {
+/// Believes nothing: reads the sets back. The bounding one is empty whatever is kept.
+fn check_capabilities(kept: &CapsHashSet) -> Result<(), SpawnFailure> {
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient, CapSet::Bounding] {
-        let left = caps::read(None, set).map_err(|e| cap_failure("read the capability sets", &e))?;
-        if !left.is_empty() {
-            let cause = format!("{set:?} still holds {left:?}");
+        let wanted = if matches!(set, CapSet::Bounding) { &CapsHashSet::new() } else { kept };
+        let held = caps::read(None, set).map_err(|e| cap_failure("read the capability sets", &e))?;
+        if held != *wanted {
+            let cause = format!("{set:?} holds {held:?}");
             return Err(refused(Some(PlanLayer::Capabilities), "check the capability sets", cause, ""));
+        }
+    }
+    Ok(())
+}
+
+/// Looks at process 1 once it says that it is what it has to be: its ids, and no capability in any set.
+pub(super) fn check_init(pid: u32, plan: &SandboxPlan, weakened: &Weakened) -> Result<(), SpawnFailure> {
+    let wrong = |cause: String| refused(Some(PlanLayer::Capabilities), "check aether-init", cause, "");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .map_err(|error| wrong(format!("it ended while it started ({error})")))?;
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default();
+    if weakened.keeps(Part::InitUser) {
+        let (own, agent) = (plan.ids.init(), plan.ids.agent());
+        for name in ["Uid", "Gid"] {
+            // Real, effective, saved, file system (proc_pid_status(5)).
+            let held: Vec<u32> = field(name).split_whitespace().filter_map(|id| id.parse().ok()).collect();
+            if held != [own, own, agent, agent] {
+                return Err(wrong(format!("its {name} is {held:?}")));
+            }
+        }
+    }
+    if weakened.keeps(Part::Capabilities) {
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            let held = field(set).trim();
+            if held.is_empty() || held.bytes().any(|digit| digit != b'0') {
+                return Err(wrong(format!("its {set} is {held:?}")));
+            }
         }
     }
     Ok(())
@@ -154,7 +208,7 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
         .and_then(Ruleset::create)
         .map_err(|e| fail("make the ruleset", &e))?;
     let mut ruleset = ruleset;
-    for (path, access) in rules(abi, &plan.mounts) {
+    for (path, access) in rules(abi, plan.profile, &plan.mounts) {
         let dir = PathFd::new(path).map_err(|e| fail(&format!("open {path}"), &e))?;
         ruleset = ruleset.add_rule(PathBeneath::new(dir, access)).map_err(|e| fail(&format!("allow {path}"), &e))?;
     }
@@ -167,7 +221,7 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
 }
 
 /// What may be done below which directory; everything else is denied.
-fn rules(abi: ABI, mounts: &[LentMount]) -> Vec<(&str, BitFlags<AccessFs>)> {
+fn rules(abi: ABI, profile: Profile, mounts: &[LentMount]) -> Vec<(&str, BitFlags<AccessFs>)> {
     let all = AccessFs::from_all(abi);
     let read = AccessFs::from_read(abi);
     let files = AccessFs::from_file(abi);
@@ -180,17 +234,20 @@ fn rules(abi: ABI, mounts: &[LentMount]) -> Vec<(&str, BitFlags<AccessFs>)> {
         ("/dev", read | (files & !AccessFs::Execute)),
         ("/proc", read | (files & (AccessFs::WriteFile | AccessFs::Truncate))),
     ];
+    if profile == Profile::Packages {
+        rules.extend(["/usr", "/etc", "/var", "/opt", "/root", "/srv"].map(|path| (path, all)));
+    }
     rules.extend(mounts.iter().map(|mount| (mount.target.as_str(), if mount.read_only { read } else { all })));
     rules
 }
 
 /// The rules as text: the version, then a path and its access bits on each line. Empty without Landlock.
-pub(super) fn ruleset_text(abi: u32, mounts: &[LentMount]) -> String {
+pub(super) fn ruleset_text(abi: u32, profile: Profile, mounts: &[LentMount]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     if abi > 0 {
         let _ = writeln!(text, "abi {:?}", version(abi));
-        for (path, access) in rules(version(abi), mounts) {
+        for (path, access) in rules(version(abi), profile, mounts) {
             let _ = writeln!(text, "{path} {:#x}", access.bits());
         }
     }

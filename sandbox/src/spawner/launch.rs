@@ -19,6 +19,7 @@ use nix::{
 use super::{
     cgroup::Group,
     child::Birth,
+    confine,
     failure::{at, refused},
     home,
     serve::Spawner,
@@ -151,9 +152,9 @@ fn raise(
     let timeout = TimeVal::new(SETUP_SECONDS, 0);
     setsockopt(child, ReceiveTimeout, &timeout).map_err(|e| step()(e.into()))?;
     let mut buffer = [0; 4096];
-    // The child's end closes when it becomes init; a packet before that is its failure.
+    // The child's end closes when init is what it has to be; a packet before that is a failure.
     match recv_packet(child.as_fd(), &mut buffer).map_err(at(PlanLayer::Namespaces, "wait for aether-init"))? {
-        (0, _) => Ok(()),
+        (0, _) => confine::check_init(pid, plan, weakened),
         (length, _) => Err(postcard::from_bytes(&buffer[..length])
             .unwrap_or_else(|e| refused(None, "read the report of the child", e.to_string(), ""))),
     }

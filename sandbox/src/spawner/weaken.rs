@@ -2,6 +2,8 @@
 //!
 //! Only with the feature `weaken`, which no release build can have. Without it [`Weakened`] has no value that leaves anything out.
 
+use std::ffi::CStr;
+
 use crate::plan::CgroupLimits;
 #[cfg(feature = "weaken")]
 use {
@@ -57,6 +59,8 @@ pub enum Part {
     Descriptors,
     /// `aether-init` is told by its name to stay dumpable; only the test's own init heeds it.
     Dumpable,
+    /// A user of its own for `aether-init`: left out, it runs as the agent.
+    InitUser,
     /// Limits of the cgroup.
     Cgroup,
     /// Not a part: plants a descriptor of the state directory without close-on-exec in the sandbox's first process.
@@ -89,6 +93,16 @@ impl Weakened {
     #[allow(clippy::unused_self, reason = "the same call with and without the feature")]
     pub(super) const fn keeps(&self, _: Part) -> bool {
         true
+    }
+
+    /// Name that `aether-init` is started by; to the test's own init it says what is left out.
+    pub(super) fn init_name(&self) -> &'static CStr {
+        match (self.keeps(Part::Dumpable), self.keeps(Part::Capabilities) && self.keeps(Part::InitUser)) {
+            (true, true) => c"aether-init",
+            (false, true) => c"aether-init-dumpable",
+            (true, false) => c"aether-init-as-started",
+            (false, false) => c"aether-init-as-started-dumpable",
+        }
     }
 
     /// The limits of the cgroup.

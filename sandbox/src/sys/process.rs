@@ -65,6 +65,21 @@ pub fn kill(target: i32, signal: i32) -> io::Result<()> {
     check(unsafe { libc::kill(target, signal) }).map(drop)
 }
 
+/// `setresuid(2)` of the calling thread; `None` leaves an id as it is. Not through libc, which would wake every thread for it:
+/// this program has one.
+pub fn set_user_ids(real: Option<u32>, effective: Option<u32>, saved: Option<u32>) -> io::Result<()> {
+    let [real, effective, saved] = [real, effective, saved].map(|id| id.unwrap_or(u32::MAX));
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::syscall(libc::SYS_setresuid, real, effective, saved) } as i32).map(drop)
+}
+
+/// `setresgid(2)`, as [`set_user_ids`].
+pub fn set_group_ids(real: Option<u32>, effective: Option<u32>, saved: Option<u32>) -> io::Result<()> {
+    let [real, effective, saved] = [real, effective, saved].map(|id| id.unwrap_or(u32::MAX));
+    // SAFETY: takes numbers only.
+    check(unsafe { libc::syscall(libc::SYS_setresgid, real, effective, saved) } as i32).map(drop)
+}
+
 /// Makes `signal` have its default effect. Not through libc, which keeps 32 and 33 for itself: a program would inherit them ignored.
 pub fn default_signal(signal: i32) -> io::Result<()> {
     // The kernel's sigaction: SIG_DFL, no flags, no restorer, an empty mask. All zeroes, at most 32 bytes on every architecture.

@@ -28,6 +28,22 @@ static long maps(void) { return read_some("/proc/1/maps"); }
 static long environment(void) { return open_only("/proc/1/environ", O_RDONLY); }
 static long fds(void) { return open_only("/proc/1/fd", O_RDONLY | O_DIRECTORY); }
 static long root(void) { char path[64]; return readlink("/proc/1/root", path, sizeof path); }
+static long cwd(void) { char path[64]; return readlink("/proc/1/cwd", path, sizeof path); }
+static long namespace(void) { char path[64]; return readlink("/proc/1/ns/mnt", path, sizeof path); }
+/* Each asks for what PID 1 has already, so that nothing changes where it works. */
+static long limit(void) {
+    struct rlimit same;
+    getrlimit(RLIMIT_CORE, &same);
+    return prlimit(1, RLIMIT_CORE, &same, 0);
+}
+static long affinity(void) {
+    cpu_set_t same;
+    if (sched_getaffinity(0, sizeof same, &same) < 0) return 0;
+    return sched_setaffinity(1, sizeof same, &same);
+}
+static long priority(void) { return setpriority(PRIO_PROCESS, 1, getpriority(PRIO_PROCESS, 0)); }
+static long io_priority(void) { return syscall(SYS_ioprio_set, 1, 1, 0); }
+static long exists(void) { return kill(1, 0); }
 static long executable(void) { return open_only("/proc/1/exe", O_RDONLY); }
 static long rewrite(void) { return open_only("/proc/1/exe", O_WRONLY); }
 static long ended(void) {
@@ -53,4 +69,6 @@ static long ends_others(void) {
 
 ATTEMPTS({"ptrace", attach}, {"traceme", traceme}, {"process_vm_readv", vm_readv}, {"process_vm_writev", vm_writev},
          {"pidfd_getfd", getfd}, {"mem", mem}, {"maps", maps}, {"environ", environment}, {"fd", fds}, {"root", root},
+         {"cwd", cwd}, {"ns", namespace}, {"prlimit", limit}, {"sched_setaffinity", affinity}, {"setpriority", priority},
+         {"ioprio_set", io_priority}, {"signal-0", exists},
          {"exe", executable}, {"exe-for-writing", rewrite}, {"signals", ended}, {"signals-to-others", ends_others})

@@ -25,6 +25,8 @@ pub(crate) enum Layer {
     Descriptors,
     /// `aether-init` is not dumpable.
     Dumpable,
+    /// `aether-init` has another user than the agent.
+    InitUser,
     /// Limits of the cgroup.
     Cgroup,
     /// Limits of the process, set before its capabilities are gone.
@@ -109,22 +111,23 @@ impl Layer {
             Self::Keyring => Some(Part::Keyring),
             Self::Descriptors => Some(Part::Descriptors),
             Self::Dumpable => Some(Part::Dumpable),
+            Self::InitUser => Some(Part::InitUser),
             Self::Namespaces | Self::Cgroup | Self::Rlimits | Self::Init => None,
         }
     }
 
     /// What it means nothing without: the kernel takes a filter or a ruleset only with `no_new_privs`, and a capability reads
-    /// the memory of what is not dumpable.
+    /// the memory of what is not dumpable or somebody else's.
     pub(crate) const fn needs(self) -> Option<Self> {
         match self {
             Self::Seccomp | Self::Landlock => Some(Self::NoNewPrivs),
-            Self::Dumpable => Some(Self::Capabilities),
+            Self::Dumpable | Self::InitUser => Some(Self::Capabilities),
             _ => None,
         }
     }
 
     /// Layers that the matrix leaves out, one by one and all together.
-    pub(crate) const OPTIONAL: [Self; 9] = [
+    pub(crate) const OPTIONAL: [Self; 10] = [
         Self::Capabilities,
         Self::NoNewPrivs,
         Self::Landlock,
@@ -134,6 +137,7 @@ impl Layer {
         Self::Keyring,
         Self::Descriptors,
         Self::Dumpable,
+        Self::InitUser,
     ];
 
     /// Its name for people.
@@ -149,6 +153,7 @@ impl Layer {
             Self::Keyring => "keyring",
             Self::Descriptors => "close_range",
             Self::Dumpable => "undumpable init",
+            Self::InitUser => "init's own user",
             Self::Cgroup => "cgroup",
             Self::Rlimits => "rlimits",
             Self::Init => "aether-init",

@@ -146,6 +146,9 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
         row.control = "is one";
     }
     let single = attempt.by.len() == 1;
+    // A layer that all of them rest on is missed by all of them at once. The note has to say so.
+    let common = |gap: &Layer| attempt.by.iter().all(|layer| layer.needs() == Some(*gap)) && !attempt.note.is_empty();
+    let stated = |gap: &Layer| common(gap) || single && attempt.by[0] == *gap;
     row.verdict = if !attempt.answers.contains(&full) {
         Verdict::Fail(format!("the full sandbox answers {full}, not {:?}; through without {gaps:?}", attempt.answers))
     } else if attempt.by.is_empty() {
@@ -154,8 +157,7 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
         Verdict::Inconclusive(format!("it gets through nowhere: bare {}, outside {}", of(Kind::Bare), out(None)))
     } else if !missing.is_empty() {
         Verdict::Fail(format!("{missing:?} alone do not stop it; {stops:?} do"))
-    } else if !(gaps.is_empty() || single && gaps.iter().all(|gap| attempt.by[0] == *gap || attempt.by[0].needs() == Some(*gap)))
-    {
+    } else if !gaps.iter().all(stated) {
         Verdict::Fail(format!("gets through when {gaps:?} alone is missing; {stops:?} stop it"))
     } else if attempt.by.len() < 2 && attempt.note.is_empty() {
         Verdict::Fail(format!("one layer is expected and nothing says why; {stops:?} stop it"))

@@ -5,22 +5,35 @@
 //! and the x32 numbers. Another architecture's calls (i386 through `int 0x80`) end the process. x86-64 only.
 
 mod policy;
+mod profiles;
 
-use std::collections::BTreeMap;
 
 use libc as c;
-use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, PROCESSES, SET_ID, WAITING};
+use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, NOT_AT_INIT, PROCESSES, SET_ID, WAITING};
+use profiles::{Rules, adjust, without_audit};
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Cond, SeccompFilter, SeccompRule,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Cond, SeccompFilter, SeccompRule,
     TargetArch, sock_filter,
 };
 
-/// The compiled filter of a sandbox.
+use crate::plan::Profile;
+
+/// The compiled filter of a standard sandbox.
 ///
 /// # Errors
 /// In words, when seccompiler refuses the policy (a defect of ours, covered by a test).
 pub(super) fn compile() -> Result<BpfProgram, String> {
-    build(&[], &[], ABSENT)
+    compile_for(Profile::Standard, false)
+}
+
+/// The compiled filter of a sandbox.
+///
+/// # Errors
+/// As [`compile`].
+pub(super) fn compile_for(profile: Profile, may_set_id: bool) -> Result<BpfProgram, String> {
+    let mut program = without_audit(profile);
+    program.extend(build(&[], &[], ABSENT, |rules| adjust(rules, profile, may_set_id))?);
+    Ok(program)
 }
 
 /// The compiled filter of the web-facing service: that of a sandbox, without starting programs, with `openat2` (it opens
@@ -29,11 +42,16 @@ pub(super) fn compile() -> Result<BpfProgram, String> {
 /// # Errors
 /// As [`compile`].
 pub(super) fn compile_for_service() -> Result<BpfProgram, String> {
-    build(&[c::SYS_openat2], &[c::SYS_execve, c::SYS_execveat], &[c::SYS_clone3])
+    build(&[c::SYS_openat2], &[c::SYS_execve, c::SYS_execveat], &[c::SYS_clone3], |_| Ok(()))
 }
 
-fn build(more: &[c::c_long], fewer: &[c::c_long], absent: &[c::c_long]) -> Result<BpfProgram, String> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+fn build(
+    more: &[c::c_long],
+    fewer: &[c::c_long],
+    absent: &[c::c_long],
+    adjust: impl FnOnce(&mut Rules) -> Result<(), BackendError>,
+) -> Result<BpfProgram, String> {
+    let mut rules = Rules::new();
     for number in [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC, more].into_iter().flatten() {
         if !fewer.contains(number) {
             rules.insert(*number, Vec::new());
@@ -42,6 +60,12 @@ fn build(more: &[c::c_long], fewer: &[c::c_long], absent: &[c::c_long]) -> Resul
     for (number, alternatives) in conditional().map_err(|e| e.to_string())? {
         rules.insert(number, alternatives);
     }
+    for (number, arguments) in NOT_AT_INIT {
+        let others = arguments.iter().map(|argument| Cond::new(*argument, Len::Dword, Op::Ne, 1)).collect::<Result<_, _>>();
+        let rule = others.and_then(SeccompRule::new).map_err(|e| e.to_string())?;
+        rules.insert(*number, vec![rule]);
+    }
+    adjust(&mut rules).map_err(|e| e.to_string())?;
     let denied = SeccompAction::Errno(c::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, TargetArch::x86_64).map_err(|e| e.to_string())?;
     let mut program = prelude(absent);
@@ -50,7 +74,7 @@ fn build(more: &[c::c_long], fewer: &[c::c_long], absent: &[c::c_long]) -> Resul
 }
 
 /// Calls that are allowed for some arguments; alternatives are joined by "or", conditions within one by "and".
-fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendError> {
+fn conditional() -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
     let is = |argument, value| Cond::new(argument, Len::Dword, Op::Eq, value);
     let not = |argument, value| Cond::new(argument, Len::Dword, Op::Ne, value);
     let none_of = |argument, mask| Cond::new(argument, Len::Qword, Op::MaskedEq(mask), 0);
@@ -191,6 +215,23 @@ mod tests {
         assert_eq!(socket(c::AF_NETLINK, c::SOCK_RAW | flags, c::NETLINK_ROUTE), ALLOW);
         assert_eq!(socket(c::AF_NETLINK, c::SOCK_RAW, c::NETLINK_NETFILTER), errno(c::EPERM));
         assert_eq!(socket(c::AF_PACKET, c::SOCK_RAW, 0), errno(c::EPERM));
+    }
+
+    #[test]
+    fn process_1_is_out_of_reach() {
+        for (number, arguments) in NOT_AT_INIT {
+            let number = u32::try_from(*number).expect("a number");
+            assert_eq!(answer(X86_64, number, [7; 6]), ALLOW, "{number}");
+            assert_eq!(answer(X86_64, number, [u64::from(u32::MAX); 6]), ALLOW, "{number}");
+            for argument in *arguments {
+                let mut aimed = [7; 6];
+                // The kernel reads 32 bits.
+                for value in [1, 0xffff_ffff_0000_0001] {
+                    aimed[usize::from(*argument)] = value;
+                    assert_eq!(answer(X86_64, number, aimed), errno(c::EPERM), "{number} argument {argument}");
+                }
+            }
+        }
     }
 
     #[test]

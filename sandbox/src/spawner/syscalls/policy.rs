@@ -160,9 +160,6 @@ pub(super) const PROCESSES: &[c::c_long] = &[
     c::SYS_exit_group,
     c::SYS_wait4,
     c::SYS_waitid,
-    c::SYS_kill,
-    c::SYS_tkill,
-    c::SYS_tgkill,
     c::SYS_getpid,
     c::SYS_getppid,
     c::SYS_gettid,
@@ -202,23 +199,16 @@ pub(super) const PROCESSES: &[c::c_long] = &[
     456, // futex_wake, futex_wait, futex_requeue
     c::SYS_sched_yield,
     c::SYS_sched_getaffinity,
-    c::SYS_sched_setaffinity,
     c::SYS_sched_getparam,
-    c::SYS_sched_setparam,
     c::SYS_sched_getscheduler,
-    c::SYS_sched_setscheduler,
     c::SYS_sched_get_priority_max,
     c::SYS_sched_get_priority_min,
     c::SYS_sched_rr_get_interval,
     c::SYS_sched_getattr,
-    c::SYS_sched_setattr,
     c::SYS_getpriority,
-    c::SYS_setpriority,
     c::SYS_ioprio_get,
-    c::SYS_ioprio_set,
     c::SYS_getrlimit,
     c::SYS_setrlimit,
-    c::SYS_prlimit64,
     c::SYS_getrusage,
     c::SYS_times,
     c::SYS_getcpu,
@@ -227,13 +217,10 @@ pub(super) const PROCESSES: &[c::c_long] = &[
     c::SYS_rt_sigreturn,
     c::SYS_rt_sigpending,
     c::SYS_rt_sigtimedwait,
-    c::SYS_rt_sigqueueinfo,
-    c::SYS_rt_tgsigqueueinfo,
     c::SYS_rt_sigsuspend,
     c::SYS_sigaltstack,
     c::SYS_pause,
     c::SYS_restart_syscall,
-    c::SYS_pidfd_open,
     c::SYS_pidfd_send_signal,
     c::SYS_alarm,
     c::SYS_getitimer,
@@ -299,6 +286,25 @@ pub(super) const IPC: &[c::c_long] = &[
     c::SYS_mq_timedreceive,
     c::SYS_mq_notify,
     c::SYS_mq_getsetattr,
+];
+
+/// Allowed unless one of these arguments names process 1, which is `aether-init`: a second layer beside its own user, and beside
+/// the kernel's rule that no signal from inside ends it. No descriptor of it can be had either.
+pub(super) const NOT_AT_INIT: &[(c::c_long, &[u8])] = &[
+    (c::SYS_kill, &[0]),
+    (c::SYS_tkill, &[0]),
+    (c::SYS_tgkill, &[0, 1]),
+    (c::SYS_rt_sigqueueinfo, &[0]),
+    (c::SYS_rt_tgsigqueueinfo, &[0, 1]),
+    (c::SYS_pidfd_open, &[0]),
+    (c::SYS_prlimit64, &[0]),
+    (c::SYS_sched_setaffinity, &[0]),
+    (c::SYS_sched_setparam, &[0]),
+    (c::SYS_sched_setscheduler, &[0]),
+    (c::SYS_sched_setattr, &[0]),
+    // The first says what kind of number the second is: a process, a group, a user. Nobody inside needs the group or user 1.
+    (c::SYS_setpriority, &[1]),
+    (c::SYS_ioprio_set, &[1]),
 ];
 
 /// Known calls that must look absent, so that libraries fall back to one a filter can judge.

@@ -120,12 +120,17 @@ impl Case<'_> {
         found.fact(format!("uid_map: {}", self.facts.uid_map), self.facts.uid_map == map);
         found.fact(format!("gid_map: {}", self.facts.gid_map), self.facts.gid_map == map);
         self.differs(found, "user");
-        let agent = self.expected.plan.ids.agent().to_string();
-        let only = |value: &str| !value.is_empty() && value.split(' ').all(|id| id == agent);
-        self.status(found, "Uid", only);
-        self.status(found, "Gid", only);
-        self.status(found, "Groups", only);
-        format!("ids 0 to {} inside are {start} to {} outside, nothing else", RANGE_SIZE - 1, start + RANGE_SIZE - 1)
+        let (agent, init) = (self.expected.plan.ids.agent(), self.expected.plan.ids.init());
+        // Real, effective, saved and of the file system. Programs take the saved one for all; files are the agent's.
+        let ids = format!("{init} {init} {agent} {agent}");
+        self.status(found, "Uid", |value| value == ids);
+        self.status(found, "Gid", |value| value == ids);
+        self.status(found, "Groups", |value| value == agent.to_string());
+        format!(
+            "ids 0 to {} inside are {start} to {} outside, nothing else; init runs as {init}, not as the agent ({agent})",
+            RANGE_SIZE - 1,
+            start + RANGE_SIZE - 1
+        )
     }
 
     fn namespaces(&self, found: &mut Found) -> String {

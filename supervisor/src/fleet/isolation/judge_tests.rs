@@ -22,10 +22,10 @@ fn plan() -> SandboxPlan {
 }
 
 fn good(plan: &SandboxPlan) -> (Facts, Inspection) {
-    let agent = plan.ids.agent();
+    let (agent, init) = (plan.ids.agent(), plan.ids.init());
     let status = [
-        ("Uid", format!("{agent} {agent} {agent} {agent}")),
-        ("Gid", format!("{agent} {agent} {agent} {agent}")),
+        ("Uid", format!("{init} {init} {agent} {agent}")),
+        ("Gid", format!("{init} {init} {agent} {agent}")),
         ("Groups", agent.to_string()),
         ("NSpid", "77 1".into()),
         ("Seccomp", "2".into()),
@@ -104,6 +104,9 @@ fn every_difference_is_a_missing_layer() {
     assert_eq!(status("CapBnd", "000001ffffffffff"), ["capabilities"]);
     assert_eq!(status("CapEff", ""), ["capabilities"]);
     assert_eq!(status("Uid", "0 0 0 0"), ["user-namespace"]);
+    let agent = plan().ids.agent();
+    let as_agent = format!("{agent} {agent} {agent} {agent}");
+    assert_eq!(missing(move |facts, _| _ = facts.status.insert("Uid".into(), as_agent)), ["user-namespace"]);
     assert_eq!(status("Groups", "805307368 0"), ["user-namespace"]);
     assert_eq!(status("NSpid", "77"), ["namespaces"]);
     assert_eq!(missing(|facts, _| facts.status.clear()).len(), 4);

@@ -1,6 +1,16 @@
 //! ESC-20: nobody inside reads, changes, stops or ends PID 1.
 
-use crate::attack::{Attack, Ground, Layer, stopped, works};
+use crate::attack::{Attack, Attempt, Ground, Layer, stopped, works};
+
+/// Reading it is refused for its user and because it is not dumpable.
+const fn closed(name: &'static str) -> Attempt {
+    stopped(name, &["EACCES", "EPERM"], &[Layer::Dumpable, Layer::InitUser]).note("both only while it has no capability")
+}
+
+/// Changing it is refused for its user and by the filter.
+const fn unchangeable(name: &'static str) -> Attempt {
+    stopped(name, &["EPERM"], &[Layer::Seccomp, Layer::InitUser])
+}
 
 pub(super) const ATTACK: Attack = Attack {
     id: "ESC-20",
@@ -8,26 +18,30 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_init",
     ground: Ground::Inside,
     attempts: &[
-        stopped("ptrace", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
+        stopped("ptrace", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable, Layer::InitUser]),
         stopped("traceme", &["EPERM"], &[Layer::Seccomp]).note("a debugger of its own processes"),
-        stopped("process_vm_readv", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
-        stopped("process_vm_writev", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
-        stopped("pidfd_getfd", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable]),
-        stopped("mem", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
-        stopped("maps", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
-        stopped("environ", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
-        stopped("fd", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
-        stopped("root", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
-        stopped("exe", &["EACCES", "EPERM"], &[Layer::Dumpable])
-            .note("only while it has no capability either: PID 1 has the uid of its agent"),
+        stopped("process_vm_readv", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable, Layer::InitUser]),
+        stopped("process_vm_writev", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable, Layer::InitUser]),
+        stopped("pidfd_getfd", &["EPERM"], &[Layer::Seccomp, Layer::Dumpable, Layer::InitUser]),
+        closed("mem"),
+        closed("maps"),
+        closed("environ"),
+        closed("fd"),
+        closed("root"),
+        closed("cwd"),
+        closed("ns"),
+        closed("exe"),
         stopped("exe-for-writing", &["EACCES"], &[Layer::Namespaces])
             .without_control("the kernel lets nobody write what runs, and it is a sealed copy in memory"),
-        stopped("signals", &["EPERM"], &[Layer::Namespaces]).without_control("the kernel keeps a namespace's PID 1 from its own"),
+        unchangeable("prlimit"),
+        unchangeable("sched_setaffinity"),
+        unchangeable("setpriority"),
+        unchangeable("ioprio_set"),
+        stopped("signal-0", &["EPERM"], &[Layer::Seccomp])
+            .note("whether it is there, which everybody knows; what a signal would do is tried below"),
+        stopped("signals", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp]).without_control(
+            "the kernel keeps a namespace's PID 1 from its own; signal-0 shows that the filter refuses by itself",
+        ),
         works("signals-to-others"),
     ],
 };
