@@ -13,6 +13,8 @@ pub(crate) struct ScreenFilter {
     scanner: Scanner,
     /// DEC private modes that the program turned on and not off again.
     modes: BTreeSet<u16>,
+    /// The program sent a sequence that a terminal may remember.
+    touched: bool,
 }
 
 /// For logs: text, line ends, tabs and colours.
@@ -27,26 +29,36 @@ pub(crate) struct LogFilter {
 /// reports, alternate screens, bracketed paste, synchronized output (xterm's control sequences, "DEC private mode set").
 const DISTURBING: [u16; 15] = [1, 9, 47, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004, 2026];
 
+/// Modes in which a terminal reports by itself: its colours (2031), and its size, at once (2048).
+const REPORTING: [u16; 2] = [2031, 2048];
+
+/// What programs leave in many ways: colours, character set, a hidden cursor, no wrapping, inserting.
+const PLAIN: &[u8] = b"\x1b[?25h\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[0m";
+
 impl ScreenFilter {
     pub(crate) const fn new() -> Self {
-        Self { scanner: Scanner::new(), modes: BTreeSet::new() }
+        Self { scanner: Scanner::new(), modes: BTreeSet::new(), touched: false }
     }
 
     /// Appends to `out` what of `bytes` may be shown.
     pub(crate) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        let modes = &mut self.modes;
+        let (modes, touched) = (&mut self.modes, &mut self.touched);
         self.scanner.push(bytes, |token| match token {
             Token::Text(text) => out.extend_from_slice(text),
             // BEL to SI: bell, movement, character sets. Not ENQ, which makes the terminal answer.
             Token::Control(byte) if (0x07..=0x0f).contains(&byte) => out.push(byte),
             Token::Control(_) => {}
+            // DECID: the terminal would answer.
+            Token::Escape(b"Z") => {}
             // `ESC %` and `ESC SP` change how bytes are decoded; this filter would then read another stream than the terminal.
             Token::Escape([b'%' | b' ', ..]) => {}
             Token::Escape(sequence) => {
+                *touched = true;
                 out.push(0x1b);
                 out.extend_from_slice(sequence);
             }
             Token::Csi(sequence) if harmless(sequence) => {
+                *touched = true;
                 remember(modes, sequence);
                 out.extend_from_slice(b"\x1b[");
                 out.extend_from_slice(sequence);
@@ -62,38 +74,56 @@ impl ScreenFilter {
 
     /// What brings the terminal back when the person leaves while the program still draws.
     pub(crate) fn undo(&self) -> Option<Vec<u8>> {
-        if self.modes.is_empty() {
+        if !self.touched {
             return None;
         }
         let mut out = Vec::new();
         for mode in DISTURBING.iter().filter(|mode| self.modes.contains(mode)) {
             out.extend_from_slice(format!("\x1b[?{mode}l").as_bytes());
         }
-        // A visible cursor and plain colours.
-        out.extend_from_slice(b"\x1b[?25h\x1b[0m");
+        out.extend_from_slice(PLAIN);
         Some(out)
     }
 }
 
-/// Refuses title reports (`CSI 20 t`, `CSI 21 t`), printing (`CSI i`) and checksums of the screen (`CSI * y`).
+/// Does a control sequence only draw? Not those that make a terminal answer, as if the person had typed it: reports of status,
+/// attributes, modes, sizes, titles and the like (xterm's control sequences; kitty's keyboard protocol). Nor those that move
+/// or resize the window, print, or run macros.
 fn harmless(sequence: &[u8]) -> bool {
     let Some((last, rest)) = sequence.split_last() else { return false };
-    match last {
-        b't' => {
-            let first: Vec<u8> = rest.iter().copied().take_while(u8::is_ascii_digit).collect();
-            let number = std::str::from_utf8(&first).ok().and_then(|digits| digits.parse::<u32>().ok());
-            !matches!(number, Some(20 | 21))
-        }
-        b'i' => false,
-        b'y' => !rest.contains(&b'*'),
+    let (private, between) = (rest.first().copied().filter(|byte| (b'<'..=b'?').contains(byte)), rest.last().copied());
+    let between = between.filter(|byte| (0x20..=0x2f).contains(byte));
+    match (last, private, between) {
+        // DSR; `CSI > n` only sets.
+        (b'n', private, _) => private == Some(b'>'),
+        // DA, printing.
+        (b'c' | b'i', ..) => false,
+        // XTVERSION, DECRQM, kitty's and DEC's questions about the keyboard and the terminal's state.
+        (b'q', Some(_), _) | (b'p', _, Some(b'$')) | (b'u', Some(_), _) | (b'u', _, Some(_)) | (b'w', _, Some(b'$')) => false,
+        // DECREQTPARM, XTSMGRAPHICS, XTQMODKEYS, checksums, macros, the locator, XTREPORTSGR, DECRQDE.
+        (b'x', _, None) | (b'S' | b'm', Some(b'?'), _) | (b'y' | b'z', _, Some(_)) | (b'|', ..) | (b'v', _, Some(b'"')) => false,
+        // Window operations; those with numbers 22 and 23 keep a title aside.
+        (b't', _, None) => matches!(number(rest), Some(22 | 23)),
+        (b'h', Some(b'?'), _) => !modes(rest).any(|mode| REPORTING.contains(&mode)),
         _ => true,
     }
 }
 
+/// The number that parameters begin with.
+fn number(params: &[u8]) -> Option<u32> {
+    let digits: Vec<u8> = params.iter().copied().take_while(u8::is_ascii_digit).collect();
+    std::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+/// The DEC private modes that parameters name.
+fn modes(params: &[u8]) -> impl Iterator<Item = u16> {
+    let text = params.strip_prefix(b"?").and_then(|params| std::str::from_utf8(params).ok()).unwrap_or_default();
+    text.split(';').filter_map(|mode| mode.parse().ok())
+}
+
 fn remember(modes: &mut BTreeSet<u16>, sequence: &[u8]) {
     let Some((last @ (b'h' | b'l'), params)) = sequence.split_last() else { return };
-    let Some(params) = params.strip_prefix(b"?").and_then(|params| std::str::from_utf8(params).ok()) else { return };
-    for mode in params.split(';').filter_map(|mode| mode.parse::<u16>().ok()).filter(|mode| DISTURBING.contains(mode)) {
+    for mode in self::modes(params).filter(|mode| DISTURBING.contains(mode)) {
         if *last == b'h' {
             modes.insert(mode);
         } else {
@@ -172,11 +202,11 @@ mod tests {
         for text in [
             "plain äöü 日本 🦀\r\n\ttab\x08",
             "\x1b[1;31mred\x1b[0m",
-            "\x1b[?1049h\x1b[2J\x1b[H\x1b[6n\x1b[c",
+            "\x1b[?1049h\x1b[2J\x1b[H\x1b[1;20r\x1b[2 q\x1b[!p\x1b[s\x1b[u\x1b[>4;2m\x1b[22;0t",
             "\x1b(0lqk\x1b(B\x1b7\x1b8\x1bM",
             "\x1b]8;;https://example.org/ä\x1b\\link\x1b]8;;\x1b\\",
             "\x1b]11;#000000\x1b\\\x1b]104\x1b\\",
-            "\x1b[38:2::1:2:3m\x1b[14t",
+            "\x1b[38:2::1:2:3m\x1b[4$x\x1b[>4n",
         ] {
             for piece in 1..=text.len() {
                 assert_eq!(screen(text.as_bytes(), piece), text, "pieces of {piece}");
@@ -198,6 +228,9 @@ mod tests {
             b"\x1b]11;?\x07\x1b]4;1;?\x07",
             b"\x1bP$qm\x1b\\\x1bP+q544e\x1b\\\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\",
             b"\x1b_Gf=32,t=f;L2V0Yy9wYXNzd2Q=\x1b\\\x1b^x\x1b\\\x1bXx\x1b\\",
+            b"\x1b[6n\x1b[5n\x1b[?6n\x1b[?996n\x1b[c\x1b[0c\x1b[>c\x1b[=c\x1bZ",
+            b"\x1b[14t\x1b[18t\x1b[8;2;2t\x1b[2t\x1b[>q\x1b[?2026$p\x1b[4$p\x1b[?u\x1b[>1u\x1b[=1u\x1b[0x\x1b[x",
+            b"\x1b[?1;1;0S\x1b[?4m\x1b[1$w\x1b[1$u\x1b[#|\x1b[1'|\x1b[\"v\x1b[1*z\x1b[?2048h\x1b[?1;2031h",
             b"\x1b[5i\x1b[1;1;1;1;1;1*y\x05\x00\x7f",
             b"\xc2\x9d52;c;eA==\x07\xc2\x90x\x1b\\",
             b"\x9d\x90\x9b\xff",
@@ -227,8 +260,12 @@ mod tests {
     fn leaving_undoes_what_disturbs() {
         let (mut filter, mut out) = (ScreenFilter::new(), Vec::new());
         filter.push(b"\x1b[?1049;2004h\x1b[?1000h\x1b[?1000l\x1b[?7h", &mut out);
-        assert_eq!(filter.undo().unwrap(), b"\x1b[?1049l\x1b[?2004l\x1b[?25h\x1b[0m");
-        assert_eq!(ScreenFilter::new().undo(), None);
+        assert_eq!(filter.undo().unwrap(), [b"\x1b[?1049l\x1b[?2004l", PLAIN].concat());
+        filter.push(b"\x1b[31m", &mut out);
+        assert!(filter.undo().is_some_and(|undo| undo.ends_with(b"\x1b[0m")));
+        let mut plain = ScreenFilter::new();
+        plain.push(b"text\r\n", &mut out);
+        assert_eq!(plain.undo(), None);
     }
 
     #[test]
