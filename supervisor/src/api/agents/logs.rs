@@ -21,6 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogsQuery {
     /// Which stream (default all).
+    #[param(inline)]
     stream: LogStream,
     /// Go on with what comes, until the agent ends.
     follow: bool,
@@ -39,7 +40,11 @@ pub(crate) enum LogStream {
     All,
 }
 
-/// The raw bytes an agent printed (the newest 16 MiB of them), also after its end.
+/// Offset in the whole output of the first byte of standard output that is still kept: so much was lost before it.
+const OFFSET: &str = "x-aether-offset";
+
+/// The raw bytes an agent printed (the newest 16 MiB of them), also after its end. `x-aether-offset` says how many bytes of
+/// standard output came before the first that is kept.
 #[utoipa::path(get, path = "/api/v1/agents/{ref}/logs", tag = "agents", params(("ref" = String, Path), LogsQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "default", body = ErrorBody)))]
 pub(crate) async fn logs(State(state): State<ApiState>, Target(id): Target, Query(query): Query<LogsQuery>) -> Answer<Response> {
@@ -49,6 +54,7 @@ pub(crate) async fn logs(State(state): State<ApiState>, Target(id): Target, Quer
         LogStream::All => Streams::All,
     };
     let reader = state.fleet().logs(&id, streams, query.follow).await?;
+    let offset = reader.offset.to_string();
     let stopping = state.stopping().clone();
     let pieces = stream::unfold((reader, stopping), |(mut reader, stopping)| async move {
         let chunk = tokio::select! {
@@ -57,5 +63,6 @@ pub(crate) async fn logs(State(state): State<ApiState>, Target(id): Target, Quer
         };
         Some((Ok::<Bytes, std::io::Error>(chunk.bytes), (reader, stopping)))
     });
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], Body::from_stream(pieces)).into_response())
+    let headers = [(header::CONTENT_TYPE.as_str(), "application/octet-stream"), (OFFSET, offset.as_str())];
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }

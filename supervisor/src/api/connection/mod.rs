@@ -40,7 +40,7 @@ pub use descriptors::{DescriptorQueue, Descriptors};
 pub use socket::DescriptorSocket;
 
 /// A request's head has to arrive within this time; an idle connection is kept as long.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+const HEAD_TIME: Duration = Duration::from_secs(15);
 /// After an accept that failed (no descriptors left, most often) nobody tries again for so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Running requests get so much time when the service stops.
