@@ -37,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("aether-tests", &["aether-protocol"]),
+    ("aether-bench", &["aether-sandbox", "aether-tests"]),
     ("aether-boundary", &["aether-sandbox", "aether-fs-overlay"]),
 ];
 
