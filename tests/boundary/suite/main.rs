@@ -11,13 +11,18 @@ mod bench;
 mod client;
 mod fingerprint;
 mod init;
+mod machine;
 mod matrix;
 mod outside;
 mod probes;
 mod report;
 mod special;
 
-use std::{env, path::Path, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use aether_sandbox::spawner::SPAWNER_ARGUMENT;
 use anyhow::{Context as _, Result};
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
         }
         Some(outside::NAMESPACES) => outside::in_namespaces(arguments.collect()),
         Some(outside::CONFINED) => outside::confined(arguments.collect()),
+        Some("--compile-probes") => compile_probes(arguments.next()),
         Some("--list") => {
             println!("boundary: test");
             ExitCode::SUCCESS
@@ -68,6 +74,18 @@ fn suite(wanted: Option<&str>) -> Result<bool> {
         matrix::run(&bench, wanted, &mut report)?;
         special::run(&bench, wanted, &mut report)?;
     }
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    report.finish(&project.join("docs/ISOLATION.md"), wanted.is_none())
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ISOLATION.md");
+    let table = env::var_os("AETHER_BOUNDARY_TABLE").map_or(documents, PathBuf::from);
+    report.finish(&table, wanted.is_none())
+}
+
+/// `--compile-probes DIR`: for a run elsewhere, with `AETHER_BOUNDARY_PROBES=DIR`.
+fn compile_probes(to: Option<String>) -> ExitCode {
+    match to.context("a directory").and_then(|to| probes::compile(Path::new(&to))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("boundary: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

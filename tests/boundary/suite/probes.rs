@@ -14,12 +14,35 @@ use anyhow::{Context as _, Result, bail, ensure};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 const CANARY_KEY: &str = "AETHER_BOUNDARY_CANARY_KEY";
+/// Names a directory of compiled probes: where they run there need not be a compiler.
+const PREBUILT: &str = "AETHER_BOUNDARY_PROBES";
 const AGENT: u32 = aether_sandbox::plan::AGENT_ID;
 
-/// Compiles every probe to `to`, and plants beside it what only the host can make: a device node and a set-user-id program.
+/// Compiles every probe to `to` (or copies those of [`PREBUILT`]), and plants beside it what only the host can make: a device node
+/// and a set-user-id program.
 pub(crate) fn build(to: &Path) -> Result<PathBuf> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
     fs::create_dir(to)?;
+    match env::var_os(PREBUILT) {
+        Some(from) => copy(Path::new(&from), to)?,
+        None => compile(to)?,
+    }
+    let home = to.parent().context("the home")?;
+    let setuid = home.join("planted-setuid");
+    fs::copy(to.join("planted_setuid"), &setuid)?;
+    chown(&setuid, Some(0), Some(0))?;
+    fs::set_permissions(&setuid, fs::Permissions::from_mode(0o4755))?;
+    // /dev/full by another name.
+    mknod(&home.join("planted-device"), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, 7))?;
+    fs::set_permissions(home.join("planted-device"), fs::Permissions::from_mode(0o666))?;
+    chown(to, Some(AGENT), Some(AGENT))?;
+    let etc = home.parent().context("the base")?.join("root/etc/boundary-empty");
+    fs::write(etc, "")?;
+    Ok(to.to_owned())
+}
+
+/// Compiles every probe.
+pub(crate) fn compile(to: &Path) -> Result<()> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("probes");
     let mut running: Vec<(String, Child)> = Vec::new();
     for entry in fs::read_dir(&sources)? {
         let path = entry?.path();
@@ -34,19 +57,15 @@ pub(crate) fn build(to: &Path) -> Result<PathBuf> {
             finish(running.remove(0))?;
         }
     }
-    running.into_iter().try_for_each(finish)?;
-    let home = to.parent().context("the home")?;
-    let setuid = home.join("planted-setuid");
-    fs::copy(to.join("planted_setuid"), &setuid)?;
-    chown(&setuid, Some(0), Some(0))?;
-    fs::set_permissions(&setuid, fs::Permissions::from_mode(0o4755))?;
-    // /dev/full by another name.
-    mknod(&home.join("planted-device"), SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(1, 7))?;
-    fs::set_permissions(home.join("planted-device"), fs::Permissions::from_mode(0o666))?;
-    chown(to, Some(AGENT), Some(AGENT))?;
-    let etc = home.parent().context("the base")?.join("root/etc/boundary-empty");
-    fs::write(etc, "")?;
-    Ok(to.to_owned())
+    running.into_iter().try_for_each(finish)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("the probes in {}", from.display()))? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
 }
 
 fn finish((name, mut gcc): (String, Child)) -> Result<()> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::attack::Layer;
+use crate::{attack::Layer, machine};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) enum Verdict {
     Fail(String),
     /// It could not be shown that anything was tried. Counts as failed.
     Inconclusive(String),
+    /// This kind of kernel lacks what the attempt or its control needs. Neither passed nor failed.
+    NotHere(&'static str),
 }
 
 /// One attempt.
@@ -43,11 +45,15 @@ pub(crate) struct Report {
 
 impl Report {
     /// Adds an attempt.
-    pub(crate) fn add(&mut self, row: Row) {
+    pub(crate) fn add(&mut self, mut row: Row) {
+        if let (false, Some(why)) = (row.verdict == Verdict::Pass, machine::lacks(row.id, &row.attempt)) {
+            row.verdict = Verdict::NotHere(why);
+        }
         let (word, why) = match &row.verdict {
             Verdict::Pass => ("pass", String::new()),
             Verdict::Fail(why) => ("FAIL", format!(": {why}")),
             Verdict::Inconclusive(why) => ("INCONCLUSIVE", format!(": {why}")),
+            Verdict::NotHere(why) => ("not here", format!(": {why}")),
         };
         println!("{} {:24} {word} {} [{}]{why}", row.id, row.attempt, row.answer, names(&row.layers));
         self.rows.push(row);
@@ -64,7 +70,8 @@ impl Report {
 
     /// Prints the figures and, when asked to, writes the table. Whether all is well.
     pub(crate) fn finish(&self, table: &Path, complete: bool) -> Result<bool> {
-        let failed: Vec<_> = self.rows.iter().filter(|row| row.verdict != Verdict::Pass).collect();
+        let failed: Vec<_> =
+            self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Fail(_) | Verdict::Inconclusive(_))).collect();
         println!();
         for row in &failed {
             println!("failed: {} {}", row.id, row.attempt);
@@ -79,7 +86,11 @@ impl Report {
         let stated = self.rows.iter().filter(|row| row.control == "none").count();
         let single = self.rows.iter().filter(|row| row.id.starts_with("ESC") && row.layers.len() == 1).count();
         println!("{} attempts; {stated} have no control on any host; {single} of ESC are stopped by one layer", self.rows.len());
-        println!("{} passed, {failures} failed", self.rows.len() + self.checks - failures);
+        let absent = self.rows.iter().filter(|row| matches!(row.verdict, Verdict::NotHere(_))).count();
+        if absent > 0 {
+            println!("{absent} cannot be tried on this kind of kernel");
+        }
+        println!("{} passed, {failures} failed", self.rows.len() + self.checks - failures - absent);
         Ok(failures == 0)
     }
 
@@ -89,12 +100,17 @@ impl Report {
             groups.entry((row.id, row.promise)).or_default().push(row);
         }
         let mut text = String::from(HEAD);
+        let _ = writeln!(text, "\nThis run: {}.", machine::described());
         for ((id, promise), rows) in groups {
             let _ = writeln!(
                 text,
                 "\n## {id}: {promise}\n\n| attempt | answer | layers | each of them alone | control |\n| --- | --- | --- | --- | --- |"
             );
             for row in rows {
+                if let Verdict::NotHere(why) = row.verdict {
+                    let _ = writeln!(text, "| {} | not tried | | {why} | |", row.attempt);
+                    continue;
+                }
                 let (count, layers) = match row.layers.len() {
                     0 => ("".to_owned(), "must work".to_owned()),
                     count => (count.to_string(), names(&row.layers)),
