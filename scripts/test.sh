@@ -95,7 +95,7 @@ as_root() {
 
 traces | sort >"$logs/before"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
-section scripts shellcheck -x scripts/*.sh .ci/run
+section scripts shellcheck -x scripts/*.sh tests/vm/*.sh .ci/run
 section web-packages web_packages
 section web-lint web_lint
 section web-unit web_unit
@@ -108,6 +108,7 @@ section system as_root cargo test --locked -p aether-tests --no-fail-fast -- --t
 if [ -f tests/boundary/Cargo.toml ]; then
   section boundary as_root cargo test --locked -p aether-boundary
 fi
+section vm scripts/test-vm.sh
 section browser scripts/browser-test.sh
 section leaks nothing_left
 

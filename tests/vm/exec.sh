@@ -28,6 +28,7 @@ rootfs="$("$here/rootfs.sh")" || exit 125
 
 work="$(mktemp -d)"
 machine=''
+# shellcheck disable=SC2317  # called by the trap
 end() {
   # Its own session: the kernel, and each process of the guest, which is a process here.
   [ -z "$machine" ] || kill -KILL -- "-$machine" 2>/dev/null || true

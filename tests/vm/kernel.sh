@@ -49,7 +49,7 @@ if [ -z "$source" ] && command -v apt-get >/dev/null; then
   [ -z "$package" ] || require_packages "$package" >&2
   source="$(newest_source)"
 fi
-[ -n "$source" ] && [ -r "$source" ] || fail "there is no kernel for the virtual machine, and no source to build one from" \
+[ -r "$source" ] || fail "there is no kernel for the virtual machine, and no source to build one from" \
   "apt-get install linux-source-6.12; or name a tarball in AETHER_VM_SOURCE, or a User-Mode Linux kernel in AETHER_VM_KERNEL"
 
 key="$(cat "$here/uml.config" "$here/kernel.sh" <(stat -L -c '%n %s' "$source") | sha256sum | cut -c 1-16)"

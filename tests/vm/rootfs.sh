@@ -11,8 +11,9 @@ mkdir -p "$cache"
 
 # The programs under test were linked here: inside has to be the same release.
 suite="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
-command -v apt-get >/dev/null && [ -n "$suite" ] ||
+if [ -z "$suite" ] || ! command -v apt-get >/dev/null; then
   fail "the virtual machine's file system is made by mmdebstrap, which this machine cannot run" "use Debian 12 or Ubuntu 24.04"
+fi
 
 # systemd asks for dbus to start transient units; gcc, libc6-dev and python3 are what the tests use in their sandboxes.
 packages=systemd,systemd-sysv,dbus,iproute2,procps,util-linux,e2fsprogs,gcc,libc6-dev,python3
