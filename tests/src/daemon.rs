@@ -169,6 +169,49 @@ impl Daemon {
         self.dir.path().display().to_string()
     }
 
+    /// Every audit record, oldest first.
+    ///
+    /// # Panics
+    /// When they cannot be had.
+    #[track_caller]
+    pub fn audit(&self) -> Vec<serde_json::Value> {
+        let (mut records, mut since) = (Vec::new(), 0);
+        loop {
+            let path = format!("/api/v1/audit?since={since}");
+            let page = http::unix(&self.socket(), "GET", &path).send().data();
+            let Some(last) = page.as_array().and_then(|page| page.last()) else { return records };
+            since = last["number"].as_u64().expect("a number");
+            records.extend(page.as_array().expect("records").iter().cloned());
+        }
+    }
+
+    /// Opens a one-time link and gives the cookie of the session, `name=value`.
+    ///
+    /// # Panics
+    /// When the link signs nobody in.
+    #[track_caller]
+    pub fn sign_in(&self) -> String {
+        let answer = http::tcp(self.port(), "GET", &self.sign_in_path()).send();
+        let cookie = answer.header("set-cookie").unwrap_or_else(|| panic!("no cookie: {answer}"));
+        cookie.split(';').next().expect("name=value").to_owned()
+    }
+
+    /// Path and code of a new one-time link.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn sign_in_path(&self) -> String {
+        let link = http::unix(&self.socket(), "POST", "/api/v1/signin-links").send().data();
+        let url = link["url"].as_str().expect("a link");
+        url[url.find("/signin").unwrap_or_else(|| panic!("{url}"))..].to_owned()
+    }
+
+    /// The only `Origin` of its pages.
+    pub fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
     /// The token of the TCP side.
     ///
     /// # Panics

@@ -10,6 +10,10 @@ pub mod daemon;
 pub mod http;
 pub mod leaks;
 pub mod proc;
+pub mod random;
+pub mod raw;
+pub mod routes;
+pub mod stranger;
 pub mod terminal;
 pub mod wait;
 
