@@ -18,7 +18,10 @@ use http_body_util::BodyExt as _;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open, openat},
-    sys::stat::{Mode, mkdirat},
+    sys::{
+        stat::{Mode, mkdirat},
+        statvfs::fstatvfs,
+    },
     unistd::{UnlinkatFlags, symlinkat, unlinkat},
 };
 
@@ -33,6 +36,8 @@ use crate::{
 
 /// Links that are followed to what the person named.
 const MOST_LINKS: usize = 8;
+/// Directories below each other that are copied: each holds a descriptor and a piece of the stack, and an agent can make thousands.
+const MOST_DEPTH: usize = 128;
 /// Permission bits that cross over.
 const PERMISSIONS: u32 = 0o777;
 
@@ -51,24 +56,41 @@ pub(crate) async fn copy_out(files: &Files<'_>, path: &str, local: &str) -> Resu
         return Ok(0);
     }
     let mut place = PathBuf::from(local);
-    if place.is_dir() {
-        place.push(base_name(&path));
+    let name = base_name(&path);
+    // A link of that name may be the agent's own, from an earlier copy: only what the person wrote out is followed.
+    let below = place.is_dir() && !name.is_empty();
+    let parent = if below { place.clone() } else { place.parent().map(Path::to_owned).unwrap_or_default() };
+    if below {
+        place.push(name);
     }
     match entry.kind {
         FileKind::Directory => {
+            if below && place.is_symlink() {
+                let cause = format!("{} is a link, and an agent may have made it", place.display());
+                return Err(Failure::local(cause, "remove it, or name the directory it leads to"));
+            }
             if let Err(error) = std::fs::create_dir(&place)
                 && !place.is_dir()
             {
                 return Err(Failure::file("make the directory", &place, &error));
             }
-            let opened = open(&place, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+            let follow = if below { OFlag::O_NOFOLLOW } else { OFlag::empty() };
+            let opened = open(&place, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | follow, Mode::empty());
             let directory = opened.map_err(|errno| Failure::file("open the directory", &place, &errno.into()))?;
             let mut copy = Copy { files, progress, report: Report::default() };
-            copy.tree(&entry.path, &directory, &place).await?;
+            copy.tree(&entry.path, &directory, &place, 0).await?;
             Ok(copy.report.status())
         }
         FileKind::File => {
-            let mut file = File::create(&place).map_err(|error| Failure::file("write", &place, &error))?;
+            let shown = if parent.as_os_str().is_empty() { Path::new(".") } else { parent.as_path() };
+            let directory = open(shown, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+                .map_err(|errno| Failure::file("open the directory", shown, &errno.into()))?;
+            // A terminal or a pipe has no size.
+            if place.metadata().map_or(true, |data| data.is_file()) {
+                fits(&entry, &directory, &place)?;
+            }
+            let made = if below { create(&directory, name).map_err(Into::into) } else { File::create(&place) };
+            let mut file = made.map_err(|error| Failure::file("write", &place, &error))?;
             fetch(files, &entry, &mut file, &mut progress).await.map_err(|error| error.of(&place))?;
             if file.metadata().is_ok_and(|data| data.is_file()) {
                 let mode = Permissions::from_mode(entry.mode & PERMISSIONS);
@@ -163,6 +185,7 @@ impl Copy<'_> {
         remote: &'b str,
         into: &'b OwnedFd,
         shown: &'b Path,
+        depth: usize,
     ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'b>> {
         Box::pin(async move {
             let entries: Vec<FileEntry> = match self.files.entries(remote).await.and_then(|answer| answer.data()) {
@@ -171,7 +194,7 @@ impl Copy<'_> {
             };
             for entry in entries {
                 let place = shown.join(&entry.name);
-                if let Err(failure) = self.entry(remote, entry, into, &place).await {
+                if let Err(failure) = self.entry(remote, entry, into, &place, depth).await {
                     self.report.left_out(&mut self.progress, failure)?;
                 }
             }
@@ -179,13 +202,24 @@ impl Copy<'_> {
         })
     }
 
-    async fn entry(&mut self, remote: &str, mut entry: FileEntry, into: &OwnedFd, place: &Path) -> Result<(), Failure> {
+    async fn entry(
+        &mut self,
+        remote: &str,
+        mut entry: FileEntry,
+        into: &OwnedFd,
+        place: &Path,
+        depth: usize,
+    ) -> Result<(), Failure> {
         if !stays(&entry.name) {
             return Err(Failure::local(format!("{}/{}: such a name cannot be copied", remote, file_name(&entry.name)), ""));
         }
         entry.path = join(remote, &entry.name);
         let fails = |what: &str, errno: Errno| Failure::file(what, place, &errno.into());
         match entry.kind {
+            FileKind::Directory if depth == MOST_DEPTH => {
+                let cause = format!("{remote} is {MOST_DEPTH} directories deep: what lies below it is left out");
+                Err(Failure::local(cause, "copy it by itself"))
+            }
             FileKind::Directory => {
                 match mkdirat(into, entry.name.as_str(), Mode::S_IRWXU) {
                     Ok(()) | Err(Errno::EEXIST) => {}
@@ -194,11 +228,12 @@ impl Copy<'_> {
                 let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
                 let directory = openat(into, entry.name.as_str(), flags, Mode::empty())
                     .map_err(|errno| fails("open the directory", errno))?;
-                self.tree(&entry.path, &directory, place).await?;
+                self.tree(&entry.path, &directory, place, depth + 1).await?;
                 // After its content: it may be read-only.
                 set_mode(directory.as_fd(), entry.mode).map_err(|error| Failure::file("set the mode of", place, &error))
             }
             FileKind::File => {
+                fits(&entry, into, place)?;
                 let mut file = create(into, &entry.name).map_err(|errno| fails("write", errno))?;
                 fetch(self.files, &entry, &mut file, &mut self.progress).await.map_err(|error| error.of(place))?;
                 set_mode(file.as_fd(), entry.mode).map_err(|error| Failure::file("set the mode of", place, &error))
@@ -217,6 +252,18 @@ impl Copy<'_> {
             }
         }
     }
+}
+
+/// Refuses what the file system cannot hold: a sparse file costs an agent nothing and would fill the disk here.
+fn fits(entry: &FileEntry, directory: &OwnedFd, place: &Path) -> Result<(), Failure> {
+    // Where the host cannot say, writing will.
+    let Ok(space) = fstatvfs(directory) else { return Ok(()) };
+    let free = space.blocks_available().saturating_mul(space.fragment_size());
+    if entry.size <= free {
+        return Ok(());
+    }
+    let cause = format!("{} takes {} bytes, and {free} are free there", place.display(), entry.size);
+    Err(Failure::local(cause, "free space, or copy the part that is needed"))
 }
 
 /// A name that means a file of its own directory.
