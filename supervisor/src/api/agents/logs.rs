@@ -43,8 +43,7 @@ pub(crate) enum LogStream {
 /// Offset in the whole output of the first byte of standard output that is still kept: so much was lost before it.
 const OFFSET: &str = "x-aether-offset";
 
-/// The raw bytes an agent printed (the newest 16 MiB of them), also after its end. `x-aether-offset` says how many bytes of
-/// standard output came before the first that is kept.
+/// The raw bytes an agent printed (the newest 16 MiB of them), also after its end.
 #[utoipa::path(get, path = "/api/v1/agents/{ref}/logs", tag = "agents", params(("ref" = String, Path), LogsQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "default", body = ErrorBody)))]
 pub(crate) async fn logs(State(state): State<ApiState>, Target(id): Target, Query(query): Query<LogsQuery>) -> Answer<Response> {
