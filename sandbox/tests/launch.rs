@@ -107,6 +107,10 @@ fn shows_every_layer(client: &Client) {
     }
     assert_eq!(status(launched.pid, "NoNewPrivs"), "1");
     assert_eq!(status(launched.pid, "Seccomp"), "2");
+    // The spawner's, which refuses; the sandbox's, which allows. Filters of whoever started the spawner may add to them.
+    let filters = |pid| status(pid, "Seccomp_filters").parse::<u32>().expect("a number");
+    let own = filters(std::process::id());
+    assert_eq!((filters(client.child.pid), filters(launched.pid)), (own + 1, own + 2));
     assert!(launched.layers.iter().all(|layer| layer.active), "{:?}", launched.layers);
     for ns in ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"] {
         let of = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/{ns}")).expect("namespace");

@@ -56,6 +56,7 @@ fn check_mounts(text: &str) {
     assert_eq!(of("/tmp").0, "tmpfs", "{text}");
     assert_eq!(of("/proc").0, "proc", "{text}");
     assert_eq!(of("/dev/pts").0, "devpts", "{text}");
+    assert_eq!(of("/dev/mqueue").0, "mqueue", "{text}");
     assert!(mounts.values().all(|(kind, _)| *kind != "sysfs" && !kind.starts_with("cgroup")), "sysfs or cgroup inside:\n{text}");
     for (point, (kind, options)) in &mounts {
         let writable = options.contains(&"rw") && *kind != "proc";
@@ -78,7 +79,7 @@ fn check_listing(text: &str) {
         lines.filter_map(|line| line.split(" -> ").next()?.split_whitespace().last().map(str::to_owned)).collect()
     };
     let devices =
-        ["null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "fd", "stdin", "stdout", "stderr", "console"];
+        ["null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "console"];
     for name in names(dev) {
         assert!(devices.contains(&name.as_str()) || name.starts_with('.'), "/dev/{name} has no business inside:\n{text}");
     }

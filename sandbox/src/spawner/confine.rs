@@ -61,6 +61,10 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
         join_new_session_keyring().map_err(capabilities("join a new session keyring"))?;
     }
     limits().map_err(capabilities("set resource limits"))?;
+    #[cfg(feature = "weaken")]
+    if !super::weaken::spawner_filters_itself() && weakened.keeps(Part::SpawnerFilter) {
+        super::service::filter_spawner().map_err(at(PlanLayer::Seccomp, "install the spawner's filter"))?;
+    }
     let id = if weakened.keeps(Part::InitUser) { INIT_ID } else { AGENT_ID };
     match (weakened.keeps(Part::Capabilities), weakened.keeps(Part::InitUser)) {
         (true, true) => trade_capabilities(&INIT_NEEDS.into_iter().collect(), id)?,
@@ -231,6 +235,7 @@ fn rules(abi: ABI, profile: Profile, mounts: &[LentMount]) -> Vec<(&str, BitFlag
         ("/tmp", all),
         ("/run", all),
         ("/dev/shm", all),
+        ("/dev/mqueue", read | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile),
         ("/dev", read | (files & !AccessFs::Execute)),
         ("/proc", read | (files & (AccessFs::WriteFile | AccessFs::Truncate))),
     ];

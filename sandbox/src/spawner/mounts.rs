@@ -244,7 +244,7 @@ fn prepared_dev() -> io::Result<OwnedFd> {
         mknodat(&dev, name, SFlag::S_IFCHR, all, makedev(major, minor))?;
         nix::sys::stat::fchmodat(&dev, name, all, nix::sys::stat::FchmodatFlags::FollowSymlink)?;
     }
-    for name in ["pts", "shm"] {
+    for name in ["pts", "shm", "mqueue"] {
         nix::sys::stat::mkdirat(&dev, name, Mode::from_bits_truncate(0o755))?;
     }
     let links = [

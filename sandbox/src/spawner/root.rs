@@ -105,6 +105,7 @@ pub(super) fn build(
     attach(devpts().map_err(step("mount /dev/pts"))?.as_fd(), c"dev/pts").map_err(step("attach /dev/pts"))?;
     let shm = tmpfs(plan.shm_bytes, c"65536", c"1777").map_err(step("mount /dev/shm"))?;
     attach(shm.as_fd(), c"dev/shm").map_err(step("attach /dev/shm"))?;
+    attach(mqueue().map_err(step("mount /dev/mqueue"))?.as_fd(), c"dev/mqueue").map_err(step("attach /dev/mqueue"))?;
     let tmp = tmpfs(plan.tmp_bytes, c"262144", c"1777").map_err(step("mount /tmp"))?;
     attach(tmp.as_fd(), c"tmp").map_err(step("attach /tmp"))?;
     let run = new_tmpfs(c"16m", c"4096", c"0755").map_err(step("mount /run"))?;
@@ -187,6 +188,13 @@ fn devpts() -> io::Result<OwnedFd> {
     }
     fsconfig_create(context.as_fd())?;
     fsmount(context.as_fd(), Attributes::NOSUID.with(Attributes::NOEXEC))
+}
+
+/// The POSIX message queues of the sandbox's own IPC namespace (mq_overview(7)).
+fn mqueue() -> io::Result<OwnedFd> {
+    let context = fsopen(c"mqueue")?;
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), Attributes::NOSUID.with(Attributes::NODEV).with(Attributes::NOEXEC))
 }
 
 fn proc() -> io::Result<OwnedFd> {

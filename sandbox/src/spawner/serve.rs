@@ -19,7 +19,7 @@ use super::{
     home, inspect, launch,
     mounts::Stage,
     probe, service, syscalls,
-    weaken::Weakened,
+    weaken::{self, Weakened},
 };
 use crate::{
     host::{Feature, HostSupport},
@@ -88,6 +88,9 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     set_undumpable()?;
     set_securebits(NO_SETUID_FIXUP)?;
     service::trim_spawner()?;
+    if weaken::spawner_filters_itself() {
+        service::filter_spawner()?;
+    }
     umask(Mode::from_bits_truncate(0o022));
     let null = reserve_low_descriptors()?;
     let with_path = |path: &std::path::Path| {

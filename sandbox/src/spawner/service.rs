@@ -12,7 +12,7 @@ use landlock::{
 };
 
 use super::syscalls;
-use crate::sys::task::{landlock_abi, set_no_new_privs, set_undumpable};
+use crate::sys::task::{install_filter, landlock_abi, set_no_new_privs, set_undumpable};
 
 /// Confines the calling process, which must have one thread and no privilege: it may write below the directories `writable`
 /// only, start no program, and make the system calls of a sandbox. Reading stays what the service's user may read.
@@ -45,11 +45,25 @@ pub fn confine_service(writable: &[BorrowedFd<'_>]) -> io::Result<()> {
             return Err(io::Error::other(format!("the service's ruleset is only {:?}", status.ruleset)));
         }
     }
-    if Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() {
+    if has_filters() {
+        install_filter(&syscalls::deny::program()).map_err(|e| step("install the filter of refused calls", &e))?;
         let filter = syscalls::compile_for_service().map_err(io::Error::other)?;
         seccompiler::apply_filter(&filter).map_err(|e| step("install the service's filter", &e))?;
     }
     Ok(())
+}
+
+/// Does this kernel have filters of system calls?
+fn has_filters() -> bool {
+    Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
+}
+
+/// Refuses the spawner, and every sandbox by inheritance, what none of them needs.
+pub(super) fn filter_spawner() -> io::Result<()> {
+    if !has_filters() {
+        return Ok(()); // sandboxes are refused by name
+    }
+    install_filter(&syscalls::deny::program()).map_err(|e| io::Error::other(format!("install the spawner's filter: {e}")))
 }
 
 /// What the spawner uses: mounts and namespaces (SYS_ADMIN), id maps (SETUID, SETGID), the namespaces of children that

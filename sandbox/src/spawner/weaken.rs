@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use crate::plan::CgroupLimits;
 #[cfg(feature = "weaken")]
 use {
-    super::{confine, root, syscalls},
+    super::{confine, root, service, syscalls},
     serde::{Deserialize, Serialize},
     std::io,
 };
@@ -36,6 +36,19 @@ pub(super) const fn spawner_takes_no_new_privs() -> bool {
     true
 }
 
+/// Does the spawner put the filter of refused calls on itself? The suite's own puts it on each sandbox instead, because what is
+/// inherited cannot be left out.
+#[cfg(feature = "weaken")]
+pub(super) fn spawner_filters_itself() -> bool {
+    spawner_takes_no_new_privs()
+}
+
+/// Does the spawner put the filter of refused calls on itself? Always.
+#[cfg(not(feature = "weaken"))]
+pub(super) const fn spawner_filters_itself() -> bool {
+    true
+}
+
 /// A part that can be left out. The user namespace and its id map cannot: without them an attack would reach this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "weaken", derive(Serialize, Deserialize))]
@@ -49,6 +62,8 @@ pub enum Part {
     Landlock,
     /// Seccomp.
     Seccomp,
+    /// The spawner's filter of refused calls, which every sandbox inherits.
+    SpawnerFilter,
     /// Masked and read-only `/proc`, read-only root and `/etc`, nosuid and nodev of the home. The host's `/usr` stays read-only.
     Mounts,
     /// `max_user_namespaces` 0 inside.
@@ -127,6 +142,7 @@ pub fn confine_self(part: Part) -> io::Result<()> {
             std::env::set_current_dir("/")?;
             root::mask_proc()
         }
+        Part::SpawnerFilter => service::filter_spawner(),
         Part::Seccomp => {
             let filter = syscalls::compile().map_err(io::Error::other)?;
             seccompiler::apply_filter(&filter).map_err(io::Error::other)

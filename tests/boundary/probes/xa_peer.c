@@ -2,6 +2,7 @@
  * Arguments: a mark that is in their names; the host's path of the other one's home. */
 #include "probe.h"
 #include <dirent.h>
+#include <mqueue.h>
 #include <stddef.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -34,6 +35,8 @@ static long process(void) {
 }
 static long shared_memory(void) { return shm_open(named("/%s"), O_RDONLY, 0); }
 static long system_v(void) { return shmget(SHM_KEY, 0, 0); }
+static long queue(void) { return mq_open(named("/%s"), O_RDONLY); }
+static long queue_file(void) { return open_only(named("/dev/mqueue/%s"), O_RDONLY); }
 static long file(void) { return open_only(named("/home/agent/%s"), O_RDONLY); }
 static long tmp_file(void) { return open_only(named("/tmp/%s"), O_RDONLY); }
 static long abstract(void) {
@@ -62,6 +65,10 @@ static long host_path_by_root(void) {
 static int plant(void) {
     dup2(1, 2);
     close(shm_open(named("/%s"), O_CREAT | O_RDWR, 0666));
+    if (mq_open(named("/%s"), O_CREAT | O_RDWR, 0666, 0) < 0) {
+        perror("plant a message queue");
+        return 1;
+    }
     close(open(named("/home/agent/%s"), O_CREAT | O_WRONLY, 0666));
     close(open(named("/tmp/%s"), O_CREAT | O_WRONLY, 0666));
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -81,7 +88,8 @@ static int plant(void) {
 }
 
 static const struct attempt attempts[] = {
-    {"process", process}, {"shm_open", shared_memory}, {"System-V-memory", system_v}, {"home", file},
+    {"process", process}, {"shm_open", shared_memory}, {"System-V-memory", system_v},
+    {"message-queue", queue}, {"message-queue-by-path", queue_file}, {"home", file},
     {"tmp", tmp_file}, {"abstract-socket", abstract}, {"loopback", tcp}, {"host-path", host_path}, {"proc-root", host_path_by_root},
 };
 int main(int argc, char **argv) {

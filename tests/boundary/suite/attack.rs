@@ -15,6 +15,8 @@ pub(crate) enum Layer {
     Landlock,
     /// Seccomp.
     Seccomp,
+    /// The spawner's filter, inherited: refuses by a list of its own.
+    SpawnerFilter,
     /// Read-only, masked, nosuid and nodev mounts.
     Mounts,
     /// No user namespace inside.
@@ -106,6 +108,7 @@ impl Layer {
             Self::NoNewPrivs => Some(Part::NoNewPrivs),
             Self::Landlock => Some(Part::Landlock),
             Self::Seccomp => Some(Part::Seccomp),
+            Self::SpawnerFilter => Some(Part::SpawnerFilter),
             Self::Mounts => Some(Part::Mounts),
             Self::UserNamespaceLimit => Some(Part::UserNamespaceLimit),
             Self::Keyring => Some(Part::Keyring),
@@ -127,11 +130,12 @@ impl Layer {
     }
 
     /// Layers that the matrix leaves out, one by one and all together.
-    pub(crate) const OPTIONAL: [Self; 10] = [
+    pub(crate) const OPTIONAL: [Self; 11] = [
         Self::Capabilities,
         Self::NoNewPrivs,
         Self::Landlock,
         Self::Seccomp,
+        Self::SpawnerFilter,
         Self::Mounts,
         Self::UserNamespaceLimit,
         Self::Keyring,
@@ -148,6 +152,7 @@ impl Layer {
             Self::NoNewPrivs => "no_new_privs",
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
+            Self::SpawnerFilter => "spawner's filter",
             Self::Mounts => "mounts",
             Self::UserNamespaceLimit => "user namespace limit",
             Self::Keyring => "keyring",

@@ -137,6 +137,10 @@ attempt is still refused with that layer kept and every other one left out; with
 control), or nothing would be shown. What namespaces and ids refuse cannot be left out on a host that should survive the test:
 there the control is the same program as root outside any sandbox, and each layer is tried on it alone. The host is compared
 before and after: mounts, kernel settings, the base, the spawner's descriptors. Where the control is `none`, no host has one: the
-layers are stated, not measured, and the note says what shows them. The weakened sandboxes come from a build feature (`weaken`)
+layers are stated, not measured, and the note says what shows them.
+
+Two layers are filters of system calls: `seccomp` is the sandbox's own, a list of what is allowed that seccompiler turns into a
+program; `spawner's filter` is inherited from the spawner, a list of what is refused with a program of its own. Their data and their
+code are independent, and either is tried alone; the mechanism of the kernel is the same, so a defect of seccomp itself would open both. The weakened sandboxes come from a build feature (`weaken`)
 that refuses to compile without debug assertions.
 ";

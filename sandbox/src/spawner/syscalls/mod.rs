@@ -4,6 +4,7 @@
 //! `ENOSYS`, so that C libraries fall back; so do `clone3` and `openat2`, whose arguments lie in memory where no filter can look,
 //! and the x32 numbers. Another architecture's calls (i386 through `int 0x80`) end the process. x86-64 only.
 
+pub(super) mod deny;
 mod policy;
 mod profiles;
 

@@ -232,11 +232,12 @@ impl Case<'_> {
 
     fn seccomp(&self, found: &mut Found) -> String {
         self.status(found, "Seccomp", |value| value == "2");
-        self.status(found, "Seccomp_filters", |value| value.parse().is_ok_and(|filters: u32| filters > 0));
+        // The sandbox's own and the spawner's, which it inherits.
+        self.status(found, "Seccomp_filters", |value| value.parse().is_ok_and(|filters: u32| filters > 1));
         let filter = &self.seen.filter;
-        let fact = format!("filter that the spawner installs: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
+        let fact = format!("filter handed to the kernel at a launch: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
         found.fact(fact, !filter.is_empty());
-        "a filter in force (mode 2)".to_owned()
+        "the sandbox's filter and the spawner's in force (mode 2)".to_owned()
     }
 
     fn capabilities(&self, found: &mut Found) -> String {

@@ -29,7 +29,7 @@ fn good(plan: &SandboxPlan) -> (Facts, Inspection) {
         ("Groups", agent.to_string()),
         ("NSpid", "77 1".into()),
         ("Seccomp", "2".into()),
-        ("Seccomp_filters", "1".into()),
+        ("Seccomp_filters", "2".into()),
         ("NoNewPrivs", "1".into()),
     ];
     let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|set| (set, "0000000000000000".to_owned()));
@@ -100,6 +100,7 @@ fn every_difference_is_a_missing_layer() {
         })
     };
     assert_eq!(status("Seccomp", "0"), ["seccomp"]);
+    assert_eq!(status("Seccomp_filters", "1"), ["seccomp"]);
     assert_eq!(status("NoNewPrivs", "0"), ["capabilities"]);
     assert_eq!(status("CapBnd", "000001ffffffffff"), ["capabilities"]);
     assert_eq!(status("CapEff", ""), ["capabilities"]);

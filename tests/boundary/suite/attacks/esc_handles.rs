@@ -8,7 +8,7 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_handles",
     ground: Ground::Both,
     attempts: &[
-        stopped("open_by_handle_at", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::Capabilities]),
-        stopped("name_to_handle_at", &["EPERM"], &[Layer::Seccomp]).note("harmless without open_by_handle_at"),
+        stopped("open_by_handle_at", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter, Layer::Capabilities]),
+        stopped("name_to_handle_at", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
     ],
 };

@@ -8,11 +8,8 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_i386",
     ground: Ground::Inside,
     attempts: &[
-        stopped("getpid", &["signal 31"], &[Layer::Seccomp])
-            .note("the numbers mean other calls, so nothing but the check of the architecture can tell"),
-        stopped("socketcall", &["signal 31"], &[Layer::Seccomp])
-            .note("the numbers mean other calls, so nothing but the check of the architecture can tell"),
-        stopped("execve", &["signal 31"], &[Layer::Seccomp])
-            .note("the numbers mean other calls, so nothing but the check of the architecture can tell"),
+        stopped("getpid", &["signal 31"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("socketcall", &["signal 31"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("execve", &["signal 31"], &[Layer::Seccomp, Layer::SpawnerFilter]),
     ],
 };

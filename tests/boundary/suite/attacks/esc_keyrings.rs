@@ -8,10 +8,10 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_keyrings",
     ground: Ground::Inside,
     attempts: &[
-        stopped("add_key", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody add keys of their own"),
-        stopped("session-keyring", &["EPERM"], &[Layer::Seccomp]).note("its own, since it is a new one"),
-        stopped("search-canary", &["EPERM"], &[Layer::Seccomp, Layer::Keyring]),
-        stopped("request-canary", &["EPERM"], &[Layer::Seccomp, Layer::Keyring]),
+        stopped("add_key", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("session-keyring", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("search-canary", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter, Layer::Keyring]),
+        stopped("request-canary", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter, Layer::Keyring]),
         stopped("proc-keys", &["ENODATA"], &[Layer::Mounts]).note("shows only keys it may view"),
     ],
 };

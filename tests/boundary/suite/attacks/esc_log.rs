@@ -8,7 +8,7 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_log",
     ground: Ground::Both,
     attempts: &[
-        stopped("syslog", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::Capabilities]),
+        stopped("syslog", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter, Layer::Capabilities]),
         stopped("dev-kmsg", &["ENOENT"], &[Layer::Namespaces, Layer::Capabilities]),
         stopped("proc-kmsg", &["EPERM", "EACCES"], &[Layer::Namespaces, Layer::Capabilities]),
     ],

@@ -8,7 +8,7 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_page_cache",
     ground: Ground::Inside,
     attempts: &[
-        stopped("vmsplice", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody have it"),
+        stopped("vmsplice", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("dirty-pipe", &["EROFS"], &[Layer::Namespaces])
             .without_control("a kernel without the defect refuses it by itself; the base is compared after every attack"),
     ],

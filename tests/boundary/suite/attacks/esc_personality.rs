@@ -8,11 +8,10 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_personality",
     ground: Ground::Both,
     attempts: &[
-        stopped("READ_IMPLIES_EXEC", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody weaken their own process"),
-        stopped("ADDR_NO_RANDOMIZE", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody weaken their own process"),
-        stopped("modify_ldt", &["EPERM"], &[Layer::Seccomp]).note("the kernel lets anybody weaken their own process"),
-        stopped("iopl", &["EPERM"], &[Layer::Seccomp]).note("where the kernel has the call, ids and capabilities refuse it too"),
-        stopped("ioperm", &["EPERM"], &[Layer::Seccomp])
-            .note("where the kernel has the call, ids and capabilities refuse it too"),
+        stopped("READ_IMPLIES_EXEC", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("ADDR_NO_RANDOMIZE", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("modify_ldt", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("iopl", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("ioperm", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
     ],
 };

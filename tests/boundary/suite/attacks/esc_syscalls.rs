@@ -9,7 +9,7 @@ pub(super) const ATTACK: Attack = Attack {
     ground: Ground::Inside,
     attempts: &[
         stopped("on-no-list", &["EPERM"], &[Layer::Seccomp]).note("the filter itself; what the calls would do is tried below"),
-        stopped("unknown-newer", &["ENOSYS"], &[Layer::Seccomp]).note("the filter itself"),
+        stopped("unknown-newer", &["ENOSYS"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("clone3", &["ENOSYS"], &[Layer::Seccomp]).note("C libraries fall back to clone, whose flags the filter sees"),
         stopped("openat2", &["ENOSYS"], &[Layer::Seccomp])
             .note("absent for want of a filter that can read its arguments; it reaches no more than openat"),

@@ -8,7 +8,7 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_threads",
     ground: Ground::Inside,
     attempts: &[
-        stopped("AF_PACKET-in-50-threads", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
+        stopped("AF_PACKET-in-50-threads", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter, Layer::Capabilities]),
         stopped("fsopen-in-25-threads", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
     ],
 };

@@ -8,11 +8,11 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_x32",
     ground: Ground::Inside,
     attempts: &[
-        stopped("socket", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp])
+        stopped("socket", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter])
             .without_control("few kernels have x32; a unit test of the filter shows that it refuses the numbers itself"),
-        stopped("mount", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp])
+        stopped("mount", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter])
             .without_control("few kernels have x32; a unit test of the filter shows that it refuses the numbers itself"),
-        stopped("getpid", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp])
+        stopped("getpid", &["ENOSYS"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter])
             .without_control("few kernels have x32; a unit test of the filter shows that it refuses the numbers itself"),
     ],
 };

@@ -8,12 +8,10 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "tty_inject",
     ground: Ground::Terminal,
     attempts: &[
-        stopped("TIOCSTI", &["EPERM"], &[Layer::Seccomp]).note("only its own terminal, which no one else has open for reading"),
-        stopped("TIOCSTI-high-bits", &["EPERM"], &[Layer::Seccomp])
-            .note("only its own terminal, which no one else has open for reading"),
-        stopped("TIOCLINUX", &["EPERM"], &[Layer::Seccomp]).note("only its own terminal, which no one else has open for reading"),
-        stopped("TIOCLINUX-high-bits", &["EPERM"], &[Layer::Seccomp])
-            .note("only its own terminal, which no one else has open for reading"),
+        stopped("TIOCSTI", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("TIOCSTI-high-bits", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("TIOCLINUX", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
+        stopped("TIOCLINUX-high-bits", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("other-terminal", &["ENOENT"], &[Layer::Namespaces]).without_control("the devpts is its own"),
     ],
 };

@@ -10,7 +10,7 @@ pub(super) const ATTACK: Attack = Attack {
     attempts: &[
         stopped("sethostname", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
         stopped("setdomainname", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities]),
-        stopped("settimeofday", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::Capabilities]),
+        stopped("settimeofday", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::SpawnerFilter, Layer::Capabilities]),
         stopped("home-in-mountinfo", &["ENOENT"], &[Layer::Namespaces]).without_control("layers are named by relative paths"),
     ],
 };
