@@ -339,20 +339,23 @@ fn absent(controller: &str) -> Feature {
 
 /// Turns a cgroup2 controller on for the children of `root`. A cgroup with processes of its own cannot do that for its
 /// children (cgroups(7), no internal processes), so our own processes move to a leaf first; foreign ones are left alone.
+///
+/// Moved before anything is turned on: pids and cpu can be turned on above processes as well, but that makes the children
+/// threaded domains, which then take neither a controller nor a sandbox (EOPNOTSUPP).
 fn delegate(parent: &Path, root: &Path, controller: &str) -> Feature {
     let enable = |dir: &Path| fs::write(dir.join("cgroup.subtree_control"), format!("+{controller}"));
-    if enable(parent).is_err() {
-        if let Err(error) = move_own_processes(parent) {
-            return Feature::no(format!("{controller}: {error}"), DELEGATE);
-        }
-        if let Err(error) = enable(parent) {
-            return Feature::no(format!("cannot turn {controller} on below {}: {error}", parent.display()), DELEGATE);
+    // The root of the hierarchy is no leaf and may have processes; it alone has no type.
+    if parent.join("cgroup.type").exists()
+        && let Err(error) = move_own_processes(parent)
+    {
+        return Feature::no(format!("{controller}: {error}"), DELEGATE);
+    }
+    for dir in [parent, root] {
+        if let Err(error) = enable(dir) {
+            return Feature::no(format!("cannot turn {controller} on below {}: {error}", dir.display()), DELEGATE);
         }
     }
-    match enable(root) {
-        Ok(()) => Feature::yes(format!("cgroup v2 controller {controller}")),
-        Err(error) => Feature::no(format!("cannot turn {controller} on below {}: {error}", root.display()), DELEGATE),
-    }
+    Feature::yes(format!("cgroup v2 controller {controller}"))
 }
 
 fn move_own_processes(parent: &Path) -> io::Result<()> {
@@ -360,6 +363,9 @@ fn move_own_processes(parent: &Path) -> io::Result<()> {
     let ours = [std::process::id(), nix::unistd::getppid().as_raw().unsigned_abs()];
     if let Some(foreign) = pids.iter().find(|pid| !ours.contains(pid)) {
         return Err(io::Error::other(format!("the service's cgroup also holds process {foreign}, which is not ours to move")));
+    }
+    if pids.is_empty() {
+        return Ok(());
     }
     let leaf = parent.join("supervisor");
     make_dir(&leaf)?;
