@@ -20,6 +20,7 @@ trap 'rm -rf "$share"' EXIT
 mkdir "$share/bin" "$share/tests" "$share/probes" "$share/out"
 cp "$binaries"/{aetherd,aether,aether-init} "$share/bin"
 cp -r tests/vm "$share/vm"
+cp -r tests/fixtures "$share/fixtures"
 
 # built PACKAGE OPTIONS...: lines of `NAME PATH`, a test executable each.
 built() {
@@ -46,7 +47,7 @@ cp "$boundary" "$share/boundary"
 "$boundary" --compile-probes "$share/probes"
 
 status=0
-tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "AETHER_UPDATE=${AETHER_UPDATE:-} bash /host/vm/inside.sh" |
+tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "AETHER_PROJECT=$PWD AETHER_UPDATE=${AETHER_UPDATE:-} bash /host/vm/inside.sh" |
   tee "$share/log" || status=$?
 if [ -f "$share/out/ISOLATION-v2.md" ]; then
   cp "$share/out/ISOLATION-v2.md" docs/ISOLATION-v2.md

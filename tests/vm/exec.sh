@@ -47,8 +47,9 @@ exec 9<>"$work/output"
 disks=(ubd0="$work/cow,$rootfs")
 [ -z "$disk" ] || disks+=(ubd1="$disk")
 # The guest's memory is a file, and it executes programs out of it: a tmpfs without noexec.
+# Two processors only where the kernel can (7.x, with seccomp=auto); older ones do not know the words and have one.
 TMPDIR="$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)" setsid "$kernel" \
-  umid="${work##*/}" uml_dir="$work" mem="${memory}M" ncpus=2 "${disks[@]}" \
+  umid="${work##*/}" uml_dir="$work" mem="${memory}M" ncpus=2 seccomp=auto "${disks[@]}" \
   root=/dev/ubda rw rootfstype=ext4 con=null con0=null,fd:1 ssl=null ssl0=null,fd:3 console=tty0 quiet loglevel=4 \
   lsm=landlock,yama psi=1 systemd.unified_cgroup_hierarchy=1 systemd.show_status=0 audit=0 net.ifnames=0 \
   vm.control="$work/control" vm.share="${share:-$work/control}" vm.out="$out" \

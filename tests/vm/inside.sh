@@ -17,6 +17,10 @@ cp /host/bin/* /opt/aether/real/
 cp /host/bin/* /opt/aether/
 cp /host/vm/scoped-daemon.sh /opt/aether/aetherd
 
+# Tests look for their fixtures where they were compiled.
+mkdir -p "${AETHER_PROJECT:?}/tests"
+cp -r /host/fixtures "$AETHER_PROJECT/tests/"
+
 failed=0
 # unit COMMAND...: in a transient service with its controllers delegated.
 unit() {

@@ -75,7 +75,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
 done
 
 # Never in a journal's way: what must survive a lost supply of power lies on a second disk.
-$SUDO mke2fs -q -t ext4 -O ^has_journal -d "$root" -F "$work/image" 2G
+$SUDO mke2fs -q -t ext4 -O ^has_journal -d "$root" -F "$work/image" 2G >/dev/null
 $SUDO chown "$(id -u):$(id -g)" "$work/image"
 mv "$work/image" "$image"
 printf '%s\n' "$image"
