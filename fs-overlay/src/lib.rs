@@ -8,6 +8,7 @@ mod copy;
 mod etc;
 mod home;
 mod install;
+mod packages;
 mod root;
 
 use std::{
@@ -45,7 +46,8 @@ pub enum BaseError {
     },
 }
 
-/// Builds `<state>/base/root`, the root of every sandbox, and `<state>/base/home`, the lower layer of every home. Returns the former.
+/// Builds `<state>/base/root`, the root of every sandbox, `<state>/base/home`, the lower layer of every home, and
+/// `<state>/base/packages`, the lower layers of the writable system of the profile `packages`. Returns the first.
 ///
 /// What is already there and equal is left alone. What differs is replaced as a whole, never changed: sandboxes that live may
 /// use it, so the old tree stays beside until the next boot. Needs root: the base belongs to root, the home to the agent.
@@ -64,6 +66,7 @@ fn build_from(host: &Path, state: &Path) -> Result<PathBuf, BaseError> {
     let place = install::Place::prepare(&base)?;
     let root = place.build("root", |tree| root::build(host, tree))?;
     place.build("home", home::build)?;
+    place.build("packages", |tree| packages::build(host, tree))?;
     Ok(root)
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AgentName, Timestamp};
+use crate::{AgentId, AgentName, Profile, Timestamp};
 
 /// A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.
 ///
@@ -26,6 +26,9 @@ pub struct IsolationReport {
     pub agent: AgentId,
     /// Its name.
     pub name: AgentName,
+    /// The profile it was launched with. Reports of earlier versions have none: they knew only this one.
+    #[serde(default)]
+    pub profile: Profile,
     /// Host pid of PID 1 inside.
     pub pid: u32,
     /// Start of that process, in clock ticks since boot: with the pid and the boot it names one process.
@@ -44,7 +47,7 @@ pub struct IsolationReport {
     pub audit_number: u64,
     /// Hash of that record: who keeps this report can tell whether the audit up to there was changed later.
     pub audit_hash: String,
-    /// Every layer was found as it is expected.
+    /// Every layer was found as the profile promises it.
     pub full: bool,
     /// Every layer, in the order in which they are set up.
     pub layers: Vec<IsolationLayer>,
@@ -62,6 +65,9 @@ pub struct IsolationLayer {
     pub expected: String,
     /// What differs; empty when nothing does.
     pub problem: String,
+    /// In what the profile is weaker here than the standard one, by intent: no problem of this sandbox, but a smaller promise.
+    #[serde(default)]
+    pub reduced_by_profile: Vec<String>,
     /// What the kernel said: one fact each, `source: value`.
     pub evidence: Vec<String>,
 }

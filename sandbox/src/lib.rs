@@ -6,6 +6,7 @@
 pub mod host;
 pub mod init;
 pub mod plan;
+pub mod profile;
 pub mod spawner;
 pub mod sys;
 pub mod wire;

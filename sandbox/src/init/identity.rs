@@ -4,14 +4,18 @@
 //! Files and terminals are the agent's: its file-system ids are. What it starts becomes the agent by the saved ids
 //! (setresuid(2) lets anybody take those), so that no capability is left once [`Identity::take`] has returned. Until then it
 //! holds CAP_SETUID and CAP_SETGID inside its user namespace; no code of the agent runs before the first request.
+//!
+//! Under the profile `packages` the agent is uid 0 with a few capabilities in its user namespace. An exec gains nothing under
+//! `no_new_privs`, so init keeps these as its permitted set, to hand them on; those about files are in effect, because its
+//! file-system ids are 0 (capabilities(7)). Which profile it is, the bounding set says: nobody but the spawner could fill it.
 
 use std::io;
 
-use caps::{CapSet, CapsHashSet};
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::unistd::{Gid, Uid, getpid, getresgid, getresuid, getuid};
 
 use crate::{
-    plan::{AGENT_ID, INIT_ID},
+    plan::{AGENT_ID, INIT_ID, Profile},
     sys::{
         process::{self, set_group_ids, set_user_ids},
         task::{set_fs_ids, set_undumpable},
@@ -21,8 +25,8 @@ use crate::{
 /// Who init is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Identity {
-    /// Process 1 of a sandbox, apart from the agent.
-    Apart,
+    /// Process 1 of a sandbox, apart from the agent, whose uid and gid these are.
+    Apart(u32),
     /// An ordinary process outside any sandbox: what it starts is whoever started it.
     Ordinary,
 }
@@ -36,9 +40,10 @@ impl Identity {
     /// Process 1 of a namespace is never ordinary: it has init's user and no capability afterwards, or this fails.
     pub(super) fn take() -> Result<Self, Refusal> {
         if getuid().as_raw() == INIT_ID {
-            become_apart()?;
-            drop_capabilities().map_err(|error| ("give up the capabilities of init", error))?;
-            return Ok(Self::Apart);
+            let (agent, kept) = agent_of_profile().map_err(|error| ("find the agent's user", error))?;
+            become_apart(agent)?;
+            drop_capabilities(&kept).map_err(|error| ("give up the capabilities of init", error))?;
+            return Ok(Self::Apart(agent));
         }
         if getpid().as_raw() == 1 {
             let error = io::Error::other(format!("it runs as uid {}, not {INIT_ID}", getuid()));
@@ -53,20 +58,18 @@ impl Identity {
         if getuid().as_raw() != INIT_ID {
             return Ok(Self::Ordinary);
         }
-        become_apart()?;
-        Ok(Self::Apart)
+        become_apart(AGENT_ID)?;
+        Ok(Self::Apart(AGENT_ID))
     }
 
     /// Makes the calling child the agent for good. Between fork and exec: allocates nothing.
     pub(super) fn become_agent(self) -> io::Result<()> {
-        if self == Self::Ordinary {
-            return Ok(());
-        }
-        set_group_ids(Some(AGENT_ID), Some(AGENT_ID), Some(AGENT_ID))?;
-        set_user_ids(Some(AGENT_ID), Some(AGENT_ID), Some(AGENT_ID))?;
+        let Self::Apart(agent) = self else { return Ok(()) };
+        set_group_ids(Some(agent), Some(agent), Some(agent))?;
+        set_user_ids(Some(agent), Some(agent), Some(agent))?;
         // A change of ids resets it to fs.suid_dumpable, and until the exec the memory is init's.
         set_undumpable()?;
-        let (uid, gid) = (Uid::from_raw(AGENT_ID), Gid::from_raw(AGENT_ID));
+        let (uid, gid) = (Uid::from_raw(agent), Gid::from_raw(agent));
         let (users, groups) = (getresuid()?, getresgid()?);
         let all =
             [users.real, users.effective, users.saved] == [uid; 3] && [groups.real, groups.effective, groups.saved] == [gid; 3];
@@ -79,13 +82,11 @@ impl Identity {
     /// stays its own, so it can be neither traced nor limited. Done here and not in a child, because an agent that has used up its
     /// processes must still be reached.
     pub(super) fn kill(self, target: i32, signal: i32) -> io::Result<()> {
-        if self == Self::Ordinary {
-            return process::kill(target, signal);
-        }
-        set_user_ids(None, Some(AGENT_ID), None)?;
+        let Self::Apart(agent) = self else { return process::kill(target, signal) };
+        set_user_ids(None, Some(agent), None)?;
         let result = process::kill(target, signal);
         // The way back cannot fail: the id is the real one. Were it to, no sandbox is better than one whose init is its agent.
-        if settle_ids().is_err() {
+        if settle_ids(agent).is_err() {
             process::leave(1);
         }
         result
@@ -93,38 +94,65 @@ impl Identity {
 }
 
 /// Init's own real and effective ids, the agent's saved ones; file-system ids of the agent.
-fn become_apart() -> Result<(), Refusal> {
-    set_group_ids(Some(INIT_ID), Some(INIT_ID), Some(AGENT_ID))
+fn become_apart(agent: u32) -> Result<(), Refusal> {
+    set_group_ids(Some(INIT_ID), Some(INIT_ID), Some(agent))
         .map_err(|error| ("keep the agent's group for programs", error))?;
-    set_user_ids(Some(INIT_ID), Some(INIT_ID), Some(AGENT_ID)).map_err(|error| ("keep the agent's user for programs", error))?;
-    settle_ids().map_err(|error| ("become the user of init", error))
+    set_user_ids(Some(INIT_ID), Some(INIT_ID), Some(agent)).map_err(|error| ("keep the agent's user for programs", error))?;
+    settle_ids(agent).map_err(|error| ("become the user of init", error))
 }
 
 /// What every change of the effective id changes along: the file-system ids follow it, and the process would become dumpable
 /// where `fs.suid_dumpable` says so.
-fn settle_ids() -> io::Result<()> {
+fn settle_ids(agent: u32) -> io::Result<()> {
     set_user_ids(None, Some(INIT_ID), None)?;
-    set_fs_ids(AGENT_ID, AGENT_ID)?;
+    set_fs_ids(agent, agent)?;
     set_undumpable()?;
-    let (own, agent) = (Uid::from_raw(INIT_ID), Uid::from_raw(AGENT_ID));
+    let (own, agent) = (Uid::from_raw(INIT_ID), Uid::from_raw(agent));
     let users = getresuid()?;
     let right = [users.real, users.effective, users.saved] == [own, own, agent];
     if right { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EPERM)) }
 }
 
-/// Empties every set and believes nothing: reads them back.
-fn drop_capabilities() -> io::Result<()> {
-    const SETS: [CapSet; 5] = [CapSet::Ambient, CapSet::Effective, CapSet::Inheritable, CapSet::Permitted, CapSet::Bounding];
-    let failed = |error: caps::errors::CapsError| io::Error::other(error.to_string());
-    // The bounding set is empty already: without it nothing could be gained by an exec either.
-    for set in &SETS[..4] {
-        caps::set(None, *set, &CapsHashSet::new()).map_err(failed)?;
+/// The agent's id, and the capabilities that are for it: none, or exactly those of a package manager.
+fn agent_of_profile() -> io::Result<(u32, CapsHashSet)> {
+    let bounding = caps::read(None, CapSet::Bounding).map_err(failed)?;
+    if bounding.is_empty() {
+        return Ok((AGENT_ID, bounding));
     }
-    for set in SETS {
-        let left = caps::read(None, set).map_err(failed)?;
-        if !left.is_empty() {
-            return Err(io::Error::other(format!("{set:?} still holds {left:?}")));
+    let bits = bounding.iter().fold(0, |set, capability| set | capability.bitmask());
+    if bits == Profile::Packages.capabilities() {
+        return Ok((Profile::Packages.agent_id(), bounding));
+    }
+    Err(io::Error::other(format!("the bounding set holds {bounding:?}, which no profile has")))
+}
+
+/// Keeps `kept` as permitted, those about files in effect, and nothing else; believes nothing: reads the sets back. (The
+/// bounding set holds `kept` already, so nothing could be gained by an exec either.)
+fn drop_capabilities(kept: &CapsHashSet) -> io::Result<()> {
+    let files =
+        [Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER, Capability::CAP_FSETID].into_iter();
+    let files: CapsHashSet = files.filter(|capability| kept.contains(capability)).collect();
+    let none = CapsHashSet::new();
+    for (set, wanted) in
+        [(CapSet::Ambient, &none), (CapSet::Effective, &files), (CapSet::Inheritable, &none), (CapSet::Permitted, kept)]
+    {
+        caps::set(None, set, wanted).map_err(failed)?;
+    }
+    for (set, wanted) in [
+        (CapSet::Ambient, &none),
+        (CapSet::Effective, &files),
+        (CapSet::Inheritable, &none),
+        (CapSet::Permitted, kept),
+        (CapSet::Bounding, kept),
+    ] {
+        let held = caps::read(None, set).map_err(failed)?;
+        if held != *wanted {
+            return Err(io::Error::other(format!("{set:?} holds {held:?}")));
         }
     }
     Ok(())
+}
+
+fn failed(error: caps::errors::CapsError) -> io::Error {
+    io::Error::other(error.to_string())
 }

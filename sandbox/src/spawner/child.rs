@@ -88,7 +88,7 @@ impl Birth<'_> {
         sethostname(&self.plan.hostname).map_err(|e| at(PlanLayer::Namespaces, "set the host name")(e.into()))?;
         loopback_up().map_err(at(PlanLayer::Network, "bring loopback up"))?;
         if self.weakened.keeps(Part::UserNamespaceLimit) {
-            root::forbid_user_namespaces().map_err(at(PlanLayer::UserNamespace, "forbid user namespaces inside"))?;
+            root::limit_namespaces(self.plan.profile).map_err(at(PlanLayer::UserNamespace, "limit the namespaces inside"))?;
         }
         if self.weakened.keeps(Part::Mounts) {
             root::mask_proc().map_err(at(PlanLayer::Filesystem, "mask /proc"))?;
@@ -104,9 +104,13 @@ impl Birth<'_> {
         if length == 0 {
             exit_now(1); // the spawner gave up or is gone
         }
+        let system = fds.len().saturating_sub(4 + self.plan.mounts.len());
         let mut fds = fds.into_iter();
         match (fds.next(), fds.next(), fds.next(), fds.next()) {
-            (Some(etc), Some(usr), Some(dev), Some(home)) => Ok(SandboxMounts { etc, usr, dev, home, lent: fds.collect() }),
+            (Some(etc), Some(usr), Some(dev), Some(home)) => {
+                let system = fds.by_ref().take(system).collect();
+                Ok(SandboxMounts { etc, usr, dev, home, system, lent: fds.collect() })
+            }
             _ => Err(at(PlanLayer::Filesystem, "receive the mounts")(io::Error::from_raw_os_error(libc::EBADMSG))),
         }
     }

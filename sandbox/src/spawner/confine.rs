@@ -45,6 +45,10 @@ impl Confinement {
 /// NOROOT, NO_CAP_AMBIENT_RAISE and the locks of all four bits, capabilities(7): uid 0 inside means nothing, for good.
 const SECUREBITS: u32 = 1 | 2 | 8 | 32 | 64 | 128;
 
+/// As [`SECUREBITS`] without NOROOT and without the lock of KEEP_CAPS: the agent is uid 0, and what it starts keeps what the
+/// bounding set leaves of it.
+const ROOT_SECUREBITS: u32 = 2 | 8 | 64 | 128;
+
 /// Keeps the permitted set when the user changes (`SECBIT_KEEP_CAPS`).
 const KEEP_CAPS: u32 = 16;
 
@@ -67,8 +71,8 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
     }
     let id = if weakened.keeps(Part::InitUser) { INIT_ID } else { AGENT_ID };
     match (weakened.keeps(Part::Capabilities), weakened.keeps(Part::InitUser)) {
-        (true, true) => trade_capabilities(&INIT_NEEDS.into_iter().collect(), id)?,
-        (true, false) => trade_capabilities(&CapsHashSet::new(), id)?,
+        (true, true) => trade_capabilities(&INIT_NEEDS.into_iter().collect(), id, plan.profile)?,
+        (true, false) => trade_capabilities(&CapsHashSet::new(), id, plan.profile)?,
         #[cfg(feature = "weaken")]
         (false, _) => hand_on_capabilities(id)?,
         #[cfg(not(feature = "weaken"))]
@@ -90,33 +94,42 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
     Ok(())
 }
 
-/// Becomes the user `id` with exactly the capabilities `kept`, which survive the exec as ambient ones; no exec can add to them.
-fn trade_capabilities(kept: &CapsHashSet, id: u32) -> Result<(), SpawnFailure> {
+/// Becomes the user `id` with exactly the capabilities `kept` and those of the profile, which survive the exec as ambient ones;
+/// no exec can add to them.
+fn trade_capabilities(kept: &CapsHashSet, id: u32, profile: Profile) -> Result<(), SpawnFailure> {
+    let of_profile = capabilities_of(profile);
+    let kept = &kept.union(&of_profile).copied().collect::<CapsHashSet>();
     let failed = |step: &'static str| move |e: caps::errors::CapsError| cap_failure(step, &e);
     let securebits = |bits| set_securebits(bits).map_err(at(PlanLayer::Capabilities, "set the securebits"));
     // While the bounding set still allows it.
     caps::set(None, CapSet::Inheritable, kept).map_err(failed("set the inheritable set"))?;
-    for capability in caps::runtime::thread_all_supported() {
-        caps::drop(None, CapSet::Bounding, capability).map_err(failed("empty the bounding set"))?;
+    for capability in caps::runtime::thread_all_supported().difference(&of_profile) {
+        caps::drop(None, CapSet::Bounding, *capability).map_err(failed("empty the bounding set"))?;
     }
     securebits(KEEP_CAPS)?;
-    become_user(id)?;
+    become_user(id, profile)?;
     // The change of user has emptied the effective and the ambient set; the permitted one is whole until below.
     let all = caps::read(None, CapSet::Permitted).map_err(failed("read the permitted set"))?;
     caps::set(None, CapSet::Effective, &all).map_err(failed("set the effective set"))?;
     caps::set(None, CapSet::Ambient, kept).map_err(failed("set the ambient set"))?;
-    securebits(SECUREBITS)?;
+    securebits(if profile == Profile::Packages { ROOT_SECUREBITS } else { SECUREBITS })?;
     for set in [CapSet::Effective, CapSet::Permitted] {
         caps::set(None, set, kept).map_err(failed("empty the capability sets"))?;
     }
-    check_capabilities(kept)
+    check_capabilities(kept, &of_profile)
 }
 
-fn become_user(id: u32) -> Result<(), SpawnFailure> {
+/// The capabilities of a profile as the crate names them.
+fn capabilities_of(profile: Profile) -> CapsHashSet {
+    let bits = profile.capabilities();
+    caps::all().into_iter().filter(|capability| bits & capability.bitmask() != 0).collect()
+}
+
+fn become_user(id: u32, profile: Profile) -> Result<(), SpawnFailure> {
     let failed = |error: nix::errno::Errno| at(PlanLayer::Capabilities, "become the user of aether-init")(error.into());
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
     // The agent's group is all that init needs to be let where the agent is.
-    setgroups(&[Gid::from_raw(AGENT_ID)]).map_err(failed)?;
+    setgroups(&[Gid::from_raw(profile.agent_id())]).map_err(failed)?;
     setresgid(gid, gid, gid).map_err(failed)?;
     setresuid(uid, uid, uid).map_err(failed)
 }
@@ -131,14 +144,14 @@ pub(super) fn drop_capabilities() -> Result<(), SpawnFailure> {
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient] {
         caps::set(None, set, &CapsHashSet::new()).map_err(|e| cap_failure("empty the capability sets", &e))?;
     }
-    check_capabilities(&CapsHashSet::new())
+    check_capabilities(&CapsHashSet::new(), &CapsHashSet::new())
 }
 
 /// Becomes the user `id` with all capabilities, which survive an exec.
 #[cfg(feature = "weaken")]
 fn hand_on_capabilities(id: u32) -> Result<(), SpawnFailure> {
     set_securebits(KEEP_CAPS).map_err(at(PlanLayer::Capabilities, "keep the capabilities"))?;
-    become_user(id)?;
+    become_user(id, Profile::Standard)?;
     let all = caps::read(None, CapSet::Permitted).map_err(|e| cap_failure("read the capability sets", &e))?;
     for set in [CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
         caps::set(None, set, &all).map_err(|e| cap_failure("keep the capabilities", &e))?;
@@ -150,10 +163,10 @@ fn cap_failure(step: &str, error: &caps::errors::CapsError) -> SpawnFailure {
     refused(Some(PlanLayer::Capabilities), step, error.to_string(), "")
 }
 
-/// Believes nothing: reads the sets back. The bounding one is empty whatever is kept.
-fn check_capabilities(kept: &CapsHashSet) -> Result<(), SpawnFailure> {
+/// Believes nothing: reads the sets back. The bounding one holds what the profile has, whatever is kept.
+fn check_capabilities(kept: &CapsHashSet, bounding: &CapsHashSet) -> Result<(), SpawnFailure> {
     for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable, CapSet::Ambient, CapSet::Bounding] {
-        let wanted = if matches!(set, CapSet::Bounding) { &CapsHashSet::new() } else { kept };
+        let wanted = if matches!(set, CapSet::Bounding) { bounding } else { kept };
         let held = caps::read(None, set).map_err(|e| cap_failure("read the capability sets", &e))?;
         if held != *wanted {
             let cause = format!("{set:?} holds {held:?}");
@@ -170,7 +183,7 @@ pub(super) fn check_init(pid: u32, plan: &SandboxPlan, weakened: &Weakened) -> R
         .map_err(|error| wrong(format!("it ended while it started ({error})")))?;
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or_default();
     if weakened.keeps(Part::InitUser) {
-        let (own, agent) = (plan.ids.init(), plan.ids.agent());
+        let (own, agent) = (plan.ids.init(), plan.agent());
         for name in ["Uid", "Gid"] {
             // Real, effective, saved, file system (proc_pid_status(5)).
             let held: Vec<u32> = field(name).split_whitespace().filter_map(|id| id.parse().ok()).collect();
@@ -180,9 +193,11 @@ pub(super) fn check_init(pid: u32, plan: &SandboxPlan, weakened: &Weakened) -> R
         }
     }
     if weakened.keeps(Part::Capabilities) {
-        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        // Init keeps what it hands on to an agent that is uid 0 inside: see `init/identity.rs`.
+        let most = plan.profile.capabilities();
+        for (set, allowed) in [("CapInh", 0), ("CapPrm", most), ("CapEff", most), ("CapBnd", most), ("CapAmb", 0)] {
             let held = field(set).trim();
-            if held.is_empty() || held.bytes().any(|digit| digit != b'0') {
+            if u64::from_str_radix(held, 16).map_or(true, |bits| bits & !allowed != 0) {
                 return Err(wrong(format!("its {set} is {held:?}")));
             }
         }

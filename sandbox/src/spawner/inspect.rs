@@ -8,15 +8,15 @@ use super::{
     serve::{Spawner, is_namespace_init},
 };
 use crate::{
-    plan::{LentMount, PlanLayer, SandboxId},
+    plan::{LentMount, PlanLayer, Profile, SandboxId},
     wire::spawner::{Inspection, SpawnFailure},
 };
 
 /// Namespaces of a process, as the kernel names them in `/proc/<pid>/ns`.
 const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
 
-/// Looks at the sandbox `id`, whose lent directories are `mounts`.
-pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, mounts: &[LentMount]) -> Result<Inspection, SpawnFailure> {
+/// Looks at the sandbox `id` of that profile, whose lent directories are `mounts`.
+pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, profile: Profile, mounts: &[LentMount]) -> Result<Inspection, SpawnFailure> {
     let gone = || refused(None, "find the sandbox", format!("no sandbox {id} lives"), "");
     let group = spawner.tree.find(id).ok_or_else(gone)?;
     let pid = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).ok_or_else(gone)?;
@@ -29,7 +29,8 @@ pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, mounts: &[LentMount]) -
     if !group.pids().contains(&pid) {
         return Err(gone());
     }
-    let filter = spawner.confinement.filter.iter().flat_map(|i| {
+    let filter = spawner.confinement.filter_of(profile, mounts)?;
+    let filter = filter.iter().flat_map(|i| {
         let [low, high] = i.code.to_ne_bytes();
         let [a, b, c, d] = i.k.to_ne_bytes();
         [low, high, i.jt, i.jf, a, b, c, d]
@@ -38,6 +39,6 @@ pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, mounts: &[LentMount]) -
         pid,
         namespaces,
         filter: filter.collect(),
-        ruleset: confine::ruleset_text(spawner.confinement.landlock_abi, mounts),
+        ruleset: confine::ruleset_text(spawner.confinement.landlock_abi, profile, mounts),
     })
 }

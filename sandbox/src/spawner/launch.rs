@@ -146,7 +146,7 @@ fn raise(
     let userns = open_userns(pid).map_err(at(PlanLayer::UserNamespace, "open the user namespace"))?;
     let mounts = spawner.stage.sandbox(plan, weakened, userns.as_fd(), lent)?;
     let mut fds = vec![mounts.etc.as_fd(), mounts.usr.as_fd(), mounts.dev.as_fd(), mounts.home.as_fd()];
-    fds.extend(mounts.lent.iter().map(AsFd::as_fd));
+    fds.extend(mounts.system.iter().chain(&mounts.lent).map(AsFd::as_fd));
     let step = || at(PlanLayer::Namespaces, "hand the mounts over");
     send_packet(child.as_fd(), b"go", &fds).map_err(step())?;
     let timeout = TimeVal::new(SETUP_SECONDS, 0);
@@ -190,9 +190,6 @@ fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
         (1..=63).contains(&host.len()) && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !host_ok {
         return bad(format!("{host:?} is not a host name"), "use a-z, 0-9 and -");
-    }
-    if plan.profile != Profile::Standard {
-        return bad(format!("the profile {:?} cannot be built yet", plan.profile), "use the standard profile");
     }
     if crate::plan::IdRange::new(plan.ids.slot()).is_none() {
         return bad(format!("id range {} does not exist", plan.ids.slot()), "");
@@ -244,7 +241,11 @@ fn layers(spawner: &Spawner, plan: &SandboxPlan) -> Result<Vec<LayerState>, Spaw
                 PlanLayer::Landlock => &host.landlock,
                 PlanLayer::Seccomp => &host.seccomp,
                 PlanLayer::Capabilities => {
-                    return Ok(LayerState { layer, active: true, detail: "all sets empty, no_new_privs".into() });
+                    let detail = match plan.profile {
+                        Profile::Packages => "those of a package manager in its own user namespace, no_new_privs",
+                        Profile::Standard | Profile::Browser => "all sets empty, no_new_privs",
+                    };
+                    return Ok(LayerState { layer, active: true, detail: detail.into() });
                 }
             };
             let optional =

@@ -5,6 +5,7 @@
 
 mod cgroup;
 mod child;
+mod closed;
 mod confine;
 mod failure;
 mod home;
@@ -17,6 +18,7 @@ mod serve;
 mod service;
 mod survey;
 mod syscalls;
+mod system;
 #[cfg(not(feature = "weaken"))]
 mod weaken;
 #[cfg(feature = "weaken")]

@@ -3,6 +3,7 @@
 //! A sandbox copies its parent's mount table, so a small one makes launches cheap and leaves nothing of the host to hide.
 
 use std::{
+    cell::RefCell,
     ffi::{CStr, CString},
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -20,9 +21,11 @@ use nix::{
 
 use super::SpawnerConfig;
 use crate::{
-    plan::{LentMount, PlanLayer, SandboxPlan},
+    plan::{LentMount, PlanLayer, Profile, SandboxPlan},
     spawner::{
+        closed::Walked,
         failure::at,
+        system::{self, System},
         weaken::{Part, Weakened},
     },
     sys::{
@@ -36,18 +39,22 @@ use crate::{
 };
 
 /// Where the overlay finds its layers while it is being mounted.
-const LAYERS: &str = "/layers";
+pub(super) const LAYERS: &str = "/layers";
 
 /// The spawner's mount namespace and the way back to the host's.
 #[derive(Debug)]
 pub(super) struct Stage {
-    host: OwnedFd,
-    own: OwnedFd,
+    pub(super) host: OwnedFd,
+    pub(super) own: OwnedFd,
     /// The state directory as mounted on the stage.
     pub(super) state: OwnedFd,
     etc: CString,
-    base_home: CString,
-    idmapped_usr: bool,
+    pub(super) base_home: CString,
+    /// Lower layers of the profile `packages`, below the state directory.
+    pub(super) base_packages: CString,
+    pub(super) idmapped_usr: bool,
+    /// What of the host's trees is covered by whiteouts.
+    pub(super) walked: RefCell<Option<Walked>>,
     /// Links at the top of the base (`bin` to `usr/bin`), name and target.
     pub(super) links: Vec<(CString, CString)>,
 }
@@ -63,6 +70,8 @@ pub(super) struct SandboxMounts {
     pub(super) dev: OwnedFd,
     /// `/home/agent`.
     pub(super) home: OwnedFd,
+    /// The rest of a writable system, as [`system::TREES`]; none in other profiles.
+    pub(super) system: Vec<OwnedFd>,
     /// Lent directories, in the plan's order.
     pub(super) lent: Vec<OwnedFd>,
 }
@@ -79,6 +88,7 @@ impl Stage {
             Ok::<_, io::Error>(CString::new(inside.as_os_str().as_bytes())?)
         };
         let (etc, base_home) = (relative(&config.base_root.join("etc"))?, relative(&config.base_home)?);
+        let base_packages = relative(&config.base_root.with_file_name("packages"))?;
         let links = top_links(&config.base_root)?;
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
@@ -90,7 +100,7 @@ impl Stage {
         // Any directory serves: the stage becomes the root two lines later, and only in this namespace.
         move_mount(tmpfs.as_fd(), here, &CString::new(config.state.as_os_str().as_bytes())?)?;
         fchdir(tmpfs.as_fd())?;
-        for dir in ["proc", "usr", "state", "dev", "layers", "new"] {
+        for dir in ["proc", "usr", "state", "dev", "layers", "new"].into_iter().chain(system::PLACES) {
             mkdir(dir, Mode::from_bits_truncate(0o755))?;
         }
         move_mount(proc?.as_fd(), here, c"proc")?;
@@ -102,7 +112,8 @@ impl Stage {
         move_mount(prepared_dev()?.as_fd(), here, c"/dev")?;
         let own = open("/proc/self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let state = open("/state", OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-        Ok(Self { host, own, state, etc, base_home, idmapped_usr: false, links })
+        let walked = RefCell::new(None);
+        Ok(Self { host, own, state, etc, base_home, base_packages, idmapped_usr: false, walked, links })
     }
 
     /// Whether `/usr` can be mounted with an id map; otherwise its files show as `nobody` inside, which weakens nothing.
@@ -126,16 +137,21 @@ impl Stage {
         lent: &[OwnedFd],
     ) -> Result<SandboxMounts, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
+        let dev =
+            self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
+        if plan.profile == Profile::Packages {
+            let System { home, usr, etc, trees: system } = self.system(plan, userns)?;
+            let lent = self.lend(&plan.mounts, plan.agent(), lent)?;
+            return Ok(SandboxMounts { etc, usr, dev, home, system, lent });
+        }
         let locked = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV);
         let usr_map = self.idmapped_usr.then_some(userns);
         let etc_attributes = if weakened.keeps(Part::Mounts) { locked } else { Attributes::NOSUID };
         let etc = self.copy(&self.etc, etc_attributes, Some(userns)).map_err(fail("map the ids of the base"))?;
         let usr = self.copy(c"/usr", locked, usr_map).map_err(fail("bind the host's /usr"))?;
-        let dev =
-            self.copy(c"/dev", Attributes::RDONLY.with(Attributes::NOSUID), None).map_err(fail("bind the prepared /dev"))?;
         let home = self.overlay_home(plan, weakened, userns)?;
-        let lent = self.lend(&plan.mounts, plan.ids.agent(), lent)?;
-        Ok(SandboxMounts { etc, usr, dev, home, lent })
+        let lent = self.lend(&plan.mounts, plan.agent(), lent)?;
+        Ok(SandboxMounts { etc, usr, dev, home, system: Vec::new(), lent })
     }
 
     /// An overlay of the skeleton and the agent's own layer. Both lie on one id-mapped mount, so that what is on disk
@@ -208,7 +224,7 @@ fn c_layers() -> CString {
 }
 
 /// A detached overlay; paths are relative to the working directory, so that no host path shows in the mount table inside.
-fn overlay(lower: &CStr, upper: &CStr, work: &CStr, attributes: Attributes) -> io::Result<OwnedFd> {
+pub(super) fn overlay(lower: &CStr, upper: &CStr, work: &CStr, attributes: Attributes) -> io::Result<OwnedFd> {
     let context = fsopen(c"overlay")?;
     for (key, value) in
         [(c"lowerdir", lower), (c"upperdir", upper), (c"workdir", work), (c"redirect_dir", c"off"), (c"metacopy", c"off")]

@@ -17,10 +17,12 @@ use nix::{
 
 use super::{
     mounts::{SandboxMounts, new_tmpfs},
+    system,
     weaken::{Part, Weakened},
 };
 use crate::{
-    plan::{AGENT_ID, SandboxPlan},
+    plan::{Profile, SandboxPlan},
+    profile::BROWSER_USER_NAMESPACES,
     sys::mount::{
         Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone,
         pivot_root_here,
@@ -100,6 +102,9 @@ pub(super) fn build(
     let attach = |mount: BorrowedFd<'_>, at: &CStr| move_mount(mount, root.as_fd(), at);
     attach(mounts.usr.as_fd(), c"usr").map_err(step("attach /usr"))?;
     attach(mounts.etc.as_fd(), c"etc").map_err(step("attach /etc"))?;
+    for (tree, at) in mounts.system.iter().zip(system::TREES) {
+        attach(tree.as_fd(), at).map_err(step("attach the writable system"))?;
+    }
     attach(mounts.home.as_fd(), c"home/agent").map_err(step("attach the home"))?;
     attach(mounts.dev.as_fd(), c"dev").map_err(step("attach /dev"))?;
     attach(devpts().map_err(step("mount /dev/pts"))?.as_fd(), c"dev/pts").map_err(step("attach /dev/pts"))?;
@@ -110,11 +115,11 @@ pub(super) fn build(
     attach(tmp.as_fd(), c"tmp").map_err(step("attach /tmp"))?;
     let run = new_tmpfs(c"16m", c"4096", c"0755").map_err(step("mount /run"))?;
     attach(run.as_fd(), c"run").map_err(step("attach /run"))?;
-    run_dirs().map_err(step("make the directories of /run"))?;
+    run_dirs(plan.profile.agent_id()).map_err(step("make the directories of /run"))?;
     // While the parent's /proc is still visible: the kernel allows a new one only then (mount_too_revealing).
     attach(proc().map_err(step("mount /proc"))?.as_fd(), c"proc").map_err(step("attach /proc"))?;
     for (mount, tree) in plan.mounts.iter().zip(&mounts.lent) {
-        lend(&mount.target, tree.as_fd()).map_err(step("attach a lent directory"))?;
+        lend(&mount.target, plan.profile.agent_id(), tree.as_fd()).map_err(step("attach a lent directory"))?;
     }
     if weakened.keeps(Part::Mounts) {
         mount_setattr(root.as_fd(), Attributes::RDONLY, None).map_err(step("make the root read-only"))?;
@@ -125,9 +130,23 @@ pub(super) fn build(
 }
 
 /// No user namespace can be made inside, whatever the filter says: the limit belongs to the sandbox's own namespace and is
-/// written before `/proc/sys` becomes read-only (user_namespaces(7), Linux 4.9).
-pub(super) fn forbid_user_namespaces() -> io::Result<()> {
-    fs::write("/proc/sys/user/max_user_namespaces", "0")
+/// written before `/proc/sys` becomes read-only (user_namespaces(7), Linux 4.9). Where the profile allows some, no namespace of
+/// a kind that nobody needs can be made in them: these limits hold for everything below.
+pub(super) fn limit_namespaces(profile: Profile) -> io::Result<()> {
+    if profile != Profile::Browser {
+        return fs::write("/proc/sys/user/max_user_namespaces", "0");
+    }
+    for kind in ["mnt", "ipc", "uts", "cgroup", "time"] {
+        match fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), "0") {
+            Err(error) if kind == "time" && error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    let most = BROWSER_USER_NAMESPACES.to_string();
+    for kind in ["user", "pid", "net"] {
+        fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), &most)?;
+    }
+    Ok(())
 }
 
 /// Hides and locks what of `/proc` is the host's.
@@ -168,8 +187,9 @@ fn skeleton(root: BorrowedFd<'_>, links: &[(CString, CString)]) -> io::Result<()
     Ok(())
 }
 
-fn run_dirs() -> io::Result<()> {
-    for (dir, mode, owner) in [("run/lock", 0o777, 0), ("run/user", 0o755, 0), ("run/user/1000", 0o700, AGENT_ID)] {
+fn run_dirs(agent: u32) -> io::Result<()> {
+    let own = format!("run/user/{agent}");
+    for (dir, mode, owner) in [("run/lock", 0o777, 0), ("run/user", 0o755, 0), (&own, 0o700, agent)] {
         fs::create_dir(dir)?;
         fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
         chown(dir, Some(owner), Some(owner))?;
@@ -205,7 +225,7 @@ fn proc() -> io::Result<OwnedFd> {
 
 /// Attaches a lent directory; missing directories on the way are made, the last ones of a home belong to the agent. The home
 /// is agent-controlled, so the way is walked by descriptors and no link is followed (`openat2`, Linux 5.6).
-fn lend(target: &str, tree: BorrowedFd<'_>) -> io::Result<()> {
+fn lend(target: &str, agent: u32, tree: BorrowedFd<'_>) -> io::Result<()> {
     use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
     let open = |dir: BorrowedFd<'_>, name: &str| {
         let how = OpenHow::new()
@@ -221,7 +241,7 @@ fn lend(target: &str, tree: BorrowedFd<'_>) -> io::Result<()> {
                 mkdirat(&at, name, Mode::from_bits_truncate(0o755))?;
                 let made = open(at.as_fd(), name)?;
                 if in_home {
-                    let id = Some(AGENT_ID);
+                    let id = Some(agent);
                     let flags = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
                     nix::unistd::fchownat(&at, name, id.map(Into::into), id.map(Into::into), flags)?;
                 }

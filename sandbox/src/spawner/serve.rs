@@ -146,7 +146,7 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
         SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
         SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
-        SpawnerRequest::Inspect(id, mounts) => match inspect::inspect(spawner, &id, &mounts) {
+        SpawnerRequest::Inspect(id, profile, mounts) => match inspect::inspect(spawner, &id, profile, &mounts) {
             Ok(inspection) => (SpawnerReply::Inspected(Box::new(inspection)), Vec::new()),
             Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
         },

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::HostSupport,
-    plan::{LayerState, LentMount, PlanLayer, SandboxId, SandboxPlan},
+    plan::{LayerState, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
 };
 
 /// Largest packet, bytes.
@@ -44,9 +44,9 @@ pub enum SpawnerRequest {
     /// Sandboxes that live below this service's cgroup, by name, at most [`PAGE`] that come after the given one. Answered by
     /// [`SpawnerReply::Live`] with one pidfd each; a page that is not full is the last.
     List(Option<SandboxId>),
-    /// What a privileged process sees of a live sandbox, which was lent these directories. Answered by
+    /// What a privileged process sees of a live sandbox of that profile, which was lent these directories. Answered by
     /// [`SpawnerReply::Inspected`].
-    Inspect(SandboxId, Vec<LentMount>),
+    Inspect(SandboxId, Profile, Vec<LentMount>),
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),

@@ -230,10 +230,11 @@ pub(crate) fn environment<'a>(
     tty: bool,
     more: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Vec<Vec<u8>> {
+    let user = if spec.profile == aether_protocol::Profile::Packages { "root" } else { "agent" };
     let mut env = std::collections::BTreeMap::from([
         ("HOME", AGENT_HOME),
-        ("USER", "agent"),
-        ("LOGNAME", "agent"),
+        ("USER", user),
+        ("LOGNAME", user),
         ("SHELL", "/bin/bash"),
         ("LANG", "C.UTF-8"),
         ("PATH", "/home/agent/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),

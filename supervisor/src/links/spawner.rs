@@ -8,7 +8,7 @@ use std::{
 use aether_protocol::{ApiError, ErrorCode};
 use aether_sandbox::{
     host::HostSupport,
-    plan::{LentMount, SandboxId, SandboxPlan},
+    plan::{LentMount, Profile, SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
     wire::spawner::{Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
@@ -162,8 +162,8 @@ impl SpawnerLink {
     ///
     /// # Errors
     /// When it does not live.
-    pub async fn inspect(&self, id: SandboxId, mounts: Vec<LentMount>) -> Result<Inspection, ApiError> {
-        match self.ask(SpawnerRequest::Inspect(id, mounts), Vec::new()).await? {
+    pub async fn inspect(&self, id: SandboxId, profile: Profile, mounts: Vec<LentMount>) -> Result<Inspection, ApiError> {
+        match self.ask(SpawnerRequest::Inspect(id, profile, mounts), Vec::new()).await? {
             (SpawnerReply::Inspected(inspection), _) => Ok(*inspection),
             (other, _) => Err(unexpected(&other)),
         }

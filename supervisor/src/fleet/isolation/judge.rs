@@ -4,7 +4,8 @@ use std::path::Path;
 
 use aether_protocol::IsolationLayer;
 use aether_sandbox::{
-    plan::{PlanLayer, RANGE_SIZE, SandboxPlan},
+    plan::{PlanLayer, Profile, RANGE_SIZE, SandboxPlan},
+    profile::PACKAGES_CAPABILITIES,
     wire::spawner::Inspection,
 };
 
@@ -68,10 +69,17 @@ pub(super) fn judge(facts: &Facts, seen: &Inspection, expected: &Expected<'_>) -
                 active: found.problems.is_empty(),
                 expected: promise,
                 problem: found.problems.join("; "),
+                reduced_by_profile: reduced(expected.plan.profile, layer),
                 evidence: found.evidence,
             }
         })
         .collect()
+}
+
+/// In what a profile is weaker than the standard one.
+fn reduced(profile: Profile, layer: PlanLayer) -> Vec<String> {
+    let here = profile.weaker().iter().filter(|weaker| weaker.layer == layer);
+    here.map(|weaker| weaker.point.to_owned()).collect()
 }
 
 #[derive(Default)]
@@ -120,7 +128,7 @@ impl Case<'_> {
         found.fact(format!("uid_map: {}", self.facts.uid_map), self.facts.uid_map == map);
         found.fact(format!("gid_map: {}", self.facts.gid_map), self.facts.gid_map == map);
         self.differs(found, "user");
-        let (agent, init) = (self.expected.plan.ids.agent(), self.expected.plan.ids.init());
+        let (agent, init) = (self.expected.plan.agent(), self.expected.plan.ids.init());
         // Real, effective, saved and of the file system. Programs take the saved one for all; files are the agent's.
         let ids = format!("{init} {init} {agent} {agent}");
         self.status(found, "Uid", |value| value == ids);
@@ -166,6 +174,13 @@ impl Case<'_> {
         for point in COVERED.into_iter().filter(|point| Path::new(point).exists()) {
             if at(point).is_none_or(|cover| cover.writable()) {
                 found.absent(format!("{point} is not covered"));
+            }
+        }
+        if self.expected.plan.profile == Profile::Packages {
+            for tree in ["/usr", "/etc", "/var", "/var/lib/dpkg", "/var/lib/apt", "/opt", "/root", "/srv"] {
+                if at(tree).is_none_or(|mount| mount.kind != "overlay") {
+                    found.absent(format!("{tree} is no overlay of its own"));
+                }
             }
         }
         for lent in &self.expected.plan.mounts {
@@ -241,13 +256,19 @@ impl Case<'_> {
     }
 
     fn capabilities(&self, found: &mut Found) -> String {
-        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-            self.status(found, set, |value| !value.is_empty() && value.bytes().all(|digit| digit == b'0'));
+        // Init holds what it hands on to an agent that is uid 0 inside, and uses of it what is about files.
+        let most = self.expected.plan.profile.capabilities();
+        for (set, allowed) in [("CapInh", 0), ("CapPrm", most), ("CapEff", most), ("CapBnd", most), ("CapAmb", 0)] {
+            self.status(found, set, |value| u64::from_str_radix(value, 16).is_ok_and(|bits| bits & !allowed == 0));
         }
         self.status(found, "NoNewPrivs", |value| value == "1");
         let limit = &self.facts.core_limit;
         found.fact(format!("limits: {limit}"), limit.starts_with("Max core file size 0 0"));
-        "all five sets empty, no_new_privs, no core files".to_owned()
+        if most == 0 {
+            return "all five sets empty, no_new_privs, no core files".to_owned();
+        }
+        let names: Vec<_> = PACKAGES_CAPABILITIES.iter().filter_map(|(_, reason)| reason.split(':').next()).collect();
+        format!("at most {} in its own user namespace, no_new_privs, no core files", names.join(", "))
     }
 }
 

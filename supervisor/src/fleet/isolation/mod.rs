@@ -53,7 +53,7 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     let lent = Lent { id: sandbox_id(id)?, home: sandbox_id(id)?, ids: slot, lenders };
     let plan = compile(&info.spec, &info.name, &core.host, &core.config.limits, lent)?;
     let audit = core.store.audit_head().await.map_err(|error| store_error(&error))?;
-    let seen = core.spawner.inspect(sandbox_id(id)?, plan.mounts.clone()).await?;
+    let seen = core.spawner.inspect(sandbox_id(id)?, plan.profile, plan.mounts.clone()).await?;
     let facts =
         tokio::task::spawn_blocking(move || Facts::read(pid)).await.map_err(|error| ApiError::internal(error.to_string()))?;
     let facts = facts.filter(|_| seen.pid == pid).ok_or_else(over)?;
@@ -69,6 +69,7 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     Ok(IsolationReport {
         agent: id.clone(),
         name: info.name,
+        profile: info.spec.profile,
         pid,
         start_ticks: facts.start_ticks,
         boot_id: core.boot_id.clone(),
