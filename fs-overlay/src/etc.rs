@@ -10,9 +10,10 @@ use super::{
 
 /// Copied from the host. Left out on purpose: `npmrc`, `pip.conf`, `gitconfig`, `wgetrc`, `environment`, Maven's settings (may
 /// hold passwords of registries and proxies); `machine-id` (says which host it is); `pam.d`, `sudoers`, `ssh` (nobody logs in).
-const COPIED: [&str; 38] = [
+const COPIED: [&str; 39] = [
     "alternatives",
     "ca-certificates.conf",
+    "chromium.d",
     "crypto-policies",
     "debian_version",
     "emacs",

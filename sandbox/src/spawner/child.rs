@@ -87,11 +87,16 @@ impl Birth<'_> {
         drop(mounts);
         sethostname(&self.plan.hostname).map_err(|e| at(PlanLayer::Namespaces, "set the host name")(e.into()))?;
         loopback_up().map_err(at(PlanLayer::Network, "bring loopback up"))?;
+        let limited = || at(PlanLayer::UserNamespace, "limit the namespaces inside");
+        let mut mounting = None;
         if self.weakened.keeps(Part::UserNamespaceLimit) {
-            root::limit_namespaces(self.plan.profile).map_err(at(PlanLayer::UserNamespace, "limit the namespaces inside"))?;
+            mounting = root::limit_namespaces(self.plan.profile).map_err(limited())?;
         }
         if self.weakened.keeps(Part::Mounts) {
             root::mask_proc().map_err(at(PlanLayer::Filesystem, "mask /proc"))?;
+        }
+        if let Some(limit) = mounting {
+            root::no_mount_namespaces(&limit).map_err(limited())?;
         }
         chdir(AGENT_HOME).map_err(|e| at(PlanLayer::Filesystem, "enter the home")(e.into()))?;
         confine::apply(self.confinement, self.plan, self.weakened)?;

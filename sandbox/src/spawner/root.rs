@@ -131,12 +131,14 @@ pub(super) fn build(
 
 /// No user namespace can be made inside, whatever the filter says: the limit belongs to the sandbox's own namespace and is
 /// written before `/proc/sys` becomes read-only (user_namespaces(7), Linux 4.9). Where the profile allows some, no namespace of
-/// a kind that nobody needs can be made in them: these limits hold for everything below.
-pub(super) fn limit_namespaces(profile: Profile) -> io::Result<()> {
+/// a kind that nobody needs can be made in them: these limits hold for everything below. That of mounts is answered open, to be
+/// written by [`no_mount_namespaces`] once nothing is mounted any more: open_tree(2) counts as making one.
+pub(super) fn limit_namespaces(profile: Profile) -> io::Result<Option<fs::File>> {
     if profile != Profile::Browser {
-        return fs::write("/proc/sys/user/max_user_namespaces", "0");
+        return fs::write("/proc/sys/user/max_user_namespaces", "0").map(|()| None);
     }
-    for kind in ["mnt", "ipc", "uts", "cgroup", "time"] {
+    let mounts = fs::OpenOptions::new().write(true).open("/proc/sys/user/max_mnt_namespaces")?;
+    for kind in ["ipc", "uts", "cgroup", "time"] {
         match fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), "0") {
             Err(error) if kind == "time" && error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
@@ -146,7 +148,12 @@ pub(super) fn limit_namespaces(profile: Profile) -> io::Result<()> {
     for kind in ["user", "pid", "net"] {
         fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), &most)?;
     }
-    Ok(())
+    Ok(Some(mounts))
+}
+
+/// No mount namespace can be made inside from now on.
+pub(super) fn no_mount_namespaces(limit: &fs::File) -> io::Result<()> {
+    io::Write::write_all(&mut &*limit, b"0")
 }
 
 /// Hides and locks what of `/proc` is the host's.
