@@ -84,6 +84,15 @@ fn places(pid: u32) -> Places {
     Places { cpu: place("cpuacct", "cpu.stat"), memory: place("memory", "memory.current"), pids }
 }
 
+/// Has the kernel killed processes of this cgroup (its path below the mount of cgroup2) because its memory was used up? Only
+/// cgroup v2 counts that where it is asked here.
+pub(crate) fn killed_for_memory(cgroup: &str) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let events = hierarchy(&mounts, &format!("0::{cgroup}"), None).map(|dir| fs::read_to_string(dir.join("memory.events")));
+    let events = events.and_then(Result::ok).unwrap_or_default();
+    events.lines().filter_map(|line| line.strip_prefix("oom_kill ")?.parse::<u64>().ok()).any(|count| count > 0)
+}
+
 /// Directory of a process in the hierarchy of a v1 controller, or in cgroup2.
 pub(crate) fn hierarchy(mounts: &str, cgroups: &str, controller: Option<&str>) -> Option<PathBuf> {
     let path = cgroups.lines().find_map(|line| {

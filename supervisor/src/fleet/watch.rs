@@ -8,7 +8,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     core::{Core, Live, MAIN},
-    end, exit,
+    end, exit, usage,
 };
 use crate::links::init::{InitLink, unexpected};
 
@@ -24,7 +24,7 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: Ow
     let (core, id, live) = (core.clone(), id.clone(), live.clone());
     tokio::spawn(async move {
         let over = live.over.clone();
-        let lost = || exit::unknown("its sandbox ended unexpectedly, perhaps out of memory");
+        let lost = || lost(&core, &id);
         let ended = async {
             tokio::select! {
                 outcome = main_end(&live), if live.has_main => outcome.unwrap_or_else(|_| lost()),
@@ -38,6 +38,19 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: Ow
         };
         end::end(&core, &id, exit).await;
     });
+}
+
+/// How a sandbox ended whose init cannot be asked any more. With cgroup v2 the kernel kills all of it, init as well, when the agent
+/// has used up its memory, and counts that in the cgroup, which is still there: it is removed by [`end::end`].
+fn lost(core: &Core, id: &AgentId) -> ExitInfo {
+    let cgroup = core.info(id).ok().and_then(|info| info.cgroup);
+    if cgroup.is_some_and(|cgroup| usage::killed_for_memory(&cgroup)) {
+        return exit::of_signal(
+            nix::libc::SIGKILL,
+            Some("out of memory: the kernel ended everything in its sandbox at its memory limit"),
+        );
+    }
+    exit::unknown("its sandbox ended unexpectedly, perhaps out of memory")
 }
 
 /// The pidfd of its init becomes readable.
