@@ -108,7 +108,6 @@ section system as_root cargo test --locked -p aether-tests --no-fail-fast -- --t
 if [ -f tests/boundary/Cargo.toml ]; then
   section boundary as_root cargo test --locked -p aether-boundary
 fi
-section vm scripts/test-vm.sh
 section browser scripts/browser-test.sh
 section leaks nothing_left
 
