@@ -19,6 +19,7 @@ const TYPES = {
 function reportOf(agent) {
   const layers = Object.entries(agent.enforcement.layers).map(([name, layer]) => ({
     active: layer.active,
+    reducedByProfile: [],
     evidence: [`status ${name}: ${layer.detail}`],
     expected: layer.detail,
     name,

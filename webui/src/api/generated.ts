@@ -871,6 +871,10 @@ expected: string,
  */
 problem: string, 
 /**
+ * In what the profile is weaker here than the standard one, by intent: no problem of this sandbox, but a smaller promise.
+ */
+reducedByProfile: Array<string>, 
+/**
  * What the kernel said: one fact each, `source: value`.
  */
 evidence: Array<string>, };
@@ -887,6 +891,10 @@ agent: AgentId,
  * Its name.
  */
 name: AgentName, 
+/**
+ * The profile it was launched with. Reports of earlier versions have none: they knew only this one.
+ */
+profile: Profile, 
 /**
  * Host pid of PID 1 inside.
  */
@@ -920,7 +928,7 @@ auditNumber: number,
  */
 auditHash: string, 
 /**
- * Every layer was found as it is expected.
+ * Every layer was found as the profile promises it.
  */
 full: boolean, 
 /**

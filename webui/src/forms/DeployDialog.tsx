@@ -10,7 +10,9 @@ import { CommandLine } from '@/ui/Copy';
 import { Dialog } from '@/ui/Dialog';
 import { CheckField, TextArea, TextField } from '@/ui/Field';
 import { ErrorNotice, sentence } from '@/ui/Notice';
+import { PROFILES } from '@/lib/profiles';
 import { EMPTY, check, fieldOf, type Draft, type FieldName } from './draft';
+import { ProfileChoice } from './ProfileChoice';
 
 type Set = <K extends keyof Draft>(key: K, value: Draft[K]) => void;
 interface PartProps {
@@ -84,6 +86,9 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
         <div className="divide-y divide-line rounded-sm border border-line">
           <NameAndLife draft={draft} set={set} errorOf={errorOf} />
           <Limits draft={draft} set={set} errorOf={errorOf} />
+          <Fold title="Isolation" now={PROFILES[draft.profile].now} invalid={false}>
+            <ProfileChoice profile={draft.profile} onChoose={(profile) => set('profile', profile)} />
+          </Fold>
           <Surroundings draft={draft} set={set} errorOf={errorOf} />
         </div>
         {refused && refusedField === null && <ErrorNotice error={refused} />}

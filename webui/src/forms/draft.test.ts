@@ -24,6 +24,7 @@ describe('the deploy draft', () => {
       pids: '64',
       env: 'A=1\n\nB=x=y',
       workdir: '/tmp',
+      profile: 'packages',
       ephemeral: true,
     });
     expect(spec).toEqual({
@@ -32,6 +33,7 @@ describe('the deploy draft', () => {
       limits: { memoryBytes: 268435456, cpus: 0.5, pids: 64 },
       env: { A: '1', B: 'x=y' },
       workdir: '/tmp',
+      profile: 'packages',
       ephemeral: true,
     });
   });

@@ -1,4 +1,4 @@
-import type { AgentSpec } from '@/api/generated';
+import type { AgentSpec, Profile } from '@/api/generated';
 import { parseSize, split } from '@/lib/cli';
 
 /** What the deploy dialog holds: text as typed, turned into a spec only as a whole. */
@@ -17,10 +17,11 @@ export interface Draft {
   pids: string;
   workdir: string;
   env: string;
+  profile: Profile;
   ephemeral: boolean;
 }
 
-export type FieldName = Exclude<keyof Draft, 'door' | 'shell' | 'tty' | 'ephemeral'>;
+export type FieldName = Exclude<keyof Draft, 'door' | 'shell' | 'tty' | 'profile' | 'ephemeral'>;
 
 export const EMPTY: Draft = {
   door: 'goal',
@@ -37,6 +38,7 @@ export const EMPTY: Draft = {
   pids: '',
   workdir: '',
   env: '',
+  profile: 'standard',
   ephemeral: false,
 };
 
@@ -110,6 +112,7 @@ export function check(draft: Draft): Checked {
     ...(Object.keys(env).length > 0 ? { env } : {}),
     ...(workdir ? { workdir } : {}),
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
+    ...(draft.profile === 'standard' ? {} : { profile: draft.profile }),
     ...(draft.ephemeral ? { ephemeral: true } : {}),
   };
   return {

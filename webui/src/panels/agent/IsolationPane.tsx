@@ -4,6 +4,7 @@ import * as api from '@/api/agents';
 import type { AgentInfo, IsolationLayer } from '@/api/generated';
 import { refusalOf } from '@/api/http';
 import { clock } from '@/lib/format';
+import { PROFILES } from '@/lib/profiles';
 import { Button } from '@/ui/Button';
 import { Copy } from '@/ui/Copy';
 import { State } from '@/ui/Mark';
@@ -44,6 +45,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
   );
   const layers = report?.layers ?? launched;
   const full = report?.full ?? enforcement.mode === 'full';
+  const profile = agent.spec.profile ?? 'standard';
   const missing = layers.filter((layer) => !layer.active).length;
   return (
     <div
@@ -61,7 +63,11 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
           <ShieldAlert size={20} className="shrink-0 text-failed" aria-hidden="true" />
         )}
         <div className="min-w-48 flex-1">
-          <h2 className="text-14 font-semibold">{full ? 'Full isolation' : 'Reduced isolation'}</h2>
+          <h2 className="text-14 font-semibold">
+            {full ? 'Full isolation' : 'Reduced isolation'}
+            {profile !== 'standard' && ` of the profile ${profile}`}
+          </h2>
+          {profile !== 'standard' && <p className="text-13 text-waiting">{PROFILES[profile].about}</p>}
           <p className="text-13 text-muted">
             {full
               ? `Each of the ${layers.length} layers ${agent.state === 'dead' ? 'was' : 'is'} in force.`
@@ -166,6 +172,11 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
 function Evidence({ layer }: { layer: IsolationLayer }) {
   return (
     <>
+      {layer.reducedByProfile.map((point) => (
+        <p key={point} className="text-waiting">
+          Reduced by the profile: {point}
+        </p>
+      ))}
       {layer.problem && <p className="text-failed">{layer.problem}</p>}
       <details>
         <summary className="cursor-pointer">{layer.expected}</summary>

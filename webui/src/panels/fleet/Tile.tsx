@@ -1,10 +1,11 @@
 import { Link } from '@tanstack/react-router';
-import { ShieldCheck, ShieldAlert } from 'lucide-react';
+import { Shield, ShieldAlert, ShieldCheck } from 'lucide-react';
 import { memo } from 'react';
 import type { AgentInfo } from '@/api/generated';
 import { useAgent, useSamples } from '@/api/live';
 import { useScreen } from '@/api/screens';
 import { bytes, cpus } from '@/lib/format';
+import { PROFILES } from '@/lib/profiles';
 import { moodOf, purposeOf, roleOf, wordOf } from '@/lib/mood';
 import { State } from '@/ui/Mark';
 import { Sparkline } from '@/ui/Sparkline';
@@ -155,6 +156,17 @@ function Ending({ agent }: { agent: AgentInfo }) {
 export function Isolation({ agent }: { agent: AgentInfo }) {
   const enforcement = agent.enforcement;
   if (!enforcement) return null;
+  const profile = agent.spec.profile ?? 'standard';
+  if (enforcement.mode === 'full' && profile !== 'standard') {
+    return (
+      <Tip text={`Profile ${profile}, every layer in force. ${PROFILES[profile].about}`}>
+        <span className="relative z-10 inline-flex items-center gap-1 text-12 font-medium text-waiting">
+          <Shield size={14} aria-hidden="true" />
+          {PROFILES[profile].title}
+        </span>
+      </Tip>
+    );
+  }
   if (enforcement.mode === 'full') {
     return (
       <Tip text="Full isolation: every layer is in force.">
