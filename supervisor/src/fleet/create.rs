@@ -3,12 +3,12 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use aether_protocol::{
-    AgentId, AgentInfo, AgentName, AgentPhase, AgentSpec, AgentState, ApiError, ErrorCode, Program,
+    AgentId, AgentInfo, AgentName, AgentPhase, AgentSpec, AgentState, ApiError, ErrorCode, Profile, Program,
     event::{ProcessQueued, ProcessSpawned},
 };
 use aether_store::{AuditEntry, Change, NewAgent};
 
-use super::{Caller, audit, core::Core, core::lock, launch, mounts, registry};
+use super::{Caller, audit, core::Core, core::lock, launch, log::OutputLog, mounts, registry};
 use crate::compile::check_host;
 
 /// Creates an agent. Runs to its end also when nobody waits for it any more.
@@ -23,6 +23,7 @@ pub(crate) async fn create(
     let model = core.providers.model_of(&spec)?;
     let parcels = mounts::collect(&spec, caller, descriptors, &core.roots)?;
     let creating = core.creating.lock().await;
+    name_left(core, &spec).await;
     if core.stopping.is_cancelled() {
         return Err(ApiError::new(ErrorCode::Unavailable, "the service is stopping", "try again after its restart"));
     }
@@ -45,6 +46,8 @@ pub(crate) async fn create(
     let committed = core.write(change).await?;
     let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;
     core.registry().insert(record);
+    let log = OutputLog::fresh(&core.state.join("logs"), id.as_str());
+    lock(&core.logs).insert(id.clone(), Arc::new(log));
     if !parcels.is_empty() {
         lock(&core.parcels).insert(id.clone(), parcels);
     }
@@ -53,6 +56,14 @@ pub(crate) async fn create(
         launch::launch_or_undo(core, &id).await?;
     }
     core.info(&id)
+}
+
+/// Whoever saw an ephemeral agent end may use its name again: it is free as soon as the record is gone, which is waited for.
+async fn name_left(core: &Core, spec: &AgentSpec) {
+    let leaving = spec.name.as_ref().and_then(|name| core.registry().leaving(name));
+    if let Some(gate) = leaving {
+        drop(gate.lock().await);
+    }
 }
 
 trait TakeSlotIf {
@@ -96,7 +107,7 @@ fn new_agent(core: &Core, spec: AgentSpec, caller: &Caller, model: Option<String
 }
 
 fn record(new: NewAgent, caller: &Caller, waiting: usize) -> Change {
-    let (id, reduced) = (new.id.clone(), new.spec.allow_reduced.clone());
+    let (id, reduced, profile) = (new.id.clone(), new.spec.allow_reduced.clone(), new.spec.profile);
     let queued = new.state == AgentState::Queued;
     let change = Change::new().insert_agent(new, move |record| {
         let pid = record.number;
@@ -110,16 +121,20 @@ fn record(new: NewAgent, caller: &Caller, waiting: usize) -> Change {
         }
         events
     });
-    if reduced.is_empty() {
-        return change;
-    }
-    let layers = serde_json::to_value(&reduced).unwrap_or_default();
-    change.audit(AuditEntry {
+    let entry = |action: &str, outcome| AuditEntry {
         who: caller.owner.clone(),
-        action: "agent.launch.reduced".to_owned(),
+        action: action.to_owned(),
         subject: id.as_str().to_owned(),
-        outcome: layers,
-    })
+        outcome,
+    };
+    let mut change = change;
+    if profile != Profile::Standard {
+        change = change.audit(entry("agent.launch.profile", serde_json::to_value(profile).unwrap_or_default()));
+    }
+    if !reduced.is_empty() {
+        change = change.audit(entry("agent.launch.reduced", serde_json::to_value(&reduced).unwrap_or_default()));
+    }
+    change
 }
 
 /// `<role or program>-<number>`.

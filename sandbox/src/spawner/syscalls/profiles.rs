@@ -132,3 +132,110 @@ pub(super) fn without_audit(profile: Profile) -> BpfProgram {
         instruction(RETURN, 0, 0, absent),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::compile_for, *};
+
+    /// What the kernel would answer to one call: classic BPF over `struct seccomp_data` (seccomp(2)), as far as our filters use it.
+    fn answer(program: &BpfProgram, number: c::c_long, arguments: [u64; 6]) -> u32 {
+        let words = |value: u64| [value as u32, (value >> 32) as u32];
+        let mut data = vec![u32::try_from(number).expect("a number"), 0xc000_003e, 0, 0];
+        data.extend(arguments.into_iter().flat_map(words));
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let instruction = &program[at];
+            let k = instruction.k;
+            at += 1;
+            let jump = |taken| usize::from(if taken { instruction.jt } else { instruction.jf });
+            match instruction.code {
+                0x20 => value = data[k as usize / 4],
+                0x54 => value &= k,
+                0x05 => at += k as usize,
+                0x15 => at += jump(value == k),
+                0x25 => at += jump(value > k),
+                0x35 => at += jump(value >= k),
+                0x45 => at += jump(value & k != 0),
+                0x06 => return k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    const ALLOW: u32 = 0x7fff_0000;
+    const REFUSED: u32 = 0x0005_0000 | c::EPERM as u32;
+
+    fn first(value: u64) -> [u64; 6] {
+        [value, 0, 0, 0, 0, 0]
+    }
+
+    #[test]
+    fn only_the_browser_makes_namespaces_and_only_three_kinds() {
+        let browser = compile_for(Profile::Browser, false).expect("policy compiles");
+        let packages = compile_for(Profile::Packages, true).expect("policy compiles");
+        for flag in [0x80_u64, 0x2_0000, 0x200_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+            let wanted = if flag & BROWSER_NAMESPACES == flag { ALLOW } else { REFUSED };
+            for (number, flags) in [(c::SYS_unshare, flag), (c::SYS_clone, flag), (c::SYS_clone, flag | 0x1000_0000)] {
+                assert_eq!(answer(&browser, number, first(flags)), wanted, "{number} {flags:#x}");
+                assert_eq!(answer(&packages, number, first(flags)), REFUSED, "{number} {flags:#x}");
+            }
+        }
+        assert_eq!(answer(&packages, c::SYS_chroot, first(0)), REFUSED);
+        for number in [c::SYS_mount, c::SYS_fsopen, c::SYS_open_tree, c::SYS_setns, c::SYS_ptrace, c::SYS_bpf, c::SYS_keyctl] {
+            assert_eq!(answer(&browser, number, first(0)), REFUSED, "{number}");
+        }
+    }
+
+    #[test]
+    fn the_browser_has_no_netlink_packet_filters_or_interface_requests() {
+        let browser = compile_for(Profile::Browser, false).expect("policy compiles");
+        let standard = compile_for(Profile::Standard, false).expect("policy compiles");
+        let option = |level: u64, name: u64| [0, level, name, 0, 0, 0];
+        let request = |request: u64| [0, request, 0, 0, 0, 0];
+        for (number, arguments) in [
+            (c::SYS_socket, [16, 3, 0, 0, 0, 0]),
+            (c::SYS_setsockopt, option(0, 64)),
+            (c::SYS_setsockopt, option(0, 96)),
+            (c::SYS_setsockopt, option(0, 1152)),
+            (c::SYS_setsockopt, option(41, 65)),
+            (c::SYS_setsockopt, option(41, 200)),
+            (c::SYS_setsockopt, option(6, 19)),
+            (c::SYS_getsockopt, option(0, 65)),
+            (c::SYS_getsockopt, option(41, 68)),
+            (c::SYS_ioctl, request(0x8914)),
+            (c::SYS_ioctl, request(0x8946)),
+            (c::SYS_ioctl, request(0x89a0)),
+            (c::SYS_ioctl, request(0xffff_ffff_0000_8914)),
+        ] {
+            assert_eq!(answer(&browser, number, arguments), REFUSED, "{number} {arguments:?}");
+            assert_eq!(answer(&standard, number, arguments), ALLOW, "{number} {arguments:?}: left to the capabilities");
+        }
+        for request_number in [0x5412, 0x541c, 0xffff_ffff_0000_5412] {
+            assert_eq!(answer(&browser, c::SYS_ioctl, request(request_number)), REFUSED, "{request_number:#x}");
+        }
+        for (number, arguments) in [
+            (c::SYS_socket, [2, 1, 0, 0, 0, 0]),
+            (c::SYS_setsockopt, option(1, 2)),
+            (c::SYS_setsockopt, option(0, 1)),
+            (c::SYS_setsockopt, option(41, 67)),
+            (c::SYS_setsockopt, option(6, 1)),
+            (c::SYS_ioctl, request(0x5401)),
+            (c::SYS_ioctl, request(0x8912)),
+            (c::SYS_ioctl, request(0x8004_5430)),
+        ] {
+            assert_eq!(answer(&browser, number, arguments), ALLOW, "{number} {arguments:?}");
+        }
+    }
+
+    #[test]
+    fn set_id_bits_are_for_packages_and_the_audit_socket_is_absent() {
+        let [with, without] = [true, false].map(|may| compile_for(Profile::Packages, may).expect("policy compiles"));
+        let chmod = [0, 0o4755, 0, 0, 0, 0];
+        assert_eq!((answer(&with, c::SYS_chmod, chmod), answer(&without, c::SYS_chmod, chmod)), (ALLOW, REFUSED));
+        let audit = [16, 3, 9, 0, 0, 0];
+        assert_eq!(answer(&with, c::SYS_socket, audit), 0x0005_0000 | c::EPROTONOSUPPORT.unsigned_abs());
+        assert_eq!(answer(&with, c::SYS_socket, [16, 3, 0, 0, 0, 0]), ALLOW);
+        assert_eq!(answer(&with, c::SYS_socket, [16, 3, 12, 0, 0, 0]), REFUSED);
+        assert_eq!(answer(&with, c::SYS_getpid, first(16)), ALLOW);
+    }
+}

@@ -59,12 +59,17 @@ async fn isolation(agent: &str, context: &Context) -> Result<u8, Failure> {
     }
     let style = Style::stdout();
     let report = &signed.report;
-    writeln!(out, "{} (pid {}) at {}", one_line(report.name.as_str()), report.pid, report.at.0)?;
+    let profile = lower(&report.profile);
+    writeln!(out, "{} (pid {}) at {}, profile {profile}", one_line(report.name.as_str()), report.pid, report.at.0)?;
     for layer in &report.layers {
         let (tone, word) = if layer.active { (Tone::Good, "on     ") } else { (Tone::Bad, "MISSING") };
         writeln!(out, "{} {:<14} {}", style.paint(tone, word), one_line(&layer.name), one_line(&layer.expected))?;
         if !layer.active {
             writeln!(out, "{:22} {}", "", style.paint(Tone::Bad, &one_line(&layer.problem)))?;
+        }
+        for point in &layer.reduced_by_profile {
+            let point = format!("reduced by the profile {profile}: {}", one_line(point));
+            writeln!(out, "{:22} {}", "", style.paint(Tone::Warning, &point))?;
         }
         for fact in &layer.evidence {
             writeln!(out, "{:22} {}", "", style.paint(Tone::Faint, &one_line(fact)))?;
@@ -116,6 +121,7 @@ fn lines(info: &AgentInfo) -> Vec<(&'static str, String)> {
         };
         add("mount", Some(format!("{source} at {}{}", mount.target, if mount.read_only { " (read-only)" } else { "" })));
     }
+    add("profile", Some(lower(&info.spec.profile)));
     if let Some(enforcement) = &info.enforcement {
         add("isolation", Some(lower(&enforcement.mode)));
         for (name, layer) in &enforcement.layers {
