@@ -35,6 +35,9 @@ const REPORTING: [u16; 2] = [2031, 2048];
 /// What programs leave in many ways: colours, character set, a hidden cursor, no wrapping, inserting.
 const PLAIN: &[u8] = b"\x1b[?25h\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[0m";
 
+/// Instead of a full reset (RIS): soft reset, no margins, an empty screen.
+const CLEAN: &[u8] = b"\x1b[!p\x1b[r\x1b[H\x1b[2J";
+
 impl ScreenFilter {
     pub(crate) const fn new() -> Self {
         Self { scanner: Scanner::new(), modes: BTreeSet::new(), touched: false }
@@ -52,6 +55,13 @@ impl ScreenFilter {
             Token::Escape(b"Z") => {}
             // `ESC %` and `ESC SP` change how bytes are decoded; this filter would then read another stream than the terminal.
             Token::Escape([b'%' | b' ', ..]) => {}
+            // RIS also clears what the person had on the terminal before, in many even beyond the screen.
+            Token::Escape(b"c") => {
+                *touched = true;
+                undo(modes, out);
+                modes.clear();
+                out.extend_from_slice(CLEAN);
+            }
             Token::Escape(sequence) => {
                 *touched = true;
                 out.push(0x1b);
@@ -78,17 +88,23 @@ impl ScreenFilter {
             return None;
         }
         let mut out = Vec::new();
-        for mode in DISTURBING.iter().filter(|mode| self.modes.contains(mode)) {
-            out.extend_from_slice(format!("\x1b[?{mode}l").as_bytes());
-        }
-        out.extend_from_slice(PLAIN);
+        undo(&self.modes, &mut out);
         Some(out)
     }
 }
 
+fn undo(modes: &BTreeSet<u16>, out: &mut Vec<u8>) {
+    for mode in DISTURBING.iter().filter(|mode| modes.contains(mode)) {
+        out.extend_from_slice(format!("\x1b[?{mode}l").as_bytes());
+    }
+    out.extend_from_slice(PLAIN);
+}
+
 /// Does a control sequence only draw? Not those that make a terminal answer, as if the person had typed it: reports of status,
 /// attributes, modes, sizes, titles and the like (xterm's control sequences; kitty's keyboard protocol). Nor those that move
-/// or resize the window, print, or run macros.
+/// or resize the window, print, run macros, forget what has scrolled away, or mark what was pasted.
+///
+/// An answer would go to whoever reads the terminal when it comes: to the agent, or, once the person has left, to their shell.
 fn harmless(sequence: &[u8]) -> bool {
     let Some((last, rest)) = sequence.split_last() else { return false };
     let (private, between) = (rest.first().copied().filter(|byte| (b'<'..=b'?').contains(byte)), rest.last().copied());
@@ -96,6 +112,10 @@ fn harmless(sequence: &[u8]) -> bool {
     match (last, private, between) {
         // DSR; `CSI > n` only sets.
         (b'n', private, _) => private == Some(b'>'),
+        // ED 3: what has scrolled away is the person's, from before as well.
+        (b'J', ..) => !rest.split(|byte| !byte.is_ascii_digit()).any(|part| number(part) == Some(3)),
+        // Key codes and the marks around pasted text, which only come from a terminal.
+        (b'~', _, None) => false,
         // DA, printing.
         (b'c' | b'i', ..) => false,
         // XTVERSION, DECRQM, kitty's and DEC's questions about the keyboard and the terminal's state.
@@ -132,16 +152,24 @@ fn remember(modes: &mut BTreeSet<u16>, sequence: &[u8]) {
     }
 }
 
-/// Colours (4, 10 to 12 and their resets), hyperlinks (8) and prompt marks (133). Not titles (0 to 2), not the clipboard (52),
+/// Colours (4, 10 to 12 and their resets), links to the web (8) and prompt marks (133). Not links that open files or start programs
+/// of the person's computer, titles (0 to 2), not the clipboard (52),
 /// fonts (50) or files (1337), and no questions.
 fn draws(command: &str) -> bool {
     let (number, rest) = command.split_once(';').unwrap_or((command, ""));
     match number {
-        "8" | "133" => true,
+        "8" => rest.split_once(';').is_some_and(|(_, address)| web(address)),
+        "133" => true,
         "4" | "10" | "11" | "12" => !rest.contains('?'),
         "104" | "110" | "111" | "112" => true,
         _ => false,
     }
+}
+
+/// Is it an address of the web, or none (the end of a link)?
+fn web(address: &str) -> bool {
+    let begins = |scheme: &str| address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    address.is_empty() || begins("https://") || begins("http://")
 }
 
 impl LogFilter {
@@ -235,6 +263,8 @@ mod tests {
             b"\xc2\x9d52;c;eA==\x07\xc2\x90x\x1b\\",
             b"\x9d\x90\x9b\xff",
             b"\x1b%@\x1b F\x1b%G",
+            b"\x1b[3J\x1b[?3J\x1b[0;03J\x1b[201~\x1b[200~\x1b[5~",
+            b"\x1b]8;;file:///etc/passwd\x1b\\\x1b]8;;javascript:x\x07\x1b]8;id=1;ssh://h\x07\x1b]8\x07\x1b]8;x\x07",
             b"\x1b]8;;\xc2\x9c\x07",
             b"\x1b]8;;\x9c\x07",
         ] {
@@ -242,6 +272,15 @@ mod tests {
                 let shown = screen(bytes, piece);
                 assert!(matches!(shown.as_str(), "" | "\x1b\\"), "{bytes:?} in pieces of {piece}: {shown:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_full_reset_becomes_a_clean_screen() {
+        for piece in 1..=12 {
+            let shown = screen(b"\x1b[?1049h\x1bcx", piece);
+            let reset = [b"\x1b[?1049h\x1b[?1049l", PLAIN, CLEAN, b"x"].concat();
+            assert_eq!(shown.as_bytes(), reset, "pieces of {piece}");
         }
     }
 
