@@ -60,12 +60,12 @@ fn packages_are_installed_into_the_agents_own_system() {
     );
     assert_eq!(daemon.aether(["exec", "packer", "--", "plainpkg"]).ok().text(), "plain program runs\n");
 
-    // On disk under ids that nobody has, the set-id file as well.
-    let upper = daemon.state().join("homes").join(&agent.id).join("system/usr/upper/bin/fullpkg");
+    // On disk under ids that nobody has, the set-id file as well. Homes are found on the spawner's stage wherever they lie.
+    let homes = PathBuf::from(format!("/proc/{}/root/state/homes", daemon.spawner()));
+    let upper = homes.join(&agent.id).join("system/usr/upper/bin/fullpkg");
     let file = upper.metadata().expect("the file in the upper layer");
     assert_eq!((file.uid(), file.gid(), file.mode() & 0o7777), (DISK_IDS, DISK_IDS, 0o4755));
-    let homes = daemon.state().join("homes").metadata().expect("homes");
-    assert_eq!(homes.mode() & 0o777, 0o700);
+    assert_eq!(homes.metadata().expect("homes").mode() & 0o777, 0o700);
 
     let other = "plainpkg; dpkg -s plainpkg; getent passwd fullpkg-user";
     for profile in ["packages", "standard"] {
@@ -207,10 +207,10 @@ fn chromium_renders_with_its_own_sandbox() {
     assert!(shown.contains("89 50 4e 47 0d 0a 1a 0a"), "a picture: {shown}");
 
     // What holds its renderer: a user, pid and network namespace below the sandbox's, and a filter more than the sandbox's.
-    let script = "cat >p.html; chromium --headless --disable-gpu --remote-debugging-pipe 3</dev/zero 4>/dev/null \
+    let script = "cat >p.html; chromium --headless --disable-gpu --remote-debugging-port=0 \
                   file://$PWD/p.html 2>/dev/null & \
                   i=0; while [ $i -lt 200 ]; do i=$((i+1)); sleep 0.1; \
-                  for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q -- --type=renderer && break 2; done; done; \
+                  for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | grep -q -- --[t]ype=renderer && break 2; done; done; \
                   sleep 1; grep -E '^(NSpid|Seccomp|Seccomp_filters|NoNewPrivs):' $p/status; echo base; \
                   grep -E '^(NSpid|Seccomp_filters):' /proc/self/status";
     let shown = run(&daemon, &options, script, PAGE).text();
