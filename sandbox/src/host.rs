@@ -23,6 +23,10 @@ pub struct HostSupport {
     pub idmapped_usr: Feature,
     /// overlayfs with an idmapped upper directory.
     pub overlay: Feature,
+    /// Limits of the space that a home takes up.
+    pub disk: Feature,
+    /// Limits of the number of files in a home.
+    pub inodes: Feature,
     /// Placement, freeze and `cgroup.kill` (cgroup2).
     pub cgroup: Feature,
     /// Memory limits.

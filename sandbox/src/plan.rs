@@ -142,8 +142,10 @@ pub struct DiskLimits {
     pub bytes: u64,
     /// Files and directories.
     pub inodes: u64,
-    /// A person asked for it: without a means to enforce it the launch is refused.
+    /// A person asked for a limit of space: without a means to enforce it the launch is refused.
     pub required: bool,
+    /// The same for the number of files and directories.
+    pub inodes_required: bool,
 }
 
 /// Limits of a cgroup. Zero is not "unlimited": every field is a real limit.

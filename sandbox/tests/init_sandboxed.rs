@@ -254,6 +254,7 @@ fn start_spawner(directory: &Path) -> SpawnerChild {
         init: env!("CARGO_BIN_EXE_aether-init").into(),
         service_uid: 0,
         service_gid: 0,
+        volume: aether_sandbox::spawner::VolumeSize::None,
         cgroup_name: format!("aether-init-test-{}", std::process::id()),
     };
     aether_sandbox::spawner::start(&config).expect("the spawner starts (root needed)")

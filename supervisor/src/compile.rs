@@ -57,7 +57,8 @@ pub fn compile(
         disk: Some(DiskLimits {
             bytes: spec.limits.disk_bytes.unwrap_or(limits.disk.0),
             inodes: spec.limits.inodes.unwrap_or(limits.inodes),
-            required: spec.limits.disk_bytes.is_some() || spec.limits.inodes.is_some(),
+            required: spec.limits.disk_bytes.is_some(),
+            inodes_required: spec.limits.inodes.is_some(),
         }),
         mounts: mounts.collect(),
         network: aether_net::compile(aether_net::Mode::None),
@@ -144,6 +145,8 @@ mod tests {
             idmapped_state: yes(),
             idmapped_usr: yes(),
             overlay: yes(),
+            disk: yes(),
+            inodes: yes(),
             cgroup: yes(),
             memory: yes(),
             pids: yes(),

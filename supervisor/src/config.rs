@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use aether_sandbox::spawner::VolumeSize;
 use serde::{Deserialize, Deserializer};
 
 /// Where the file is looked for when nobody names one; it may be absent there.
@@ -35,6 +36,8 @@ pub struct Config {
     pub agents: AgentsConfig,
     /// Default limits of an agent.
     pub limits: LimitsConfig,
+    /// Where homes lie.
+    pub storage: StorageConfig,
     /// Host directories that may be lent by path.
     pub mounts: MountsConfig,
     /// Providers of models.
@@ -100,6 +103,32 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self { memory: Size(1 << 30), cpus: 1.0, pids: 2048, disk: Size(10 << 30), inodes: 1_000_000, tmp: Size(256 << 20), shm: Size(64 << 20) }
+    }
+}
+
+/// Where homes lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageConfig {
+    /// The volume that is made, once, where the state directory's file system limits nobody.
+    pub volume: Volume,
+}
+
+/// Size of the volume: `auto` (four fifths of what is free when it is made), a size, or `none`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volume(pub VolumeSize);
+
+impl<'de> Deserialize<'de> for Volume {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let size = match text.as_str() {
+            "auto" => VolumeSize::Auto,
+            "none" => VolumeSize::None,
+            size => parse_size(size).map(VolumeSize::Bytes).ok_or_else(|| {
+                serde::de::Error::custom(format!("{text:?} is neither \"auto\" nor \"none\" nor a size such as \"100G\""))
+            })?,
+        };
+        Ok(Self(size))
     }
 }
 
@@ -268,6 +297,9 @@ impl Config {
         if !(1024..=u64::from(u32::MAX)).contains(&self.limits.inodes) {
             return Err(("limits.inodes", "must be 1024 to 4294967295".to_owned()));
         }
+        if matches!(self.storage.volume.0, VolumeSize::Bytes(bytes) if bytes < 256 << 20) {
+            return Err(("storage.volume", "must be at least 256M".to_owned()));
+        }
         if let Some(root) = self.mounts.roots.iter().find(|root| !root.is_absolute()) {
             return Err(("mounts.roots", format!("{} is not absolute", root.display())));
         }
@@ -302,6 +334,8 @@ mod tests {
         assert_eq!(range, "a.toml:2: agents.max_concurrent: must be at least 1");
         let size = parse("a.toml", "[limits]\nmemory = \"1X\"\n").expect_err("bad size").to_string();
         assert!(size.starts_with("a.toml:2: memory:"), "{size}");
+        let volume = parse("a.toml", "[storage]\nvolume = \"1M\"\n").expect_err("too small").to_string();
+        assert_eq!(volume, "a.toml:2: storage.volume: must be at least 256M");
     }
 
     #[test]

@@ -1,23 +1,42 @@
-//! Homes on disk: `<state>/homes/<name>/{upper,work}` with unshifted ids, and the trash they are emptied from.
+//! Homes on disk: `homes/<name>/{upper,work}` with unshifted ids, and the trash they are emptied from.
+//!
+//! Where they lie is a matter of [`super::disk`]; on the stage they are always found below `/state/homes`.
 
 use std::{
+    ffi::CString,
     fs, io,
     os::fd::{AsFd, BorrowedFd},
-    os::unix::fs::{PermissionsExt, chown},
-    path::PathBuf,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, chown},
+    },
+    path::{Path, PathBuf},
 };
 
 use nix::fcntl::{RenameFlags, renameat2};
 
+use super::disk;
 use crate::{
     plan::{AGENT_ID, SandboxId},
-    sys::task::{Cloned, clone_into, close_all, exit_now},
+    sys::{
+        btrfs::destroy_subvolume,
+        task::{Cloned, clone_into, close_all, exit_now},
+    },
 };
+
+/// Where homes are emptied: the state directory and the volume, if there is one.
+const TRASH: [&str; 2] = ["/state/trash", "/volume/trash"];
 
 /// Makes the directories that hold homes, closed to everybody else: files below carry the ids of ordinary users.
 pub(super) fn prepare() -> io::Result<()> {
-    for dir in ["/state/homes", "/state/trash"] {
-        match fs::create_dir(dir) {
+    prepare_in("/state")
+}
+
+/// The same in a volume.
+pub(super) fn prepare_in(place: &str) -> io::Result<()> {
+    for dir in ["homes", "trash"] {
+        let dir = Path::new(place).join(dir);
+        match fs::create_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?,
         }
@@ -27,8 +46,8 @@ pub(super) fn prepare() -> io::Result<()> {
 
 /// Makes a home unless it exists.
 pub(super) fn ensure(name: &SandboxId) -> io::Result<()> {
-    let home = PathBuf::from("/state/homes").join(name.as_str());
-    for dir in [home.clone(), home.join("upper"), home.join("work")] {
+    let home = top(name)?;
+    for dir in [home.join("upper"), home.join("work")] {
         match fs::create_dir(&dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -42,18 +61,27 @@ pub(super) fn ensure(name: &SandboxId) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes a home away: renamed at once, emptied by a process of its own. Nothing there is no error.
-pub(super) fn remove(state: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> {
+/// The directory of a home, made unless it exists.
+pub(super) fn top(name: &SandboxId) -> io::Result<PathBuf> {
+    let home = Path::new("/state/homes").join(name.as_str());
+    match fs::create_dir(&home) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) => {}
+        Ok(()) => fs::set_permissions(&home, fs::Permissions::from_mode(0o700))?,
+    }
+    Ok(home)
+}
+
+/// Takes a home of `place` away, at once: what is in it waits in the trash. Nothing there is no error.
+pub(super) fn remove(place: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> {
     let from = format!("homes/{name}");
     let to = format!("trash/{name}");
-    match renameat2(state, from.as_str(), state, to.as_str(), RenameFlags::RENAME_NOREPLACE) {
-        Ok(()) => empty_trash(),
-        Err(nix::errno::Errno::ENOENT) => Ok(()),
+    match renameat2(place, from.as_str(), place, to.as_str(), RenameFlags::RENAME_NOREPLACE) {
+        Ok(()) | Err(nix::errno::Errno::ENOENT) => Ok(()),
         Err(nix::errno::Errno::EEXIST) => {
             // A removed home of that name is still being emptied (only after a crash): empty both.
             let aside = format!("trash/{name}.{}", std::process::id());
-            renameat2(state.as_fd(), from.as_str(), state, aside.as_str(), RenameFlags::RENAME_NOREPLACE)?;
-            empty_trash()
+            Ok(renameat2(place, from.as_str(), place, aside.as_str(), RenameFlags::RENAME_NOREPLACE)?)
         }
         Err(error) => Err(error.into()),
     }
@@ -62,16 +90,35 @@ pub(super) fn remove(state: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> 
 /// Starts a process that removes everything in the trash. `std::fs::remove_dir_all` works by descriptors and never follows a
 /// link (the fix of CVE-2022-21658), and nothing of an agent runs in there any more.
 pub(super) fn empty_trash() -> io::Result<()> {
-    let entries: Vec<PathBuf> = fs::read_dir("/state/trash")?.flatten().map(|entry| entry.path()).collect();
+    let listed = |dir| fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
+    let entries: Vec<PathBuf> = TRASH.into_iter().filter_map(|dir| listed(dir).ok()).flatten().collect();
     if entries.is_empty() {
         return Ok(());
     }
     if matches!(clone_into(0, None)?, Cloned::Child) {
         close_all();
         for entry in entries {
-            let _ = fs::remove_dir_all(entry);
+            empty(&entry);
         }
         exit_now(0);
     }
     Ok(())
+}
+
+fn empty(home: &Path) {
+    let (Some(trash), Some(name)) = (home.parent(), home.file_name()) else { return };
+    let subvolume = CString::new(name.as_bytes()).map_err(io::Error::from).and_then(|name| {
+        let trash = fs::File::open(trash)?;
+        destroy_subvolume(trash.as_fd(), &name)
+    });
+    if subvolume.is_ok() {
+        return;
+    }
+    let opened = fs::File::open(home);
+    if fs::remove_dir_all(home).is_ok()
+        && let Ok(dir) = opened
+    {
+        // By the descriptor: the directory has no name any more, its project is still known.
+        let _ = disk::forget_project(dir.as_fd());
+    }
 }

@@ -21,7 +21,6 @@ use super::{
     child::Birth,
     confine,
     failure::{at, refused},
-    home,
     serve::Spawner,
     weaken::Weakened,
 };
@@ -45,14 +44,18 @@ pub(super) fn launch(
     lent: &[OwnedFd],
 ) -> Result<(Launched, OwnedFd), SpawnFailure> {
     check(plan, lent)?;
-    let layers = layers(spawner, plan)?;
+    let mut layers = layers(spawner, plan)?;
     if spawner.tree.find(&plan.id).is_some() {
         return Err(refused(None, "check the plan", format!("a sandbox {} exists already", plan.id), ""));
     }
-    home::ensure(&plan.home).map_err(at(PlanLayer::Filesystem, "make the home"))?;
+    let home = spawner.disk.enter(&spawner.stage, &plan.home, plan.disk)?;
+    if let Some(files) = layers.iter_mut().find(|state| state.layer == PlanLayer::Filesystem) {
+        let disk = home.detail.clone().unwrap_or_else(|why| format!("not limited: {why}"));
+        files.detail = format!("{}; disk: {disk}", files.detail);
+    }
     let group =
         spawner.tree.create(&plan.id, &weakened.limits(&plan.limits)).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
-    let launched = start(spawner, plan, weakened, lent, &group);
+    let launched = start(spawner, plan, weakened, lent, &group).and_then(|init| home.close().map(|()| init));
     match launched {
         Ok((pid, pidfd)) => Ok((Launched { pid, cgroup: group.path.clone(), layers }, pidfd)),
         Err(failure) => {

@@ -7,6 +7,7 @@ mod cgroup;
 mod child;
 mod closed;
 mod confine;
+mod disk;
 mod failure;
 mod home;
 mod inspect;
@@ -36,6 +37,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    disk::VolumeSize,
     service::confine_service,
     survey::{SURVEY_ARGUMENT, survey, survey_main},
 };
@@ -61,6 +63,8 @@ pub struct SpawnerConfig {
     pub service_uid: u32,
     /// Gid the service runs as.
     pub service_gid: u32,
+    /// The volume that is made for homes where the state directory's file system limits none.
+    pub volume: VolumeSize,
     /// Name of this service's cgroup below its own one: `[a-z0-9-]`, 1 to 64 characters.
     pub cgroup_name: String,
 }

@@ -30,8 +30,8 @@ use crate::{
     },
     sys::{
         mount::{
-            Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, move_mount, open_tree_clone,
-            pivot_root_here,
+            Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, mount_setattr_all, move_mount,
+            open_tree_clone, open_tree_clone_all, pivot_root_here,
         },
         task::set_fs_ids,
     },
@@ -100,7 +100,7 @@ impl Stage {
         // Any directory serves: the stage becomes the root two lines later, and only in this namespace.
         move_mount(tmpfs.as_fd(), here, &CString::new(config.state.as_os_str().as_bytes())?)?;
         fchdir(tmpfs.as_fd())?;
-        for dir in ["proc", "usr", "state", "dev", "layers", "new"].into_iter().chain(system::PLACES) {
+        for dir in ["proc", "usr", "state", "dev", "layers", "new", "volume"].into_iter().chain(system::PLACES) {
             mkdir(dir, Mode::from_bits_truncate(0o755))?;
         }
         move_mount(proc?.as_fd(), here, c"proc")?;
@@ -123,8 +123,9 @@ impl Stage {
 
     /// A copy of `path` on the stage with attributes and, with `userns`, its id map.
     pub(super) fn copy(&self, path: &CStr, attributes: Attributes, userns: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
-        let tree = open_tree_clone(self.state.as_fd(), path)?;
-        mount_setattr(tree.as_fd(), attributes, userns)?;
+        // The homes may be another file system than the state directory they are looked for in.
+        let tree = open_tree_clone_all(self.state.as_fd(), path)?;
+        mount_setattr_all(tree.as_fd(), attributes, userns)?;
         Ok(tree)
     }
 

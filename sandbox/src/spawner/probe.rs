@@ -7,7 +7,7 @@ use nix::{
     sched::CloneFlags,
 };
 
-use super::{SpawnerConfig, cgroup::Tree, home, launch::Holder, mounts::Stage, syscalls, weaken::Weakened};
+use super::{SpawnerConfig, cgroup::Tree, disk::Disk, home, launch::Holder, mounts::Stage, syscalls, weaken::Weakened};
 use crate::{
     host::{Feature, FileSystems, HostSupport},
     plan::{CgroupLimits, IdRange, NetworkPlan, Profile, RANGE_COUNT, RANGE_SIZE, SandboxId, SandboxPlan},
@@ -25,7 +25,7 @@ const STATE_FIX: &str =
     "put the state directory on ext4, xfs or btrfs (Linux 5.19 or newer) or tmpfs (6.3 or newer), not on overlayfs";
 
 /// Tries everything once.
-pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, tree: Result<&Tree, &Feature>) -> HostSupport {
+pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, disk: &Disk, tree: Result<&Tree, &Feature>) -> HostSupport {
     let (landlock_abi, landlock) = landlock();
     let FileSystems { idmapped_state, idmapped_usr, overlay } = file_systems(stage);
     stage.set_idmapped_usr(idmapped_usr.works);
@@ -44,6 +44,8 @@ pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, tree: Result<&Tre
         idmapped_state,
         idmapped_usr,
         overlay,
+        disk: disk.space.clone(),
+        inodes: disk.files.clone(),
         cgroup: tree.map_or_else(Clone::clone, |_| Feature::yes("cgroup2: placement, freeze and kill")),
         memory: limit(|s| &s.memory),
         pids: limit(|s| &s.pids),

@@ -14,7 +14,8 @@ use nix::{
 use super::{
     SpawnerConfig,
     cgroup::Tree,
-    confine::Confinement,
+    confine::{self, Confinement},
+    disk::Disk,
     failure::{at, refused},
     home, inspect, launch,
     mounts::Stage,
@@ -39,6 +40,7 @@ pub(super) const NO_SETUID_FIXUP: u32 = 4;
 pub(super) struct Spawner {
     pub(super) stage: Stage,
     pub(super) tree: Tree,
+    pub(super) disk: Disk,
     pub(super) host: HostSupport,
     pub(super) confinement: Confinement,
     /// The sealed copy of `aether-init`.
@@ -87,6 +89,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     ignore_signal(libc::SIGCHLD);
     set_undumpable()?;
     set_securebits(NO_SETUID_FIXUP)?;
+    confine::keep_core_limit()?;
     service::trim_spawner()?;
     if weaken::spawner_filters_itself() {
         service::filter_spawner()?;
@@ -103,14 +106,15 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     let tree = Tree::open(&config.cgroup_name);
     let mut stage = Stage::enter(config).map_err(|e| io::Error::other(format!("set up the spawner's mounts: {e}")))?;
     home::prepare()?;
+    let disk = Disk::open(&stage, config)?;
     home::empty_trash()?;
-    let host = probe::probe(config, &mut stage, tree.as_ref());
+    let host = probe::probe(config, &mut stage, &disk, tree.as_ref());
     let Ok(tree) = tree else { return Ok(Role::Unable(Box::new(host))) };
     let confinement = Confinement {
         filter: if host.seccomp.works { syscalls::compile().map_err(io::Error::other)? } else { Vec::new() },
         landlock_abi: host.landlock_abi,
     };
-    Ok(Role::Ready(Box::new(Spawner { stage, tree, host, confinement, init, null, sockets })))
+    Ok(Role::Ready(Box::new(Spawner { stage, tree, disk, host, confinement, init, null, sockets })))
 }
 
 /// Opens `/dev/null` until the numbers below 10 are taken, so that a child may put what it likes there just before its exec.
@@ -150,6 +154,12 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
             Ok(inspection) => (SpawnerReply::Inspected(Box::new(inspection)), Vec::new()),
             Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
         },
+        SpawnerRequest::DiskUse(home) => match spawner.disk.used(&home) {
+            Ok(used) => (SpawnerReply::DiskUse(used), Vec::new()),
+            Err(error) => {
+                (SpawnerReply::Failed(at(PlanLayer::Filesystem, "see what the home takes up")(error)), Vec::new())
+            }
+        },
         SpawnerRequest::List(after) => list(spawner, after.as_ref()),
     }
 }
@@ -175,7 +185,7 @@ fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> 
     if spawner.tree.find(home).is_some_and(|group| !group.pids().is_empty()) {
         return Err(refused(None, "remove the home", format!("sandbox {home} lives"), "kill it first"));
     }
-    home::remove(spawner.stage.state.as_fd(), home).map_err(at(PlanLayer::Filesystem, "remove the home"))
+    spawner.disk.remove(&spawner.stage, home).map_err(at(PlanLayer::Filesystem, "remove the home"))
 }
 
 /// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away.

@@ -79,6 +79,7 @@ fn file_systems(state: PathBuf) -> io::Result<FileSystems> {
         base_root: state.join("base/root"),
         base_home: state.join("base/home"),
         init: PathBuf::new(),
+        volume: super::VolumeSize::None,
         service_uid: 0,
         service_gid: 0,
         cgroup_name: String::new(),

@@ -2,11 +2,14 @@
 
 #![allow(unsafe_code)]
 
+pub mod btrfs;
 pub mod clock;
 pub mod epoll;
 pub mod fdpass;
+pub mod loopdev;
 pub mod mount;
 pub mod packet;
 pub mod process;
 pub mod pty;
+pub mod quota;
 pub mod task;

@@ -39,6 +39,7 @@ const FSCONFIG_CMD_CREATE: u32 = 6;
 const FSOPEN_CLOEXEC: u32 = 1;
 const FSMOUNT_CLOEXEC: u32 = 1;
 const OPEN_TREE_CLONE: u32 = 1;
+const AT_RECURSIVE: u32 = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
 const MOVE_MOUNT_T_EMPTY_PATH: u32 = 0x40;
 
@@ -63,13 +64,31 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
 
 /// A detached copy of the mount at `path` below `dir` (submounts left out); Linux 5.2.
 pub fn open_tree_clone(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<OwnedFd> {
-    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | libc::AT_EMPTY_PATH as u32;
+    clone_tree(dir, path, 0)
+}
+
+/// As [`open_tree_clone`], with everything that is mounted below.
+pub fn open_tree_clone_all(dir: BorrowedFd<'_>, path: &CStr) -> io::Result<OwnedFd> {
+    clone_tree(dir, path, AT_RECURSIVE)
+}
+
+fn clone_tree(dir: BorrowedFd<'_>, path: &CStr, more: u32) -> io::Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | libc::AT_EMPTY_PATH as u32 | more;
     // SAFETY: `path` is NUL-terminated and lives across the call.
     owned(unsafe { libc::syscall(libc::SYS_open_tree, dir.as_raw_fd(), path.as_ptr(), flags) })
 }
 
 /// Sets attributes on a mount, and its id map when `idmap` (a user namespace) is given; Linux 5.12.
 pub fn mount_setattr(mount: BorrowedFd<'_>, attributes: Attributes, idmap: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    set_attributes(mount, attributes, idmap, 0)
+}
+
+/// As [`mount_setattr`], for everything that is mounted below as well: for all of it or, with an error, for none.
+pub fn mount_setattr_all(mount: BorrowedFd<'_>, attributes: Attributes, idmap: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    set_attributes(mount, attributes, idmap, AT_RECURSIVE)
+}
+
+fn set_attributes(mount: BorrowedFd<'_>, attributes: Attributes, idmap: Option<BorrowedFd<'_>>, more: u32) -> io::Result<()> {
     let attr = MountAttr {
         attr_set: attributes.bits() | if idmap.is_some() { MOUNT_ATTR_IDMAP } else { 0 },
         attr_clr: 0,
@@ -82,7 +101,7 @@ pub fn mount_setattr(mount: BorrowedFd<'_>, attributes: Attributes, idmap: Optio
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH as u32 | more,
             &raw const attr,
             size_of::<MountAttr>(),
         )

@@ -47,6 +47,8 @@ pub enum SpawnerRequest {
     /// What a privileged process sees of a live sandbox of that profile, which was lent these directories. Answered by
     /// [`SpawnerReply::Inspected`].
     Inspect(SandboxId, Profile, Vec<LentMount>),
+    /// What the home of that name takes up. Answered by [`SpawnerReply::DiskUse`].
+    DiskUse(SandboxId),
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
@@ -67,6 +69,17 @@ pub enum SpawnerReply {
     Failed(SpawnFailure),
     /// To [`SpawnerRequest::Inspect`].
     Inspected(Box<Inspection>),
+    /// To [`SpawnerRequest::DiskUse`].
+    DiskUse(DiskUse),
+}
+
+/// What a home takes up, as far as its means of limiting it counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskUse {
+    /// Space, bytes; a btrfs says it some seconds late.
+    pub bytes: Option<u64>,
+    /// Files and directories.
+    pub inodes: Option<u64>,
 }
 
 /// What a privileged process sees of a live sandbox.

@@ -86,6 +86,8 @@ fn able_host() -> HostSupport {
         idmapped_state: yes(),
         idmapped_usr: yes(),
         overlay: yes(),
+        disk: yes(),
+        inodes: yes(),
         cgroup: yes(),
         memory: yes(),
         pids: yes(),

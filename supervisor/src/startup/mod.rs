@@ -68,6 +68,7 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
         init,
         service_uid: identity.uid.as_raw(),
         service_gid: identity.gid.as_raw(),
+        volume: config.storage.volume.0,
         cgroup_name: places.cgroup_name(),
     })
     .context("cannot start the spawner")?;

@@ -47,6 +47,7 @@ impl Spawner {
             init: bin_dir().join("aether-init"),
             service_uid: 0,
             service_gid: 0,
+            volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-bench-{}", std::process::id()),
         };
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir, number: 0 })

@@ -55,6 +55,7 @@ impl Bench {
             init: "/proc/self/exe".into(),
             service_uid: 0,
             service_gid: 0,
+            volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: Self::cgroup_name(),
         };
         let spawner = aether_sandbox::spawner::start(&config).context("start the spawner")?;
