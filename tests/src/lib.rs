@@ -6,10 +6,12 @@
 
 pub mod agent;
 pub mod cli;
+pub mod corpus;
 pub mod daemon;
 pub mod http;
 pub mod leaks;
 pub mod proc;
+pub mod pty;
 pub mod random;
 pub mod raw;
 pub mod routes;
