@@ -7,6 +7,7 @@ pub mod host;
 pub mod init;
 pub mod plan;
 pub mod profile;
+mod removal;
 pub mod spawner;
 pub mod sys;
 pub mod wire;

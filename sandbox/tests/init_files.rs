@@ -3,9 +3,12 @@
 mod init_client;
 
 use std::{
+    ffi::OsStr,
     fs,
     io::{Read, Seek, Write},
+    os::fd::OwnedFd,
     os::unix::{
+        ffi::OsStrExt,
         fs::{FileTypeExt, PermissionsExt, symlink},
         net::UnixListener,
     },
@@ -15,8 +18,8 @@ use std::{
 use aether_sandbox::wire::init::{EntryReport, InitReply, InitRequest, OpenHow};
 use init_client::{Client, Init, exists};
 use nix::{
-    fcntl::{FcntlArg, OFlag, fcntl},
-    sys::stat::Mode,
+    fcntl::{FcntlArg, OFlag, fcntl, openat},
+    sys::stat::{Mode, mkdirat},
     unistd::mkfifo,
 };
 
@@ -89,8 +92,7 @@ fn entries_tell_kind_size_and_link() {
     assert_eq!(client.refused(again), (libc::EEXIST, "mkdir".into()));
     fs::write(format!("{root}/file"), "12345").unwrap();
     symlink("a/b", format!("{root}/link")).unwrap();
-    let InitReply::Entries(mut entries) = client.call(InitRequest::ListDir { path: root.clone() }) else { panic!() };
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let InitReply::Entries { page: entries, before: 0, total: 3, next: None } = client.call(list(&root, None)) else { panic!() };
     let kind = |entry: &EntryReport| entry.mode & libc::S_IFMT;
     let seen: Vec<_> = entries.iter().map(|entry| (&entry.name[..], kind(entry), entry.link.as_deref())).collect();
     let expected =
@@ -104,27 +106,77 @@ fn entries_tell_kind_size_and_link() {
     let EntryReport { name, mode, link, mtime, .. } = stat(false);
     assert_eq!((&name[..], mode & libc::S_IFMT, link), (&b"link"[..], libc::S_IFLNK, Some(b"a/b".to_vec())));
     assert!(mtime > 1_500_000_000_000);
-    assert_eq!(client.refused(InitRequest::ListDir { path: format!("{root}/file") }), (libc::ENOTDIR, "list".into()));
+    assert_eq!(client.refused(list(&format!("{root}/file"), None)), (libc::ENOTDIR, "list".into()));
+}
+
+fn list(path: &str, after: Option<Vec<u8>>) -> InitRequest {
+    InitRequest::ListDir { path: path.to_owned(), after }
+}
+
+/// The lengths of the pages, and every name in their order.
+fn pages(client: &mut Client, path: &str, total: u64) -> (Vec<usize>, Vec<Vec<u8>>) {
+    let (mut lengths, mut names, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let InitReply::Entries { page, before, total: all, next } = client.call(list(path, after)) else { panic!() };
+        assert_eq!((before, all), (names.len() as u64, total));
+        lengths.push(page.len());
+        names.extend(page.into_iter().map(|entry| entry.name));
+        after = next;
+        if after.is_none() {
+            return (lengths, names);
+        }
+    }
 }
 
 #[test]
-fn a_huge_directory_is_listed_as_far_as_a_frame_goes() {
+fn a_huge_directory_is_listed_page_by_page() {
     let init = Init::start();
     let mut client = init.connect();
     let root = init.path("many");
     fs::create_dir(&root).unwrap();
-    for number in 0..10_100 {
-        fs::write(format!("{root}/{number}"), "").unwrap();
+    let mut expected: Vec<Vec<u8>> = (0..20_000).map(|number| number.to_string().into_bytes()).collect();
+    for name in &expected {
+        fs::write(Path::new(&root).join(OsStr::from_bytes(name)), "").unwrap();
     }
-    let InitReply::Entries(entries) = client.call(InitRequest::ListDir { path: root.clone() }) else { panic!() };
-    assert_eq!(entries.len(), 10_000);
+    expected.sort();
+    let (lengths, names) = pages(&mut client, &root, 20_000);
+    assert_eq!((lengths, &names), (vec![10_000, 10_000], &expected));
     let long = init.path("long");
     fs::create_dir(&long).unwrap();
     for number in 0..2000 {
         symlink("x".repeat(1000), format!("{long}/{number}")).unwrap();
     }
-    let InitReply::Entries(entries) = client.call(InitRequest::ListDir { path: long }) else { panic!() };
-    assert!((900..1100).contains(&entries.len()), "{} entries", entries.len());
+    let (lengths, names) = pages(&mut client, &long, 2000);
+    assert!(lengths.len() == 3 && lengths[0] > 900 && names.len() == 2000, "{lengths:?}");
+    // What comes and goes between two pages takes nothing with it.
+    let InitReply::Entries { next: Some(after), .. } = client.call(list(&root, None)) else { panic!() };
+    for name in &expected[..5000] {
+        fs::remove_file(Path::new(&root).join(OsStr::from_bytes(name))).unwrap();
+    }
+    let InitReply::Entries { page, before: 5000, total: 15_000, next: None } = client.call(list(&root, Some(after))) else {
+        panic!()
+    };
+    assert!(page.iter().map(|entry| &entry.name).eq(&expected[10_000..]));
+}
+
+#[test]
+fn a_tree_deeper_than_any_path_is_removed() {
+    let init = Init::start();
+    let mut client = init.connect();
+    let root = init.path("deep");
+    fs::create_dir(&root).unwrap();
+    let mut here: OwnedFd = fs::File::open(&root).unwrap().into();
+    for _ in 0..5000 {
+        mkdirat(&here, "d", Mode::S_IRWXU).unwrap();
+        here = openat(&here, "d", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+    }
+    // A copy cannot go as deep: it ends with an error, and init lives.
+    let (errno, _) = client.refused(InitRequest::Copy { from: root.clone(), to: init.path("copy") });
+    assert!([libc::ENAMETOOLONG, libc::EMFILE].contains(&errno), "{errno}");
+    for path in [root, init.path("copy")] {
+        client.done(InitRequest::Remove { path: path.clone(), recursive: true });
+        assert!(!fs::exists(&path).unwrap());
+    }
 }
 
 #[test]

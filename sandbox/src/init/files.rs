@@ -1,6 +1,7 @@
 //! File operations that take no time, as the agent.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs::{self, File, Metadata, OpenOptions},
     io,
@@ -26,6 +27,10 @@ use crate::{
 
 /// Entries in one answer.
 const MAX_ENTRIES: usize = 10_000;
+/// Names looked at for one answer: about a second, in which init does nothing else.
+const MAX_NAMES: u64 = 1_000_000;
+/// Bytes of the entries of one answer; the rest of the frame is for the name after which the next begins.
+const MAX_PAGE: usize = MAX_FRAME - 1024;
 /// Bytes beside name and link that one entry takes in a frame at most.
 const ENTRY_BYTES: usize = 48;
 
@@ -66,24 +71,49 @@ pub(super) fn open(path: &str, how: OpenHow) -> Result<(u64, OwnedFd), InitReply
     Ok((metadata.size(), file.into()))
 }
 
-/// The entries of a directory, as many as one frame takes.
-pub(super) fn list(path: &str) -> Result<InitReply, InitReply> {
-    let (mut entries, mut bytes) = (Vec::new(), 0);
+/// The entries of a directory whose names come after `after`, as many as one frame takes. By name: whatever else comes and goes
+/// between two pages, what stays is on exactly one of them.
+pub(super) fn list(path: &str, after: Option<&[u8]>) -> Result<InitReply, InitReply> {
+    let (mut names, mut total, mut before, mut cut) = (BTreeMap::new(), 0, 0, false);
     for entry in fs::read_dir(resolve(path)).map_err(failed("list"))? {
-        let entry = entry.map_err(failed("list"))?;
-        // Gone in between: not an entry any more.
-        let Ok(metadata) = entry.metadata() else { continue };
-        let report = describe(entry.file_name().into_vec(), &metadata, &entry.path());
-        bytes += ENTRY_BYTES + report.name.len() + report.link.as_ref().map_or(0, Vec::len);
-        if bytes > MAX_FRAME {
-            break;
+        if total == MAX_NAMES {
+            let step = format!("list a directory of more than {MAX_NAMES} entries");
+            return Err(InitReply::Failed { errno: libc::EOVERFLOW, step });
         }
-        entries.push(report);
-        if entries.len() == MAX_ENTRIES {
-            break;
+        let entry = entry.map_err(failed("list"))?;
+        let name = entry.file_name().into_vec();
+        total += 1;
+        if after.is_some_and(|after| name.as_slice() <= after) {
+            before += 1;
+            continue;
+        }
+        names.insert(name, entry);
+        // No more than a page: memory does not grow with the directory.
+        if names.len() > MAX_ENTRIES {
+            cut = names.pop_last().is_some();
         }
     }
-    Ok(InitReply::Entries(entries))
+    let (mut page, mut bytes, mut last) = (Vec::new(), 0, None);
+    for (name, entry) in names {
+        let metadata = match entry.metadata() {
+            // Gone in between: not an entry any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                last = Some(name);
+                continue;
+            }
+            other => other.map_err(failed("list"))?,
+        };
+        let report = describe(name, &metadata, &entry.path());
+        bytes += ENTRY_BYTES + report.name.len() + report.link.as_ref().map_or(0, Vec::len);
+        if bytes > MAX_PAGE {
+            cut = true;
+            break;
+        }
+        last = Some(report.name.clone());
+        page.push(report);
+    }
+    let next = last.filter(|_| cut);
+    Ok(InitReply::Entries { page, before, total, next })
 }
 
 /// One file.

@@ -48,7 +48,7 @@ impl Init {
             InitRequest::List => Ok(Some(InitReply::Processes(self.list()))),
             InitRequest::Wait { process } => self.wait(connection, tag, process),
             InitRequest::Forget { process } => self.forget_ended(process),
-            InitRequest::ListDir { path } => files::list(&path).map(Some),
+            InitRequest::ListDir { path, after } => files::list(&path, after.as_deref()).map(Some),
             InitRequest::Stat { path, follow } => files::stat(&path, follow).map(Some),
             InitRequest::Mkdir { path, recursive } => files::mkdir(&path, recursive).map(Some),
             InitRequest::Remove { path, recursive } => {

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::removal::remove_tree;
+
 /// What failed, at which file.
 #[derive(Debug)]
 pub(super) struct TreeError {
@@ -20,7 +22,7 @@ pub(super) fn remove(path: &Path, recursive: bool) -> Result<(), TreeError> {
     let result = match (kind.is_dir(), recursive) {
         (false, _) => fs::remove_file(path),
         (true, false) => fs::remove_dir(path),
-        (true, true) => fs::remove_dir_all(path),
+        (true, true) => remove_tree(path).map_err(Into::into),
     };
     result.map_err(at("remove", path))
 }

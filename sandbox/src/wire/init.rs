@@ -67,8 +67,13 @@ pub enum InitRequest {
     Forget { process: u32 },
     /// Open a file as the agent; [`InitReply::Opened`] with the descriptor beside it. Never blocks; regular files and directories only.
     Open { path: String, how: OpenHow },
-    /// Entries of a directory, `.` and `..` left out, at most 10 000; [`InitReply::Entries`].
-    ListDir { path: String },
+    /// Entries of a directory by the bytes of their names, `.` and `..` left out: those after the name `after`, at most 10 000;
+    /// [`InitReply::Entries`]. `EOVERFLOW` when there are more than a million.
+    ListDir {
+        path: String,
+        #[serde(with = "serde_bytes")]
+        after: Option<Vec<u8>>,
+    },
     /// One file; links are followed only when `follow`. [`InitReply::Entry`].
     Stat { path: String, follow: bool },
     /// Make a directory (0755), with parents when `recursive` (then an existing directory is no error).
@@ -162,8 +167,15 @@ pub enum InitReply {
     Exited(ExitReport),
     /// A descriptor travels beside this; size in bytes.
     Opened { size: u64 },
-    /// Directory entries.
-    Entries(Vec<EntryReport>),
+    /// Directory entries: a page, how many names are before it, how many there are in all, and the name after which the next
+    /// page begins, when there is one.
+    Entries {
+        page: Vec<EntryReport>,
+        before: u64,
+        total: u64,
+        #[serde(with = "serde_bytes")]
+        next: Option<Vec<u8>>,
+    },
     /// One entry.
     Entry(EntryReport),
     /// Not done: the errno, and the step in words.

@@ -56,8 +56,8 @@ pub trait Hands: Send + Sync {
     async fn read_file(&self, path: &str, offset: u64, limit: usize) -> Result<Vec<u8>, HandsError>;
     /// Writes a whole file, making its parent directories.
     async fn write_file(&self, path: &str, content: &[u8]) -> Result<(), HandsError>;
-    /// Lists a directory.
-    async fn list_files(&self, path: &str) -> Result<Vec<FileEntry>, HandsError>;
+    /// Lists a directory: the first entries by name, and how many there are.
+    async fn list_files(&self, path: &str) -> Result<(Vec<FileEntry>, u64), HandsError>;
     /// Makes a directory with its parents; fine when it exists.
     async fn mkdir(&self, path: &str) -> Result<(), HandsError>;
     /// Removes a file, or a directory with all it holds.

@@ -24,7 +24,7 @@ pub(crate) struct Listing<T> {
 }
 
 /// Place of a page in the whole list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Meta {
     /// Length of the whole list.
     pub(crate) total: u64,
@@ -32,12 +32,15 @@ pub(crate) struct Meta {
     pub(crate) limit: u64,
     /// Entries before this page.
     pub(crate) offset: u64,
+    /// Cursor of the next page of a directory; absent: nothing follows, or the list is not paged by cursor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 impl<T> Listing<T> {
     /// The whole list.
     pub(crate) fn whole(data: Vec<T>) -> Self {
-        let meta = Meta { total: data.len() as u64, limit: 0, offset: 0 };
+        let meta = Meta { total: data.len() as u64, limit: 0, offset: 0, next: None };
         Self { data, meta }
     }
 }

@@ -14,7 +14,12 @@ use aether_sandbox::{
 use aether_store::{AuditEntry, Change};
 use nix::libc::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 
-use super::{Depth, OpenFile, OpenHow, audit, core::Core, visit::Visit};
+use super::{
+    Depth, OpenFile, OpenHow, audit,
+    core::Core,
+    page::{self, Page},
+    visit::Visit,
+};
 use crate::links::init::{InitLink, unexpected};
 
 /// Access to the files of one agent. Paths are absolute or relative to the home.
@@ -42,15 +47,17 @@ impl FsSession {
         }
     }
 
-    /// Entries of a directory, by name.
-    pub async fn list(&self, path: &str) -> Result<Vec<FileEntry>, ApiError> {
+    /// A page of a directory, by name: its begin, or what follows the cursor of the page before.
+    pub async fn list(&self, path: &str, cursor: Option<&str>) -> Result<Page, ApiError> {
         let path = absolute(path)?;
-        match self.init.ask(InitRequest::ListDir { path: path.clone() }).await? {
-            InitReply::Entries(entries) => {
-                let mut shown: Vec<_> = entries.into_iter().map(|entry| file_entry(&path, entry)).collect();
-                shown.sort_by(|a, b| a.name.cmp(&b.name));
-                Ok(shown)
-            }
+        let after = cursor.map(page::name).transpose()?;
+        match self.init.ask(InitRequest::ListDir { path: path.clone(), after }).await? {
+            InitReply::Entries { page, before, total, next } => Ok(Page {
+                entries: page.into_iter().map(|entry| file_entry(&path, entry)).collect(),
+                before,
+                total,
+                next: next.as_deref().map(page::cursor),
+            }),
             other => Err(unexpected(&other)),
         }
     }

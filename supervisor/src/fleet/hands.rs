@@ -164,8 +164,9 @@ impl Hands for SandboxHands {
         files.replace(path, content).await.map_err(refused)
     }
 
-    async fn list_files(&self, path: &str) -> Result<Vec<FileEntry>, HandsError> {
-        self.files().list(path).await.map_err(refused)
+    async fn list_files(&self, path: &str) -> Result<(Vec<FileEntry>, u64), HandsError> {
+        let page = self.files().list(path, None).await.map_err(refused)?;
+        Ok((page.entries, page.total))
     }
 
     async fn mkdir(&self, path: &str) -> Result<(), HandsError> {

@@ -22,6 +22,7 @@ mod launch;
 mod log;
 mod mounts;
 mod output;
+mod page;
 mod processes;
 mod providers;
 mod recovery;

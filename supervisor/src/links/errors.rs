@@ -21,6 +21,7 @@ pub fn from_init(errno: i32, step: &str) -> ApiError {
             (ErrorCode::WrongKind, "only regular files and directories can be opened")
         }
         Errno::ENAMETOOLONG | Errno::E2BIG => (ErrorCode::Invalid, "make it shorter"),
+        Errno::EOVERFLOW => (ErrorCode::TooLarge, "list it by a program inside: aether exec AGENT -- find PATH"),
         Errno::ENOSPC | Errno::EDQUOT => (ErrorCode::NoSpace, "free some space"),
         Errno::EAGAIN => (ErrorCode::Busy, "the agent is at its process limit: end some of its processes or raise --pids"),
         _ => (ErrorCode::Internal, "see the daemon's log for details"),
@@ -37,6 +38,8 @@ pub fn from_spawner(failure: &SpawnFailure) -> ApiError {
     };
     let code = match Errno::from_raw(failure.errno) {
         Errno::ENOSPC | Errno::EDQUOT => ErrorCode::NoSpace,
+        // The sandbox that was meant has ended.
+        Errno::ESRCH => ErrorCode::Conflict,
         _ => ErrorCode::SandboxFailed,
     };
     let hint = if failure.hint.is_empty() { "run aether doctor to see what this host lacks" } else { &failure.hint };

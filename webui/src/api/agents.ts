@@ -9,7 +9,7 @@ import type {
   SystemStatus,
   TtyInfo,
 } from './generated';
-import { get, post, remove, send, url } from './http';
+import { get, page, post, remove, send, url } from './http';
 
 /** The REST calls of Mission Control, one function each. */
 const at = (ref: string, rest = '') => `/api/v1/agents/${encodeURIComponent(ref)}${rest}`;
@@ -48,7 +48,7 @@ export const status = (signal?: AbortSignal) => get<SystemStatus>('/api/v1/syste
 export const doctor = (signal?: AbortSignal) => get<DoctorReport>('/api/v1/doctor', signal);
 
 export const entries = (ref: string, path: string, signal?: AbortSignal) =>
-  get<FileEntry[]>(url(at(ref, '/entries'), { path }), signal);
+  page<FileEntry>(url(at(ref, '/entries'), { path }), signal);
 export const fileUrl = (ref: string, path: string) => url(at(ref, '/files'), { path });
 export const upload = (ref: string, path: string, body: Blob) =>
   send(fileUrl(ref, path), { method: 'PUT', body });

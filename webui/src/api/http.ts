@@ -67,6 +67,12 @@ async function data<T>(path: string, init?: RequestInit): Promise<T> {
   return body.data;
 }
 
+/** A page of a list, and how long the whole list is. */
+export async function page<T>(path: string, signal?: AbortSignal): Promise<{ list: T[]; total: number }> {
+  const body = (await (await send(path, { signal })).json()) as { data: T[]; meta: { total: number } };
+  return { list: body.data, total: body.meta.total };
+}
+
 export const get = <T>(path: string, signal?: AbortSignal) => data<T>(path, { signal });
 
 export const post = <T>(path: string, body?: unknown) =>

@@ -47,6 +47,8 @@ struct Envelope<'a> {
 #[derive(serde::Deserialize)]
 struct Meta {
     total: u64,
+    #[serde(default)]
+    next: Option<String>,
 }
 
 impl Answer {
@@ -68,6 +70,11 @@ impl Answer {
     /// `meta.total` of a list.
     pub(crate) fn total(&self) -> Result<Option<u64>, Failure> {
         Ok(self.envelope()?.meta.map(|meta| meta.total))
+    }
+
+    /// `meta.next`: where the next page of a list begins.
+    pub(crate) fn next(&self) -> Result<Option<String>, Failure> {
+        Ok(self.envelope()?.meta.and_then(|meta| meta.next))
     }
 
     fn envelope(&self) -> Result<Envelope<'_>, Failure> {

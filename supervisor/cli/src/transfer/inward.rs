@@ -43,7 +43,7 @@ pub(crate) async fn copy_in(client: &Client, files: &Files<'_>, local: &str, pat
     // The target of a link decides; the supervisor says which it is.
     let into_directory = match there {
         Some(FileKind::Directory) => true,
-        Some(FileKind::Symlink) => files.entries(&place).await.is_ok(),
+        Some(FileKind::Symlink) => files.page(&place, None).await.is_ok(),
         _ => false,
     };
     if local == "-" {

@@ -188,17 +188,26 @@ impl Copy<'_> {
         depth: usize,
     ) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + 'b>> {
         Box::pin(async move {
-            let entries: Vec<FileEntry> = match self.files.entries(remote).await.and_then(|answer| answer.data()) {
-                Ok(entries) => entries,
-                Err(failure) => return self.report.left_out(&mut self.progress, failure),
-            };
-            for entry in entries {
-                let place = shown.join(&entry.name);
-                if let Err(failure) = self.entry(remote, entry, into, &place, depth).await {
-                    self.report.left_out(&mut self.progress, failure)?;
+            let mut after = None;
+            // Page by page: what has to be kept does not grow with the directory.
+            loop {
+                let answer = self.files.page(remote, after.as_deref()).await;
+                let page = answer.and_then(|answer| Ok((answer.data::<Vec<FileEntry>>()?, answer.next()?)));
+                let (entries, next) = match page {
+                    Ok(page) => page,
+                    Err(failure) => return self.report.left_out(&mut self.progress, failure),
+                };
+                for entry in entries {
+                    let place = shown.join(&entry.name);
+                    if let Err(failure) = self.entry(remote, entry, into, &place, depth).await {
+                        self.report.left_out(&mut self.progress, failure)?;
+                    }
                 }
+                if next.is_none() {
+                    return Ok(());
+                }
+                after = next;
             }
-            Ok(())
         })
     }
 

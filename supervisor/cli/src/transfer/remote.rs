@@ -4,7 +4,7 @@ use aether_protocol::FileEntry;
 use hyper::{Response, body::Incoming};
 
 use crate::{
-    client::{Body, Client, agents::uri, encode},
+    client::{Answer, Body, Client, agents::uri, encode},
     failure::Failure,
 };
 
@@ -64,9 +64,24 @@ impl<'a> Files<'a> {
         self.client.get(&self.address("stat", path)).await.map_err(|failure| about(path, failure))?.data()
     }
 
-    /// The entries of a directory, each as the supervisor wrote it.
-    pub(crate) async fn entries(&self, path: &str) -> Result<crate::client::Answer, Failure> {
-        self.client.get(&self.address("entries", path)).await.map_err(|failure| about(path, failure))
+    /// The entries of a directory, by name, as many as one answer takes: its begin, or what follows the cursor of the answer before.
+    pub(crate) async fn page(&self, path: &str, after: Option<&str>) -> Result<Answer, Failure> {
+        let after = after.map(|cursor| format!("&after={}", encode(cursor))).unwrap_or_default();
+        let address = format!("{}{after}", self.address("entries", path));
+        self.client.get(&address).await.map_err(|failure| about(path, failure))
+    }
+
+    /// All entries of a directory, by name.
+    pub(crate) async fn entries(&self, path: &str) -> Result<Vec<FileEntry>, Failure> {
+        let (mut entries, mut after) = (Vec::new(), None);
+        loop {
+            let answer = self.page(path, after.as_deref()).await?;
+            entries.append(&mut answer.data()?);
+            after = answer.next()?;
+            if after.is_none() {
+                return Ok(entries);
+            }
+        }
     }
 
     /// The bytes of a file.

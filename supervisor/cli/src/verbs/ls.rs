@@ -38,12 +38,7 @@ impl Ls {
         let entry = files.stat(&path).await?;
         let mut out = std::io::stdout().lock();
         let entries: Vec<FileEntry> = if entry.kind == FileKind::Directory {
-            let answer = files.entries(&path).await?;
-            if context.json {
-                writeln!(out, "{}", answer.raw()?)?;
-                return Ok(0);
-            }
-            let mut entries: Vec<FileEntry> = answer.data()?;
+            let mut entries = files.entries(&path).await?;
             entries.sort_by(|a, b| a.name.cmp(&b.name));
             entries
         } else {

@@ -27,9 +27,9 @@ impl Tool for ListFiles {
     const EFFECT: Effect = Effect::None;
 
     async fn run(args: Args, site: &Site<'_>) -> Result<CallOutcome, HandsError> {
-        let mut entries = site.hands.list_files(&site.path(args.path.as_deref().unwrap_or_default())).await?;
+        let (mut entries, total) = site.hands.list_files(&site.path(args.path.as_deref().unwrap_or_default())).await?;
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let lines: Vec<String> = entries
+        let mut lines: Vec<String> = entries
             .iter()
             .map(|entry| match (entry.kind, &entry.link_target) {
                 (FileKind::Directory, _) => format!("{}/", entry.name),
@@ -37,6 +37,9 @@ impl Tool for ListFiles {
                 _ => format!("{} {}", entry.name, entry.size),
             })
             .collect();
+        if total > lines.len() as u64 {
+            lines.push(format!("({total} entries in all; the rest is not shown)"));
+        }
         let listing = if lines.is_empty() { "(empty)".to_owned() } else { lines.join("\n") };
         Ok(done(text::ends(&listing, text::OBSERVATION, ": list a part of it with run_command")))
     }

@@ -66,9 +66,11 @@ impl Hands for Shell {
         std::fs::write(path, content).map_err(refused(path))
     }
 
-    async fn list_files(&self, path: &str) -> Result<Vec<FileEntry>, HandsError> {
+    async fn list_files(&self, path: &str) -> Result<(Vec<FileEntry>, u64), HandsError> {
         let entries = std::fs::read_dir(path).map_err(refused(path))?;
-        entries.map(|e| entry(&e.map_err(refused(path))?.path())).collect()
+        let entries: Vec<_> = entries.map(|e| entry(&e.map_err(refused(path))?.path())).collect::<Result<_, _>>()?;
+        let total = entries.len() as u64;
+        Ok((entries, total))
     }
 
     async fn mkdir(&self, path: &str) -> Result<(), HandsError> {

@@ -36,6 +36,6 @@ pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<List
     let all = query.all || query.state == Some(AgentState::Dead);
     let filter = ListFilter { all, state: query.state, limit: query.limit, offset: query.offset };
     let (data, total) = state.fleet().list(&filter);
-    let meta = Meta { total: total as u64, limit: query.limit as u64, offset: query.offset as u64 };
+    let meta = Meta { total: total as u64, limit: query.limit as u64, offset: query.offset as u64, next: None };
     Ok(Listing { data, meta })
 }

@@ -30,5 +30,5 @@ pub(crate) struct AuditQuery {
 pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<AuditQuery>) -> Answer<Listing<AuditRecord>> {
     let limit = query.limit.unwrap_or(MOST).clamp(1, MOST);
     let (data, total) = state.fleet().audit_records(query.since, limit).await?;
-    Ok(Listing { data, meta: Meta { total, limit: limit.into(), offset: query.since } })
+    Ok(Listing { data, meta: Meta { total, limit: limit.into(), offset: query.since, next: None } })
 }

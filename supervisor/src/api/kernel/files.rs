@@ -37,12 +37,26 @@ async fn act(fs: &FsSession, command: Command) -> Result<Value, ApiError> {
         Command::FsWrite(c) => fs.replace(&c.path, c.content.as_bytes()).await.map(|()| Value::Null),
         Command::FsMkdir(c) => fs.mkdir(&c.path, depth(c.recursive)).await.map(|()| Value::Null),
         Command::FsRm(c) => fs.remove(&c.path, depth(c.recursive)).await.map(|()| Value::Null),
-        Command::FsLs(c) => data(&fs.list(&c.path).await?),
+        Command::FsLs(c) => list(fs, &c.path).await,
         Command::FsStat(c) => data(&fs.stat(&c.path).await?),
         Command::FsMv(c) => fs.rename(&c.from, &c.to).await.map(|()| Value::Null),
         Command::FsCp(c) => fs.copy(&c.from, &c.to).await.map(|()| Value::Null),
         other => Err(ApiError::internal(format!("{} is not about files", other.name()))),
     }
+}
+
+/// A whole directory: a command's answer has no place to say that there is more.
+async fn list(fs: &FsSession, path: &str) -> Result<Value, ApiError> {
+    let page = fs.list(path, None).await?;
+    if page.next.is_some() {
+        let cause = format!("{path} has {} entries, and one answer takes {}", page.total, page.entries.len());
+        return Err(ApiError::new(
+            ErrorCode::TooLarge,
+            cause,
+            "list it by pages: GET /api/v1/agents/{ref}/entries, or aether ls",
+        ));
+    }
+    data(&page.entries)
 }
 
 async fn read(fs: &FsSession, command: &FsRead) -> Result<Value, ApiError> {

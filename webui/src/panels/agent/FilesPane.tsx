@@ -150,10 +150,27 @@ export function FilesPane({ agent }: { agent: AgentInfo }) {
                 <div key={i} className="skeleton h-7" />
               ))}
             </div>
-          ) : list.data.length === 0 ? (
+          ) : list.data.list.length === 0 ? (
             <Empty title="This directory is empty">Drop files here to upload them.</Empty>
           ) : (
-            <Entries agent={agent} list={list.data} chosen={search.file} onOpen={open} onAsk={setQuestion} />
+            <>
+              {list.data.total > list.data.list.length && (
+                <p role="status" className="border-b border-line px-4 py-2 text-13 text-muted">
+                  The first {list.data.list.length.toLocaleString()} by name of{' '}
+                  {count(list.data.total, 'entry', 'entries')}. The whole list:{' '}
+                  <code>
+                    aether ls {agent.name}:{path}
+                  </code>
+                </p>
+              )}
+              <Entries
+                agent={agent}
+                list={list.data.list}
+                chosen={search.file}
+                onOpen={open}
+                onAsk={setQuestion}
+              />
+            </>
           )}
         </div>
         {search.file && (

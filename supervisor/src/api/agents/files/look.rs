@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use super::check_path;
 use crate::api::{
     ApiState,
-    answer::{Data, Listing},
+    answer::{Data, Listing, Meta},
     caller::Target,
     error::Answer,
     query::Query,
@@ -22,16 +22,29 @@ pub(crate) struct PathQuery {
     path: String,
 }
 
-/// Entries of a directory.
-#[utoipa::path(get, path = "/api/v1/agents/{ref}/entries", tag = "files", params(("ref" = String, Path), PathQuery),
+/// Which directory, and from where on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EntriesQuery {
+    /// Path inside; relative ones start at the home.
+    path: String,
+    /// `meta.next` of the page before. Without it the listing begins.
+    after: Option<String>,
+}
+
+/// Entries of a directory by name, at most 10 000; `meta.total` says how many there are, `meta.next` where the next page begins.
+#[utoipa::path(get, path = "/api/v1/agents/{ref}/entries", tag = "files", params(("ref" = String, Path), EntriesQuery),
     responses((status = 200, body = Listing<FileEntry>), (status = "default", body = ErrorBody)))]
 pub(crate) async fn entries(
     State(state): State<ApiState>,
     Target(id): Target,
-    Query(query): Query<PathQuery>,
+    Query(query): Query<EntriesQuery>,
 ) -> Answer<Listing<FileEntry>> {
     check_path(&query.path)?;
-    Ok(Listing::whole(state.fleet().fs(&id).await?.list(&query.path).await?))
+    let page = state.fleet().fs(&id).await?.list(&query.path, query.after.as_deref()).await?;
+    let limit = if page.next.is_some() { page.entries.len() as u64 } else { 0 };
+    let meta = Meta { total: page.total, limit, offset: page.before, next: page.next };
+    Ok(Listing { data: page.entries, meta })
 }
 
 /// One entry; a link itself, not what it points at.
