@@ -17,18 +17,20 @@ const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgrou
 
 /// Looks at the sandbox `id` of that profile, whose lent directories are `mounts`.
 pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, profile: Profile, mounts: &[LentMount]) -> Result<Inspection, SpawnFailure> {
-    let gone = || refused(None, "find the sandbox", format!("no sandbox {id} lives"), "");
+    // ESRCH tells the end of a sandbox from a failure.
+    let gone = || SpawnFailure { errno: libc::ESRCH, ..refused(None, "find the sandbox", format!("no sandbox {id} lives"), "") };
     let group = spawner.tree.find(id).ok_or_else(gone)?;
     let pid = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).ok_or_else(gone)?;
     let namespaces = NAMESPACES.into_iter().map(|name| {
         let link = fs::read_link(format!("/proc/{pid}/ns/{name}"))?;
         Ok((name.to_owned(), link.to_string_lossy().into_owned()))
     });
-    let namespaces = namespaces.collect::<std::io::Result<_>>().map_err(at(PlanLayer::Namespaces, "read its namespaces"))?;
-    // A process that ended meanwhile would have left its pid to another one.
+    let namespaces = namespaces.collect::<std::io::Result<_>>();
+    // A process that ended meanwhile has none, or has left its pid to another one.
     if !group.pids().contains(&pid) {
         return Err(gone());
     }
+    let namespaces = namespaces.map_err(at(PlanLayer::Namespaces, "read its namespaces"))?;
     let filter = spawner.confinement.filter_of(profile, mounts)?;
     let filter = filter.iter().flat_map(|i| {
         let [low, high] = i.code.to_ne_bytes();

@@ -6,7 +6,7 @@ mod key;
 
 use std::sync::Arc;
 
-use aether_protocol::{AgentId, ApiError, IsolationReport, ReportKey, Timestamp, canonical_json};
+use aether_protocol::{AgentId, AgentInfo, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json};
 use aether_sandbox::plan::IdRange;
 use serde_json::json;
 
@@ -46,14 +46,16 @@ impl Fleet {
 
 async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiError> {
     let info = core.info(id)?;
-    let over = || ApiError::conflict(format!("{} has no sandbox", info.name), "only a live agent can be looked at (aether ps)");
+    let over = || without_sandbox(core, &info);
     let (Some(pid), Some(range)) = (info.pid, info.uid_range) else { return Err(over()) };
     let slot = core.entry(id)?.slot.and_then(IdRange::new).ok_or_else(over)?;
     let lenders = info.spec.mounts.iter().map(|_| (0, 0)).collect();
     let lent = Lent { id: sandbox_id(id)?, home: sandbox_id(id)?, ids: slot, lenders };
     let plan = compile(&info.spec, &info.name, &core.host, &core.config.limits, lent)?;
     let audit = core.store.audit_head().await.map_err(|error| store_error(&error))?;
-    let seen = core.spawner.inspect(sandbox_id(id)?, plan.profile, plan.mounts.clone()).await?;
+    let seen = core.spawner.inspect(sandbox_id(id)?, plan.profile, plan.mounts.clone()).await;
+    // It may end while it is looked at; its record follows a moment later.
+    let seen = seen.map_err(|error| if error.code == ErrorCode::Conflict { over() } else { error })?;
     let facts =
         tokio::task::spawn_blocking(move || Facts::read(pid)).await.map_err(|error| ApiError::internal(error.to_string()))?;
     let facts = facts.filter(|_| seen.pid == pid).ok_or_else(over)?;
@@ -81,4 +83,13 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
         full: layers.iter().all(|layer| layer.active),
         layers,
     })
+}
+
+/// The refusal for an agent whose sandbox is not up yet, ending or gone, with its state as it is by now.
+fn without_sandbox(core: &Core, known: &AgentInfo) -> ApiError {
+    let state = core.info(&known.id).map_or(AgentState::Dead, |info| info.state);
+    let ending = if state.is_live() { ", and its sandbox is not up yet or ending" } else { "" };
+    let state = format!("{state:?}").to_ascii_lowercase();
+    let cause = format!("{} has no sandbox: it is {state}{ending}", known.name);
+    ApiError::conflict(cause, "only a live agent can be looked at (aether ps)")
 }
