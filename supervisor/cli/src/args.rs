@@ -101,9 +101,7 @@ mod tests {
 
     #[test]
     fn options_of_features_not_built_are_usage_errors() {
-        for option in
-            ["--template=x", "--allow=x", "--disk=1G", "--gpus=1", "--desktop", "--image=debian", "--net=allow", "--net=open"]
-        {
+        for option in ["--template=x", "--allow=x", "--gpus=1", "--desktop", "--image=debian", "--net=allow", "--net=open"] {
             let error = Cli::try_parse_from(["aether", "run", option, "--", "true"]).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{option}");
         }

@@ -90,7 +90,8 @@ fn usage_errors_send_nothing() {
 fn agents_are_listed() {
     let fake = Fake::start();
     let usage = json!({"cpuUsec": 1, "cpus": 0.25, "memoryBytes": 1_572_864, "memoryPeakBytes": 1, "memoryLimitBytes": null, "pids": 2, "pidsLimit": null});
-    let first = agent("builder", json!({"usage": usage, "startedAt": null}));
+    let enforcement = json!({"mode": "reduced", "layers": {"landlock": {"active": false, "detail": "not there"}}});
+    let first = agent("builder", json!({"usage": usage, "startedAt": null, "enforcement": enforcement}));
     let second = agent(
         "old",
         json!({"state": "dead", "phase": "failed", "endedAt": "2026-01-01T00:02:05.000Z",
@@ -98,9 +99,9 @@ fn agents_are_listed() {
     );
     let body = format!("{{\"data\":[{first},{second}],\"meta\":{{\"total\":2,\"limit\":500,\"offset\":0}}}}");
     fake.on("GET /api/v1/agents", Reply::Json(200, body));
-    let table = "NAME     ID            STATE       PHASE      UPTIME    CPU      MEM  WHAT\n\
-                 builder  abcdefghijkl  running     executing       -  25.0%  1.5 MiB  sleep 1000\n\
-                 old      abcdefghijkl  dead (137)  failed      2m 5s      -        -  sleep 1000\n";
+    let table = "NAME     ID            STATE       PHASE      UPTIME    CPU      MEM  ISOLATION  WHAT\n\
+                 builder  abcdefghijkl  running     executing       -  25.0%  1.5 MiB  REDUCED    sleep 1000\n\
+                 old      abcdefghijkl  dead (137)  failed      2m 5s      -        -  full       sleep 1000\n";
     assert_eq!(fake.run(&["ps", "-a"]), ran(0, table, ""));
     assert_eq!(fake.run(&["ps", "-q"]), ran(0, "abcdefghijkl\nabcdefghijkl\n", ""));
     assert_eq!(fake.run(&["ps", "--json"]), ran(0, &format!("[{first},\n {second}]\n"), ""));

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use aether_protocol::{AgentInfo, AgentPhase, AgentState, Timestamp};
+use aether_protocol::{AgentInfo, AgentPhase, AgentState, EnforcementMode, Profile, Timestamp};
 use clap::Args;
 
 use super::Context;
@@ -44,7 +44,7 @@ impl Ps {
             }
             return Ok(0);
         }
-        let mut table = Table::new(&["NAME", "ID", "STATE", "PHASE", ">UPTIME", ">CPU", ">MEM", "WHAT"]);
+        let mut table = Table::new(&["NAME", "ID", "STATE", "PHASE", ">UPTIME", ">CPU", ">MEM", "ISOLATION", "WHAT"]);
         let now = Timestamp::now();
         for info in &infos {
             table.row(row(info, &now));
@@ -75,8 +75,21 @@ fn row(info: &AgentInfo, now: &Timestamp) -> Vec<Cell> {
         uptime.map_or_else(|| "-".to_owned(), units::span).into(),
         live.map_or_else(|| "-".to_owned(), |usage| units::cpu(usage.cpus)).into(),
         live.map_or_else(|| "-".to_owned(), |usage| units::size(usage.memory_bytes)).into(),
+        isolation(info),
         what(info).into(),
     ]
+}
+
+/// Unmistakable where a layer is missing; a profile that promises less than the standard one by its name.
+fn isolation(info: &AgentInfo) -> Cell {
+    match info.enforcement.as_ref().map(|enforcement| enforcement.mode) {
+        None => Cell::new(Tone::Plain, "-"),
+        Some(EnforcementMode::Full) if info.spec.profile != Profile::Standard => {
+            Cell::new(Tone::Warning, lower(&info.spec.profile))
+        }
+        Some(EnforcementMode::Full) => Cell::new(Tone::Plain, "full"),
+        Some(EnforcementMode::Reduced) => Cell::new(Tone::Bad, "REDUCED"),
+    }
 }
 
 fn state_tone(info: &AgentInfo) -> Tone {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, ExitInfo, GoalSpec, Layer, Limits, MountSource, MountSpec,
-    NetworkMode, Profile, Program, spec::DescriptorSource,
+    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, EnforcementMode, ExitInfo, GoalSpec, Layer, Limits, MountSource,
+    MountSpec, NetworkMode, Profile, Program, spec::DescriptorSource,
 };
 use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 use nix::{
@@ -24,7 +24,11 @@ use crate::{
         goal::{Form, accompany},
         process::{Bond, Joined, Outcome, join},
     },
-    show::{events::lower, units::parse_size},
+    show::{
+        events::lower,
+        style::{Style, Tone},
+        units::parse_size,
+    },
     terminal,
 };
 
@@ -144,6 +148,7 @@ impl Run {
         };
         let answer = context.client.deploy(spec, directories).await?;
         let info: AgentInfo = answer.data()?;
+        warn_of_reduced(&info);
         if self.detach {
             let text = if context.json { answer.raw()? } else { info.id.as_str() };
             writeln!(std::io::stdout(), "{text}")?;
@@ -252,6 +257,16 @@ impl Run {
             allow_reduced: self.allow_reduced.clone(),
         })
     }
+}
+
+/// Says in red which layers the agent goes without; a queued one has none yet.
+fn warn_of_reduced(info: &AgentInfo) {
+    let Some(enforcement) = info.enforcement.as_ref().filter(|enforcement| enforcement.mode == EnforcementMode::Reduced) else {
+        return;
+    };
+    let missing: Vec<_> = enforcement.layers.iter().filter(|(_, layer)| !layer.active).map(|(name, _)| name.as_str()).collect();
+    let text = format!("REDUCED ISOLATION: {} runs without {}", info.name, missing.join(", "));
+    let _ = writeln!(std::io::stderr(), "{}", Style::stderr().paint(Tone::Bad, &text));
 }
 
 /// Opens the directory as the person who lends it: what they cannot open, they cannot lend.
