@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # `make test-vm`: the suites whose results depend on systemd, pure cgroup v2 and the age of Landlock, in a virtual machine of their own.
-# The machine: tests/vm. AETHER_VM_KERNEL names a kernel for it, otherwise one is built and kept
-# in target/vm. AETHER_BIN_DIR: the binaries to test (default target/release). AETHER_UPDATE=1 writes docs/ISOLATION-v2.md.
+# The machine: tests/vm. Its kernel and file system are built when they are first needed (minutes) and kept in AETHER_VM_CACHE (default
+# ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
+# AETHER_UPDATE=1 writes docs/ISOLATION-v2.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
-require_packages gcc libc6-dev
+require_packages gcc libc6-dev e2fsprogs
 
 tests=(churn exposure lifecycle profile unified)
 binaries="${AETHER_BIN_DIR:-target/release}"
@@ -49,6 +50,18 @@ cp "$boundary" "$share/boundary"
 status=0
 tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "AETHER_PROJECT=$PWD AETHER_UPDATE=${AETHER_UPDATE:-} bash /host/vm/inside.sh" |
   tee "$share/log" || status=$?
+
+printf '\n-- power\n'
+mkdir "$share/power"
+truncate -s 256M "$share/disk"
+mke2fs -q -t ext4 -F "$share/disk" >/dev/null
+for part in before after; do
+  options=()
+  [ "$part" = after ] || options=(-p 'the power fails')
+  tests/vm/exec.sh -s "$share" -o "$share/power" -d "$share/disk" -t 300 "${options[@]}" -- "bash /host/vm/power.sh $part" |
+    tee -a "$share/log" || status=$?
+done
+
 if [ -f "$share/out/ISOLATION-v2.md" ]; then
   cp "$share/out/ISOLATION-v2.md" docs/ISOLATION-v2.md
 fi

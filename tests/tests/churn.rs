@@ -1,14 +1,21 @@
 //! Many agents in a row leave nothing.
 #![forbid(unsafe_code)]
 
+use std::env;
+
 use aether_tests::{Daemon, Leaks, cli};
 
+/// How often: two hundred times, or as often as `AETHER_CHURN_ROUNDS` says, where each costs more.
+fn rounds() -> usize {
+    env::var("AETHER_CHURN_ROUNDS").map_or(200, |rounds| rounds.parse().expect("AETHER_CHURN_ROUNDS is a number"))
+}
+
 #[test]
-fn two_hundred_times_run_and_kill_leaves_nothing_behind() {
+fn run_and_kill_again_and_again_leaves_nothing_behind() {
     let daemon = Daemon::start();
     let before = Leaks::of(&daemon);
     let mut ranges = Vec::new();
-    for round in 0..200 {
+    for round in 0..rounds() {
         let agent = daemon.agent(&[], "echo data >~/file; sleep 600 & exec sleep 600");
         if round % 20 == 0 {
             ranges.push(agent.info()["uidRange"]["start"].clone());
@@ -20,10 +27,10 @@ fn two_hundred_times_run_and_kill_leaves_nothing_behind() {
 }
 
 #[test]
-fn two_hundred_times_run_to_the_end_leaves_nothing_behind() {
+fn run_to_the_end_again_and_again_leaves_nothing_behind() {
     let daemon = Daemon::start();
     let before = Leaks::of(&daemon);
-    for _ in 0..200 {
+    for _ in 0..rounds() {
         daemon.aether(["run", "--rm", "--", "true"]).ok();
     }
     before.assert_gone(&daemon);

@@ -24,7 +24,8 @@ cp -r /host/fixtures "$AETHER_PROJECT/tests/"
 failed=0
 # unit COMMAND...: in a transient service with its controllers delegated.
 unit() {
-  systemd-run --quiet --wait --pipe --collect -p Delegate=yes -E AETHER_BIN_DIR=/opt/aether -E PATH="$PATH" "$@" || {
+  systemd-run --quiet --wait --pipe --collect -p Delegate=yes -E AETHER_BIN_DIR=/opt/aether -E PATH="$PATH" \
+    -E AETHER_CHURN_ROUNDS=40 "$@" || {
     failed=$((failed + 1))
     printf 'FAILED: %s\n' "$*"
   }
@@ -38,6 +39,9 @@ for test in /host/tests/*; do
   printf '\n-- %s\n' "${test##*/}"
   unit "$test" --test-threads=1 "${arguments[@]}"
 done
+
+printf '\n-- doctor, and the service as a unit\n'
+bash /host/vm/service.sh || failed=$((failed + 1))
 
 printf '\n-- boundary\n'
 # Started with the canary in its keyring, it need not start itself again and is alone in its cgroup.

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Prints the path of a root file system for the virtual machine: this distribution's own release with systemd as PID 1, from this
-# machine's own package sources. Built once for each version of this script and its guest (about 40 s).
+# machine's own package sources. Built once for each version of this script and its guest (about 40 s), and kept in AETHER_VM_CACHE.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 project="$here/../.."
 # shellcheck source=scripts/packages.sh
 . "$project/scripts/packages.sh"
-cache="$project/target/vm"
+cache="${AETHER_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aether-vm}"
 mkdir -p "$cache"
 
 # The programs under test were linked here: inside has to be the same release.
