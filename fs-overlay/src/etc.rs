@@ -52,7 +52,7 @@ const COPIED: [&str; 39] = [
     "xattr.conf",
 ];
 /// Copied with what their links lead to.
-const CERTIFICATES: [&str; 3] = ["ssl/certs", "pki/ca-trust/extracted", "pki/tls/certs"];
+pub(super) const CERTIFICATES: [&str; 3] = ["ssl/certs", "pki/ca-trust/extracted", "pki/tls/certs"];
 /// Copied directories with a version in their name.
 const VERSIONED: [&str; 3] = ["python3", "java-", "ImageMagick-"];
 

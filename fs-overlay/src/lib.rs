@@ -7,6 +7,7 @@
 mod copy;
 mod etc;
 mod home;
+mod inputs;
 mod install;
 mod packages;
 mod root;
@@ -15,7 +16,10 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
+
+use inputs::Inputs;
 
 /// Why the base could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -46,11 +50,15 @@ pub enum BaseError {
     },
 }
 
+/// The trees below `base`.
+const TREES: [&str; 3] = ["root", "home", "packages"];
+
 /// Builds `<state>/base/root`, the root of every sandbox, `<state>/base/home`, the lower layer of every home, and
 /// `<state>/base/packages`, the lower layers of the writable system of the profile `packages`. Returns the first.
 ///
-/// What is already there and equal is left alone. What differs is replaced as a whole, never changed: sandboxes that live may
-/// use it, so the old tree stays beside until the next boot. Needs root: the base belongs to root, the home to the agent.
+/// Nothing is done while nothing that they are built from has changed in this boot. What is already there and equal is left
+/// alone. What differs is replaced as a whole, never changed: sandboxes that live may use it, so the old tree stays beside until
+/// the next boot. Needs root: the base belongs to root, the home to the agent.
 ///
 /// # Errors
 /// See [`BaseError`].
@@ -64,9 +72,16 @@ fn build_from(host: &Path, state: &Path) -> Result<PathBuf, BaseError> {
     std::fs::create_dir_all(&base).map_err(at("create", &base))?;
     open_to_all(&base)?;
     let place = install::Place::prepare(&base)?;
+    // Looked at before anything is copied: what changes meanwhile makes a difference at the next start.
+    let inputs = Inputs::of(host)?;
+    if inputs.are_those_of(&base, &TREES) {
+        return Ok(base.join("root"));
+    }
+    Inputs::forget(&base).map_err(at("remove the note in", &base))?;
     let root = place.build("root", |tree| root::build(host, tree))?;
     place.build("home", home::build)?;
     place.build("packages", |tree| packages::build(host, tree))?;
+    inputs.keep(&base, &TREES, SystemTime::now()).map_err(at("note in", &base))?;
     Ok(root)
 }
 

@@ -32,7 +32,7 @@ const DIRECTORIES: [(&str, u32); 18] = [
 const LINKS: [(&str, &str); 4] =
     [("var/run", "/run"), ("var/lock", "/run/lock"), ("var/tmp", "../tmp"), ("etc/mtab", "../proc/self/mounts")];
 /// Directories that a merged system has as links, and whether there is no system without them.
-const MERGED: [(&str, bool); 6] =
+pub(super) const MERGED: [(&str, bool); 6] =
     [("bin", true), ("sbin", true), ("lib", true), ("lib64", false), ("lib32", false), ("libx32", false)];
 
 /// Builds the root at `tree`, which does not exist yet.
