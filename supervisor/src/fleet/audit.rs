@@ -96,8 +96,11 @@ impl Fleet {
                 }
                 (!act.written || result.is_err()).then(|| act.entry.clone())
             };
+            // What changed nothing that is stored is gone after a power cut as well: its record waits for the disk no longer than
+            // the effect does. Refusals are on the disk before they are told.
+            let relaxed = result.is_ok();
             if let Some(entry) = left
-                && let Err(error) = store.commit(Change::new().audit(entry)).await
+                && let Err(error) = store.commit(Change::new().audit(entry).relaxed(relaxed)).await
             {
                 // A full disk must not keep anybody from ending an agent.
                 tracing::error!(%error, "an act could not be recorded");

@@ -44,11 +44,12 @@ pub(crate) async fn stop(core: &Arc<Core>, id: &AgentId, grace: Option<Duration>
         let _ = processes::signal(&live, MAIN, Signal::SIGCONT as i32).await;
         processes::wait_agent(core, id).await
     };
+    let killed = exit::of_signal(Signal::SIGKILL as i32, Some("killed: it did not stop within the grace"));
     if !matches!(tokio::time::timeout(grace.unwrap_or(GRACE), ended).await, Ok(Ok(_))) {
-        let killed = exit::of_signal(Signal::SIGKILL as i32, Some("killed: it did not stop within the grace"));
         live.decide(killed.clone());
-        end::end(core, id, killed).await;
     }
+    // Also when it ended by itself: returns only when nothing of it runs.
+    end::end(core, id, killed).await;
     core.info(id)
 }
 

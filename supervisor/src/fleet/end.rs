@@ -8,7 +8,10 @@ use aether_protocol::{
 };
 use aether_store::{AgentField, Change};
 
-use super::core::{Core, lock, sandbox_id};
+use super::{
+    core::{Core, Live, lock, sandbox_id},
+    registry::Entry,
+};
 
 /// How long an agent that removed itself still answers to who knows its id.
 const DEPARTED: Duration = Duration::from_secs(60);
@@ -17,8 +20,27 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Ends an agent that is queued or live. Returns when nothing of it runs and that is recorded; fine when it ended before.
 pub(crate) async fn end(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
+    end_as(core, id, exit, Told::WhenDown).await;
+}
+
+/// As [`end`], of an agent whose main program has ended and whose output is kept to the last byte: whoever waits is told now, and
+/// what the program left running is killed after that. The gate is held until it is down.
+pub(crate) async fn end_of_main(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
+    end_as(core, id, exit, Told::Now).await;
+}
+
+/// When those who wait for the end are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Before the sandbox is taken down.
+    Now,
+    /// When nothing runs any more and that is recorded.
+    WhenDown,
+}
+
+async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     let Ok(entry) = core.entry(id) else { return };
-    let gate = entry.gate.lock().await;
+    let _gate = entry.gate.lock().await;
     if !core.info(id).is_ok_and(|info| !info.state.is_dead()) {
         return;
     }
@@ -27,14 +49,6 @@ pub(crate) async fn end(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
     if let Some(control) = live.as_ref().and_then(|live| live.control.get()) {
         control.cancel();
     }
-    take_down(core, id).await;
-    if let Some(live) = live {
-        live.over.cancel();
-        live.log.finish();
-    }
-    lock(&core.live).remove(id);
-    lock(&core.parcels).remove(id);
-    let number = entry.info.number;
     let state = AgentState::Dead;
     let phase = if exit.code == 0 { AgentPhase::Completed } else { AgentPhase::Failed };
     let fields = vec![
@@ -45,14 +59,39 @@ pub(crate) async fn end(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
         AgentField::EndedAt(Some(Timestamp::now())),
         AgentField::Exit(Some(exit.clone())),
     ];
-    let mut change = Change::new().update_agent(id, fields.clone());
-    let slot = core.entry(id).ok().and_then(|entry| entry.slot);
-    if let Some(slot) = slot {
-        change = change.release_slot(id, slot);
+    if told == Told::Now {
+        leave(core, id, live.as_deref());
+        core.registry().conclude(id, &fields);
     }
-    let events =
+    take_down(core, id).await;
+    if let Some(live) = &live {
+        live.over.cancel();
+    }
+    leave(core, id, live.as_deref());
+    let number = entry.info.number;
+    let ended =
         vec![ProcessStateChange { pid: number, state, agent_phase: phase }.into(), ProcessExit { pid: number, exit }.into()];
-    if let Err(error) = core.write(core.with_events(id, change, events)).await {
+    let slot = core.entry(id).ok().and_then(|entry| entry.slot);
+    let returned = |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(id, *slot));
+    if entry.info.spec.ephemeral {
+        match remove_home(core, &entry).await {
+            Ok(()) => {
+                // Its end and its removal in one commit: nobody asks for a record in between.
+                core.registry().apply(id, &fields);
+                let change = core.with_events(id, returned(Change::new()), ended).delete_agent(id);
+                if let Err(error) = core.write(core.with_events(id, change, vec![ProcessReaped { pid: number }.into()])).await {
+                    tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded");
+                } else {
+                    depart(core, id);
+                }
+                core.queue_moved.notify_one();
+                return;
+            }
+            Err(error) => tracing::error!(agent = %id, error = %error.message, "an ephemeral agent could not be removed"),
+        }
+    }
+    let change = returned(Change::new().update_agent(id, fields.clone()));
+    if let Err(error) = core.write(core.with_events(id, change, ended)).await {
         tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded");
     }
     {
@@ -60,13 +99,16 @@ pub(crate) async fn end(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
         registry.modify(id, |entry| entry.slot = None);
         registry.apply(id, &fields);
     }
-    drop(gate);
     core.queue_moved.notify_one();
-    if entry.info.spec.ephemeral
-        && let Err(error) = remove(core, id).await
-    {
-        tracing::error!(agent = %id, error = %error.message, "an ephemeral agent could not be removed");
+}
+
+/// Nobody reaches its sandbox any more, and its log is whole.
+fn leave(core: &Core, id: &AgentId, live: Option<&Live>) {
+    if let Some(live) = live {
+        live.log.finish();
     }
+    lock(&core.live).remove(id);
+    lock(&core.parcels).remove(id);
 }
 
 /// Kills the sandbox until it is down; its uids must not be lent again before that.
@@ -91,10 +133,20 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiErro
         return Ok(());
     }
     core.visits.leave(core, id).await?;
-    let home = entry.home.parse().map_err(|error| ApiError::internal(format!("{error}")))?;
-    core.spawner.remove_home(home).await?;
+    remove_home(core, &entry).await?;
     let event = ProcessReaped { pid: entry.info.number };
     core.write(core.with_events(id, Change::new().delete_agent(id), vec![event.into()])).await?;
+    depart(core, id);
+    Ok(())
+}
+
+async fn remove_home(core: &Core, entry: &Entry) -> Result<(), ApiError> {
+    let home = entry.home.parse().map_err(|error| ApiError::internal(format!("{error}")))?;
+    core.spawner.remove_home(home).await
+}
+
+/// Its record is gone: only who knows its id still sees it, and that not for long.
+fn depart(core: &Arc<Core>, id: &AgentId) {
     core.registry().depart(id);
     let (core, id) = (core.clone(), id.clone());
     tokio::spawn(async move {
@@ -110,5 +162,4 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiErro
             log.remove();
         }
     });
-    Ok(())
 }

@@ -108,14 +108,9 @@ async fn launch(core: &Arc<Core>, id: &AgentId) -> Result<Option<ExitInfo>, ApiE
         let hint = "deploy it again: a directory lent by descriptor cannot be lent across a restart of the service";
         return Err(ApiError::conflict("the directories lent to it are gone", hint));
     }
-    let (launched, pidfd, init) = build(core, id, &spec, parcels).await?;
-    let (has_main, tty, failed) = match &spec.program {
-        Program::Command(command) => (true, command.tty, start_main(&init, &spec, command).await?),
-        Program::Goal(_) => (false, false, None),
-    };
-    let live = adopt(core, id, init, has_main, tty)?;
+    let (launched, pidfd) = sandbox(core, id, &spec, parcels).await?;
+    let has_main = matches!(spec.program, Program::Command(_));
     let phase = if has_main { AgentPhase::Executing } else { AgentPhase::Thinking };
-    let number = entry.info.number;
     let state = AgentState::Running;
     let fields = vec![
         AgentField::State(state),
@@ -126,24 +121,58 @@ async fn launch(core: &Arc<Core>, id: &AgentId) -> Result<Option<ExitInfo>, ApiE
         AgentField::StartedAt(Some(Timestamp::now())),
         AgentField::BootId(Some(core.boot_id.clone())),
     ];
-    core.commit(id, fields, vec![ProcessStateChange { pid: number, state, agent_phase: phase }.into()]).await?;
-    if failed.is_some() {
-        return Ok(failed);
-    }
-    watch::follow(core, id, &live, pidfd);
-    if let Program::Goal(spec) = &spec.program {
+    let event = ProcessStateChange { pid: entry.info.number, state, agent_phase: phase };
+    let change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]);
+    // The program begins while the record is on its way to the disk; nobody is told before both are there.
+    let (begun, written) = tokio::join!(begin(core, id, &spec, pidfd), core.write(change));
+    let (live, failed) = begun?;
+    written?;
+    core.registry().apply(id, &fields);
+    if failed.is_none()
+        && let Program::Goal(spec) = &spec.program
+    {
         goal::start(core, id, &live, spec);
     }
-    Ok(None)
+    Ok(failed)
 }
 
-/// A sandbox for an agent, with nothing running in it but its init.
+/// Connects to a new sandbox and starts its main program, if it has one; how that "ended" when it cannot be executed.
+async fn begin(
+    core: &Arc<Core>,
+    id: &AgentId,
+    spec: &AgentSpec,
+    pidfd: OwnedFd,
+) -> Result<(Arc<Live>, Option<ExitInfo>), ApiError> {
+    let init = connect(core, id).await?;
+    let (has_main, tty) = match &spec.program {
+        Program::Command(command) => (true, command.tty),
+        Program::Goal(_) => (false, false),
+    };
+    let live = adopt(core, id, init, has_main, tty)?;
+    let failed = match &spec.program {
+        Program::Command(command) => start_main(&live.init, spec, command).await?,
+        Program::Goal(_) => None,
+    };
+    if failed.is_none() {
+        // Its end waits for the gate, which this launch holds until the agent is recorded as running.
+        watch::follow(core, id, &live, pidfd);
+    }
+    Ok((live, failed))
+}
+
+/// A sandbox for an agent, with nothing running in it but its init, and the connection to that.
 pub(crate) async fn build(
     core: &Arc<Core>,
     id: &AgentId,
     spec: &AgentSpec,
     parcels: Vec<Parcel>,
 ) -> Result<(Launched, OwnedFd, InitLink), ApiError> {
+    let (launched, pidfd) = sandbox(core, id, spec, parcels).await?;
+    Ok((launched, pidfd, connect(core, id).await?))
+}
+
+/// A sandbox for an agent, with nothing running in it but its init.
+async fn sandbox(core: &Core, id: &AgentId, spec: &AgentSpec, parcels: Vec<Parcel>) -> Result<(Launched, OwnedFd), ApiError> {
     let slot = lease(core, id).await?;
     let entry = core.entry(id)?;
     let ids = IdRange::new(slot).ok_or_else(|| ApiError::internal(format!("uid slot {slot} does not exist")))?;
@@ -158,9 +187,7 @@ pub(crate) async fn build(
     let launched = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await;
     metrics::counter!(LAUNCHES, "outcome" => if launched.is_ok() { "ok" } else { "failed" }).increment(1);
     metrics::histogram!(LAUNCH_SECONDS).record(begun.elapsed().as_secs_f64());
-    let (launched, pidfd) = launched?;
-    let init = connect(core, id).await?;
-    Ok((launched, pidfd, init))
+    launched
 }
 
 /// Connects to the init of a live sandbox.

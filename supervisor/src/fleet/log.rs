@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -77,6 +77,11 @@ impl OutputLog {
             writer.length = if cursor.segment == last { cursor.at } else { 0 };
         }
         Ok(Self { base, writer: Mutex::new(writer), progress: watch::Sender::new(Progress { bytes, finished: false }) })
+    }
+
+    /// The log of an agent that has printed nothing yet: nothing is looked for on the disk.
+    pub(crate) fn fresh(dir: &Path, id: &str) -> Self {
+        Self { base: dir.join(id), writer: Mutex::default(), progress: watch::Sender::new(Progress::default()) }
     }
 
     /// Appends output. What cannot be written is lost and logged; the agent is not held up by a full disk.
@@ -165,10 +170,9 @@ impl OutputLog {
     /// Removes it from the disk.
     pub(crate) fn remove(&self) {
         self.finish();
-        if let Ok(Some((first, last))) = span(&self.base) {
-            for n in first..=last {
-                let _ = fs::remove_file(segment(&self.base, n));
-            }
+        let last = self.lock().segment;
+        for n in last.saturating_sub(SEGMENTS)..=last {
+            let _ = fs::remove_file(segment(&self.base, n));
         }
     }
 
@@ -194,21 +198,29 @@ impl Writer {
             file.seek(SeekFrom::End(0))?;
             self.file = Some(file);
         }
-        let mut record = Vec::with_capacity(HEAD + bytes.len());
-        record.push(index(stream) as u8);
-        record.extend_from_slice(&offset.to_le_bytes());
-        record.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-        record.extend_from_slice(bytes);
+        let mut head = [0; HEAD];
+        head[0] = index(stream) as u8;
+        head[1..9].copy_from_slice(&offset.to_le_bytes());
+        head[9..].copy_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
         self.next[index(stream)] = offset + bytes.len() as u64;
         if let Some(file) = &mut self.file {
-            if let Err(error) = file.write_all(&record) {
+            if let Err(error) = write_both(file, &head, bytes) {
                 // A record cut off by a full disk must not hide those after it.
                 self.file = None;
                 return Err(error);
             }
-            self.length += record.len() as u64;
+            self.length += (HEAD + bytes.len()) as u64;
         }
         Ok(())
+    }
+}
+
+/// Head and bytes by one call as a rule, so that a reader hardly ever sees the one without the other.
+fn write_both(file: &mut File, head: &[u8], bytes: &[u8]) -> io::Result<()> {
+    let written = file.write_vectored(&[IoSlice::new(head), IoSlice::new(bytes)])?;
+    match written.checked_sub(head.len()) {
+        Some(of_bytes) => file.write_all(&bytes[of_bytes..]),
+        None => file.write_all(&head[written..]).and_then(|()| file.write_all(bytes)),
     }
 }
 

@@ -86,7 +86,8 @@ pub(crate) async fn open_tty(
     };
     let tty = terminal(core, &handle.tty_id()).await?;
     let event = TtyOpened { pid: tty.pid, tty: tty.clone() };
-    core.write(core.with_events(id, Change::new(), vec![event.into()])).await?;
+    // A terminal does not outlive a power cut either.
+    core.write(core.with_events(id, Change::new(), vec![event.into()]).relaxed(true)).await?;
     Ok(tty)
 }
 

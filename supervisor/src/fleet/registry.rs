@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) slot: Option<u32>,
     /// Its record is gone already; only who knows its id still sees how it ended.
     pub(crate) departed: bool,
+    /// It has ended, but its sandbox may still be there: it keeps its place.
+    pub(crate) ending: bool,
     /// Held by whoever changes its state.
     pub(crate) gate: Arc<Mutex<()>>,
     /// Becomes true when it has ended.
@@ -50,7 +52,8 @@ impl Registry {
         self.newest = self.newest.max(info.number);
         let ended = Arc::new(watch::Sender::new(info.state.is_dead()));
         self.count(&info, 1);
-        self.entries.insert(info.id.clone(), Entry { info, home, slot, departed: false, gate: Arc::default(), ended });
+        self.entries
+            .insert(info.id.clone(), Entry { info, home, slot, departed: false, ending: false, gate: Arc::default(), ended });
     }
 
     /// One agent, also one that departed.
@@ -66,6 +69,12 @@ impl Registry {
     /// Is the name in use?
     pub(crate) fn has_name(&self, name: &AgentName) -> bool {
         self.names.contains_key(name)
+    }
+
+    /// The gate of an ephemeral agent that has ended and still has this name: held until its record is gone.
+    pub(crate) fn leaving(&self, name: &AgentName) -> Option<Arc<Mutex<()>>> {
+        let entry = self.entries.get(self.names.get(name)?)?;
+        (entry.info.state.is_dead() && entry.info.spec.ephemeral).then(|| entry.gate.clone())
     }
 
     /// Number that the next agent gets.
@@ -111,10 +120,22 @@ impl Registry {
             set(&mut entry.info, field);
         }
         self.count(&entry.info, 1);
+        if std::mem::take(&mut entry.ending) {
+            self.live = self.live.saturating_sub(1);
+        }
         if entry.info.state.is_dead() {
             entry.ended.send_replace(true);
         }
         self.entries.insert(id.clone(), entry);
+    }
+
+    /// Shows the end of an agent whose sandbox is about to be taken down; it keeps its place until [`Registry::apply`].
+    pub(crate) fn conclude(&mut self, id: &AgentId, fields: &[AgentField]) {
+        self.apply(id, fields);
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.ending = true;
+            self.live += 1;
+        }
     }
 
     /// Changes what is only in memory, or the slot.
@@ -250,6 +271,7 @@ pub(crate) fn info(record: AgentRecord) -> AgentInfo {
         exit: record.exit,
         last_action: record.last_action,
         usage: None,
+        disk: None,
     }
 }
 

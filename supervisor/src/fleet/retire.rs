@@ -24,7 +24,7 @@ pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, proce
         let ended = live.init.ask(InitRequest::Wait { process }).await.is_ok();
         if terminal && let Ok(info) = core.info(&id) {
             let event = TtyClosed { pid: info.number, tty_id: TtyId::new(&id, process) };
-            if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()])).await {
+            if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()]).relaxed(true)).await {
                 tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
             }
         }

@@ -1,10 +1,13 @@
-//! Resources of live agents, read from their cgroups every two seconds.
+//! Resources of live agents, read from their cgroups every two seconds, and less often while they do nothing.
 //!
 //! Single values come through `libcgroups`. Its managers' `stats()` is not used: it fails as a whole where one file is missing
 //! (pressure, huge pages, block devices on hybrid hosts), and of `cpu.stat` its parser is private.
 
 use std::{
-    collections::HashMap,
+    collections::{
+        HashMap,
+        hash_map::Entry::{Occupied, Vacant},
+    },
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +19,10 @@ use libcgroups::stats::{parse_single_value, pid_stats};
 
 use super::core::{Core, lock};
 
+/// Between two looks at an agent that does something.
 const EVERY: Duration = Duration::from_secs(2);
+/// Between two looks at one that does nothing.
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// Where the controllers of one sandbox are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,47 +41,91 @@ enum Place {
 /// What is remembered between two samples.
 struct Before {
     places: Places,
-    cpu_usec: u64,
-    at: Instant,
+    /// CPU time at its last sample, and when that was; the first sample has nothing to compare with.
+    cpu: Option<(u64, Instant)>,
+    /// When to look again, and how long that is after the last look.
+    due: Instant,
+    pause: Duration,
 }
 
-/// Samples for the life of the service.
+impl Before {
+    fn new(places: Places) -> Self {
+        Self { places, cpu: None, due: Instant::now(), pause: EVERY }
+    }
+
+    /// Reads it if it is due. One that used no CPU time since it was last read has changed nothing: the rest is not read again, and
+    /// it is left alone for longer.
+    fn look(&mut self, now: Instant) -> Option<Usage> {
+        if now < self.due {
+            return None;
+        }
+        let cpu_usec = cpu_usec(&self.places);
+        let before = self.cpu.replace((cpu_usec, now));
+        let idle = before.is_some_and(|(then, _)| then == cpu_usec);
+        let twice = idle && self.pause > EVERY;
+        self.pause = if idle { (self.pause * 2).min(LONGEST) } else { EVERY };
+        // Ticks come a little early or late.
+        self.due = now + self.pause - EVERY / 4;
+        if twice {
+            return None;
+        }
+        let mut usage = Usage { cpu_usec, ..read(&self.places) };
+        if let Some((then, at)) = before.filter(|_| !idle) {
+            let elapsed = now.duration_since(at).as_micros().max(1);
+            usage.cpus = cpu_usec.saturating_sub(then) as f64 / elapsed as f64;
+        }
+        Some(usage)
+    }
+}
+
+/// Samples for the life of the service, beside the runtime: a thousand small files take their time.
 pub(crate) async fn sample(core: Arc<Core>) {
     let mut before: HashMap<AgentId, Before> = HashMap::new();
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let ids: Vec<_> = lock(&core.live).keys().cloned().collect();
-        before.retain(|id, _| ids.contains(id));
-        for id in ids {
-            let Some(pid) = core.info(&id).ok().and_then(|info| info.pid) else { continue };
-            let last = match before.remove(&id) {
-                Some(last) => last,
-                None => Before { places: places(pid), cpu_usec: 0, at: Instant::now() },
-            };
-            let (now, old) = (Instant::now(), last.at);
-            let mut usage = read(&last.places);
-            let elapsed = now.duration_since(old).as_micros();
-            // The first sample has nothing to compare with.
-            if last.cpu_usec > 0 && elapsed > 0 {
-                usage.cpus = usage.cpu_usec.saturating_sub(last.cpu_usec) as f64 / elapsed as f64;
-            }
-            before.insert(id.clone(), Before { places: last.places, cpu_usec: usage.cpu_usec, at: now });
-            core.registry().modify(&id, |entry| entry.info.usage = Some(usage));
+        let core = core.clone();
+        match tokio::task::spawn_blocking(move || round(&core, before)).await {
+            Ok(after) => before = after,
+            // The runtime ends.
+            Err(_) => return,
         }
     }
 }
 
-fn places(pid: u32) -> Places {
+fn round(core: &Core, mut before: HashMap<AgentId, Before>) -> HashMap<AgentId, Before> {
+    let now = Instant::now();
+    let ids: Vec<_> = {
+        let live = lock(&core.live);
+        before.retain(|id, _| live.contains_key(id));
+        live.keys().cloned().collect()
+    };
+    let mut mounts = None;
+    for id in ids {
+        let last = match before.entry(id.clone()) {
+            Occupied(known) => known.into_mut(),
+            Vacant(new) => {
+                let Some(pid) = core.registry().get(&id).and_then(|entry| entry.info.pid) else { continue };
+                let mounts = mounts.get_or_insert_with(|| fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+                new.insert(Before::new(places(pid, mounts)))
+            }
+        };
+        if let Some(usage) = last.look(now) {
+            core.registry().modify(&id, |entry| entry.info.usage = Some(usage));
+        }
+    }
+    before
+}
+
+fn places(pid: u32, mounts: &str) -> Places {
     let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let unified = hierarchy(&mounts, &cgroups, None);
+    let unified = hierarchy(mounts, &cgroups, None);
     let place = |controller: &str, v2_file: &str| {
         if let Some(dir) = unified.as_ref().filter(|dir| dir.join(v2_file).exists()) {
             return Some(Place::V2(dir.clone()));
         }
-        hierarchy(&mounts, &cgroups, Some(controller)).map(Place::V1)
+        hierarchy(mounts, &cgroups, Some(controller)).map(Place::V1)
     };
     let pids = place("pids", "pids.current").map(|place| match place {
         Place::V1(dir) | Place::V2(dir) => dir,
@@ -117,14 +167,18 @@ pub(crate) fn hierarchy(mounts: &str, cgroups: &str, controller: Option<&str>) -
     Some(Path::new(mount).join(path.trim_start_matches('/')))
 }
 
+fn cpu_usec(places: &Places) -> u64 {
+    match &places.cpu {
+        Some(Place::V2(dir)) => cpu_stat(&fs::read_to_string(dir.join("cpu.stat")).unwrap_or_default()),
+        Some(Place::V1(dir)) => parse_single_value(&dir.join("cpuacct.usage")).unwrap_or(0) / 1000,
+        None => 0,
+    }
+}
+
+/// All but the CPU time.
 fn read(places: &Places) -> Usage {
     let value = |dir: &Path, file: &str| parse_single_value(&dir.join(file)).ok();
     let mut usage = Usage::default();
-    match &places.cpu {
-        Some(Place::V2(dir)) => usage.cpu_usec = cpu_stat(&fs::read_to_string(dir.join("cpu.stat")).unwrap_or_default()),
-        Some(Place::V1(dir)) => usage.cpu_usec = value(dir, "cpuacct.usage").unwrap_or(0) / 1000,
-        None => {}
-    }
     let (dir, now, peak, limit) = match &places.memory {
         Some(Place::V2(dir)) => (Some(dir), "memory.current", "memory.peak", "memory.max"),
         Some(Place::V1(dir)) => (Some(dir), "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.limit_in_bytes"),
@@ -179,11 +233,38 @@ mod tests {
         write("memory.limit_in_bytes", "9223372036854771712\n");
         write("cpuacct.usage", "5000\n");
         let path = dir.path().to_owned();
-        let v2 =
-            read(&Places { cpu: Some(Place::V2(path.clone())), memory: Some(Place::V2(path.clone())), pids: Some(path.clone()) });
-        assert_eq!((v2.cpu_usec, v2.memory_bytes, v2.memory_limit_bytes), (42, 4096, None));
+        let at = |place: fn(PathBuf) -> Place| Some(place(path.clone()));
+        let places = Places { cpu: at(Place::V2), memory: at(Place::V2), pids: Some(path.clone()) };
+        let v2 = read(&places);
+        assert_eq!((cpu_usec(&places), v2.memory_bytes, v2.memory_limit_bytes), (42, 4096, None));
         assert_eq!((v2.pids, v2.pids_limit), (3, Some(64)));
-        let v1 = read(&Places { cpu: Some(Place::V1(path.clone())), memory: Some(Place::V1(path)), pids: None });
-        assert_eq!((v1.cpu_usec, v1.memory_bytes, v1.memory_peak_bytes, v1.memory_limit_bytes), (5, 8192, 9000, None));
+        let places = Places { cpu: at(Place::V1), memory: at(Place::V1), pids: None };
+        let v1 = read(&places);
+        assert_eq!((cpu_usec(&places), v1.memory_bytes, v1.memory_peak_bytes, v1.memory_limit_bytes), (5, 8192, 9000, None));
+    }
+
+    #[test]
+    fn one_that_does_nothing_is_looked_at_less_often_until_it_does_something() {
+        let dir = tempfile::tempdir().expect("dir");
+        let used = |usec: u64| fs::write(dir.path().join("cpu.stat"), format!("usage_usec {usec}\n")).expect("write");
+        used(1000);
+        let places = Places { cpu: Some(Place::V2(dir.path().to_owned())), memory: None, pids: None };
+        let mut before = Before::new(places);
+        let (start, mut looks) = (before.due, Vec::new());
+        let mut second = |at: u64| {
+            let due = before.due <= start + Duration::from_secs(at);
+            (due, before.look(start + Duration::from_secs(at)).map(|usage| usage.cpus))
+        };
+        for at in (0..=16).step_by(2) {
+            looks.push(second(at));
+        }
+        let (seen, unread, left) = ((true, Some(0.0)), (true, None), (false, None));
+        assert_eq!(looks, [seen, seen, left, unread, left, left, left, unread, left]);
+        used(1000 + 2_000_000);
+        assert_eq!(second(20), left);
+        let (due, cpus) = second(22);
+        assert!(due && cpus.is_some_and(|cpus| (cpus - 0.25).abs() < 0.01), "{cpus:?}");
+        used(1000 + 4_000_000);
+        assert_eq!(second(24), (true, Some(1.0)), "from then on at every round");
     }
 }

@@ -24,19 +24,21 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: Ow
     let (core, id, live) = (core.clone(), id.clone(), live.clone());
     tokio::spawn(async move {
         let over = live.over.clone();
-        let lost = || lost(&core, &id);
         let ended = async {
             tokio::select! {
-                outcome = main_end(&live), if live.has_main => outcome.unwrap_or_else(|_| lost()),
-                () = sandbox_end(pidfd) => lost(),
-                () = live.init.closed() => lost(),
+                outcome = main_end(&live), if live.has_main => outcome.ok(),
+                () = sandbox_end(pidfd) => None,
+                () = live.init.closed() => None,
             }
         };
         let exit = tokio::select! {
             () = over.cancelled() => return,
             exit = ended => exit,
         };
-        end::end(&core, &id, exit).await;
+        match exit {
+            Some(exit) => end::end_of_main(&core, &id, exit).await,
+            None => end::end(&core, &id, lost(&core, &id)).await,
+        }
     });
 }
 

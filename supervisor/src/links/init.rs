@@ -29,6 +29,10 @@ use super::errors::from_init;
 type Answer = (InitReply, Option<OwnedFd>);
 type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>;
 
+/// Bytes of a frame's length.
+const HEAD: usize = 4;
+/// Room for answers that is always there, bytes; the pages of it that nothing was ever read into take no memory.
+const INPUT: usize = 512 * 1024;
 /// Frames that may wait to be written.
 const WAITING: usize = 64;
 
@@ -142,45 +146,52 @@ fn lock(pending: &Pending) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Se
 }
 
 fn encode(message: &ToInit) -> Result<Vec<u8>, ApiError> {
-    let body = postcard::to_stdvec(message).map_err(|error| ApiError::internal(format!("cannot encode a request: {error}")))?;
-    if body.len() > MAX_FRAME {
+    let mut frame = postcard::to_extend(message, vec![0; HEAD])
+        .map_err(|error| ApiError::internal(format!("cannot encode a request: {error}")))?;
+    let length = frame.len() - HEAD;
+    if length > MAX_FRAME {
         return Err(ApiError::new(ErrorCode::TooLarge, "the request is larger than 1 MiB", "send it in pieces"));
     }
-    let mut frame = Vec::with_capacity(body.len() + 4);
-    frame.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
-    frame.extend_from_slice(&body);
+    frame[..HEAD].copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
     Ok(frame)
 }
 
+/// What waits together is written together: init is woken once for all of it.
 async fn write_frames(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Vec<u8>>, closed: CancellationToken) {
     let _last = closed.clone().drop_guard();
+    let mut frames = Vec::new();
     loop {
-        let frame = tokio::select! {
+        let count = tokio::select! {
             () = closed.cancelled() => return,
-            frame = queue.recv() => frame,
+            count = queue.recv_many(&mut frames, WAITING) => count,
         };
-        let Some(frame) = frame else { return };
-        if writer.write_all(&frame).await.is_err() {
+        if count == 0 {
+            return;
+        }
+        let batch = if count == 1 { frames.remove(0) } else { frames.concat() };
+        frames.clear();
+        if writer.write_all(&batch).await.is_err() {
             return;
         }
     }
 }
 
 async fn read_frames(stream: &UnixStream, pending: &Pending) -> io::Result<()> {
-    let mut chunk = vec![0; 256 * 1024];
-    let mut input: Vec<u8> = Vec::new();
+    // Read into where frames are taken from: output passes through here in bulk.
+    let mut input = vec![0; INPUT];
+    let mut filled = 0;
     // The kernel never merges bytes across descriptors, so descriptors arrive in the order of their frames.
     let mut descriptors: VecDeque<OwnedFd> = VecDeque::new();
     loop {
-        let (length, fds) = stream.async_io(Interest::READABLE, || recv_packet(stream.as_fd(), &mut chunk)).await?;
+        let (length, fds) = stream.async_io(Interest::READABLE, || recv_packet(stream.as_fd(), &mut input[filled..])).await?;
         if length == 0 {
             return Ok(());
         }
+        filled += length;
         descriptors.extend(fds);
-        input.extend_from_slice(&chunk[..length]);
         let mut used = 0;
-        while let Some(frame) = next_frame(&input[used..])? {
-            used += 4 + frame.len();
+        while let Some(frame) = next_frame(&input[used..filled])? {
+            used += HEAD + frame.len();
             let FromInit { tag, body } = postcard::from_bytes(frame).map_err(io::Error::other)?;
             let fd = if matches!(body, InitReply::Opened { .. }) { descriptors.pop_front() } else { None };
             let asker = lock(pending).remove(&tag);
@@ -188,12 +199,18 @@ async fn read_frames(stream: &UnixStream, pending: &Pending) -> io::Result<()> {
                 let _ = asker.send((body, fd));
             }
         }
-        input.drain(..used);
+        input.copy_within(used..filled, 0);
+        filled -= used;
+        if filled == input.len() {
+            input.resize(HEAD + MAX_FRAME, 0);
+        } else if filled == 0 && input.len() > INPUT {
+            input = vec![0; INPUT];
+        }
     }
 }
 
 fn next_frame(input: &[u8]) -> io::Result<Option<&[u8]>> {
-    let Some((head, rest)) = input.split_first_chunk::<4>() else { return Ok(None) };
+    let Some((head, rest)) = input.split_first_chunk::<HEAD>() else { return Ok(None) };
     let length = u32::from_le_bytes(*head) as usize;
     if length > MAX_FRAME {
         return Err(io::Error::other("a frame is too large"));

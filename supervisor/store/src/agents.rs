@@ -154,14 +154,24 @@ pub(crate) fn insert(db: &Connection, new: &NewAgent) -> Result<(), StoreError> 
     Ok(())
 }
 
-pub(crate) fn update(db: &Connection, id: &AgentId, field: AgentField) -> Result<(), StoreError> {
-    let (column, value) = column(&field)?;
+/// Sets the fields in one statement: each index and each page is touched once.
+pub(crate) fn update(db: &Connection, id: &AgentId, fields: &[AgentField]) -> Result<(), StoreError> {
+    if fields.is_empty() {
+        return get(db, id)?.map(drop).ok_or_else(|| StoreError::NoAgent(id.clone()));
+    }
+    let (mut sets, mut values) = (Vec::with_capacity(fields.len()), vec![Value::from(id.as_str().to_owned())]);
+    for field in fields {
+        let (column, value) = column(field)?;
+        values.push(value);
+        sets.push(format!("{column} = ?{}", values.len()));
+    }
+    let name = fields.iter().find_map(|field| if let AgentField::Name(name) = field { Some(name) } else { None });
     let changed = db
-        .prepare_cached(&format!("UPDATE agents SET {column} = ?2 WHERE id = ?1"))?
-        .execute((id.as_str(), value))
-        .map_err(|e| match &field {
-            AgentField::Name(name) => name_taken(db, e, name),
-            _ => e.into(),
+        .prepare_cached(&format!("UPDATE agents SET {} WHERE id = ?1", sets.join(", ")))?
+        .execute(rusqlite::params_from_iter(values))
+        .map_err(|error| match name {
+            Some(name) => name_taken(db, error, name),
+            None => error.into(),
         })?;
     if changed == 1 { Ok(()) } else { Err(StoreError::NoAgent(id.clone())) }
 }

@@ -172,11 +172,7 @@ impl Change {
                     }
                     inserted.push(new.id);
                 }
-                Write::UpdateAgent(id, fields) => {
-                    for field in fields {
-                        agents::update(db, &id, field)?;
-                    }
-                }
+                Write::UpdateAgent(id, fields) => agents::update(db, &id, &fields)?,
                 Write::DeleteAgent(id) => agents::delete(db, &id)?,
                 Write::TakeSlot(agent) => done.slots.push(leases::take(db, &agent, slots)?),
                 Write::ReleaseSlot(agent, slot) => leases::release(db, &agent, slot)?,
