@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use aether_protocol::{ApiError, ErrorBody, Event};
+use aether_store::Notice;
 use axum::{
     extract::State,
     http::HeaderMap,
@@ -53,8 +54,8 @@ pub(crate) async fn events(
         stopping: state.stopping().clone(),
     };
     let frames = stream::unfold(feed, |mut feed| async move {
-        let event = feed.next().await?;
-        Some((Ok(frame(&event)), feed))
+        let notice = feed.next().await?;
+        Some((Ok(frame(&notice)), feed))
     });
     Ok(Sse::new(frames).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -67,14 +68,14 @@ struct Feed {
 }
 
 impl Feed {
-    async fn next(&mut self) -> Option<Arc<Event>> {
+    async fn next(&mut self) -> Option<Arc<Notice>> {
         loop {
             let delivery = tokio::select! {
                 delivery = self.subscription.next() => delivery,
                 () = self.stopping.cancelled() => return None,
             };
             match delivery {
-                Delivery::Event(event) if self.filter.has(event.body.name()) => return Some(event),
+                Delivery::Event(notice) if self.filter.has(notice.event.body.name()) => return Some(notice),
                 Delivery::Event(_) => {}
                 // Durable events wait in the store: a reader that fell behind goes on from there at its own speed.
                 Delivery::Lagged { resume, .. } => self.subscription = self.hub.subscribe(resume),
@@ -84,9 +85,8 @@ impl Feed {
     }
 }
 
-fn frame(event: &Event) -> SseEvent {
-    let data = serde_json::to_string(event).unwrap_or_default();
-    SseEvent::default().id(event.seq.to_string()).event(event.body.name()).data(data)
+fn frame(notice: &Notice) -> SseEvent {
+    SseEvent::default().id(notice.event.seq.to_string()).event(notice.event.body.name()).data(notice.json())
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {

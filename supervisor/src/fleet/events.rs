@@ -1,25 +1,25 @@
 //! Durable events, from a number on: first those already in the store, then the live ones. Nobody waits for a slow reader.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use aether_protocol::{AgentId, Event};
-use aether_store::{EventQuery, Store, StoreError, Window};
+use aether_store::{EventQuery, Notice, Store, StoreError, Window};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-/// Events read from the store at a time while a subscriber catches up.
-const BATCH: u32 = 500;
+use super::replay::{PAGE, Page, Pages, Reader};
 
 /// Where events are subscribed to. Cheap to clone.
 #[derive(Clone)]
 pub struct EventHub {
     store: Store,
+    pages: Arc<Pages>,
 }
 
 /// What a subscriber gets next.
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// The next event; numbers grow by one.
-    Event(Arc<Event>),
+    Event(Arc<Notice>),
     /// The subscriber read too slowly: `missed` events were dropped from its queue. A subscription from `resume` has them.
     Lagged {
         /// How many.
@@ -34,16 +34,19 @@ pub enum Delivery {
 /// A reader of events with a bounded queue of its own.
 pub struct Subscription {
     store: Store,
-    live: broadcast::Receiver<Event>,
+    live: broadcast::Receiver<Arc<Notice>>,
     last: u64,
-    replayed: VecDeque<Event>,
-    replaying: bool,
+    /// What it has of the store and did not give yet.
+    replayed: Page,
+    next: usize,
+    /// While it catches up.
+    reader: Option<Reader>,
 }
 
 impl EventHub {
     /// Over the store that commits the events.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self { store, pages: Arc::default() }
     }
 
     /// Number of the newest event, 0 before the first.
@@ -55,7 +58,8 @@ impl EventHub {
     pub fn subscribe(&self, after: u64) -> Subscription {
         // Subscribed before the first read of the store, so that nothing falls between the two.
         let live = self.store.subscribe();
-        Subscription { store: self.store.clone(), live, last: after, replayed: VecDeque::new(), replaying: true }
+        let reader = Some(Reader::new(&self.pages));
+        Subscription { store: self.store.clone(), live, last: after, replayed: Page::default(), next: 0, reader }
     }
 
     /// At most `limit` events of one agent after `since`, oldest first; from the start the newest ones are taken.
@@ -72,16 +76,22 @@ impl Subscription {
     /// The next one. Cancel safe.
     pub async fn next(&mut self) -> Delivery {
         loop {
-            if let Some(event) = self.replayed.pop_front() {
-                self.last = event.seq;
-                return Delivery::Event(Arc::new(event));
+            if let Some(notice) = self.replayed.get(self.next).cloned() {
+                self.next += 1;
+                if notice.event.seq > self.last {
+                    self.last = notice.event.seq;
+                    return Delivery::Event(notice);
+                }
+                continue;
             }
-            if self.replaying {
-                let query = EventQuery { since: self.last, limit: BATCH, ..EventQuery::default() };
-                match self.store.query_events(query).await {
-                    Ok(events) => {
-                        self.replaying = events.len() == BATCH as usize;
-                        self.replayed = events.into();
+            if let Some(reader) = &self.reader {
+                match reader.after(&self.store, self.last).await {
+                    Ok(page) => {
+                        let full = page.len() == PAGE as usize;
+                        (self.replayed, self.next) = (page, 0);
+                        if !full {
+                            self.reader = None;
+                        }
                     }
                     Err(error) => {
                         tracing::error!(%error, "events cannot be read");
@@ -90,11 +100,13 @@ impl Subscription {
                 }
                 continue;
             }
+            // What was replayed is not held any longer than it is needed.
+            self.replayed = Page::default();
             match self.live.recv().await {
-                Ok(event) if event.seq <= self.last => {}
-                Ok(event) => {
-                    self.last = event.seq;
-                    return Delivery::Event(Arc::new(event));
+                Ok(notice) if notice.event.seq <= self.last => {}
+                Ok(notice) => {
+                    self.last = notice.event.seq;
+                    return Delivery::Event(notice);
                 }
                 Err(RecvError::Lagged(missed)) => return Delivery::Lagged { missed, resume: self.last },
                 Err(RecvError::Closed) => return Delivery::Closed,
@@ -126,7 +138,7 @@ mod tests {
         let mut seen = Vec::new();
         while seen.len() < count {
             match subscription.next().await {
-                Delivery::Event(event) => seen.push(event.seq),
+                Delivery::Event(notice) => seen.push(notice.event.seq),
                 other => panic!("{other:?}"),
             }
         }
@@ -160,6 +172,6 @@ mod tests {
         let mut again = hub.subscribe(resume);
         assert_eq!(seqs(&mut again, 5000).await.first(), Some(&3));
         let Delivery::Event(next) = slow.next().await else { panic!("no event after the gap") };
-        assert_eq!(next.seq, resume + missed + 1);
+        assert_eq!(next.event.seq, resume + missed + 1);
     }
 }

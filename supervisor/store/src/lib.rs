@@ -30,7 +30,7 @@ pub use events::{EventQuery, NewEvent, Window};
 pub use leases::Lease;
 pub use messages::MessageRecord;
 pub use steps::{CallRecord, NewCall, NewStep, StepRecord};
-pub use store::{Options, Store};
+pub use store::{Notice, Options, Store};
 
 /// Version of the SQLite that is linked: built with the program, not the host's.
 pub fn sqlite_version() -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread::JoinHandle,
 };
 
@@ -19,6 +19,31 @@ use crate::{
 
 /// Events a slow listener may be behind before it must read them from the database.
 const NEWS: usize = 4096;
+
+/// A committed event on its way to everybody who listens.
+#[derive(Debug)]
+pub struct Notice {
+    /// The event.
+    pub event: Event,
+    json: OnceLock<String>,
+}
+
+impl Notice {
+    /// For one event.
+    pub const fn new(event: Event) -> Self {
+        Self { event, json: OnceLock::new() }
+    }
+
+    /// Its JSON text: made for the first who asks, and the same for all.
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| {
+            serde_json::to_string(&self.event).unwrap_or_else(|error| {
+                tracing::error!(%error, seq = self.event.seq, "an event has no JSON form");
+                String::from("{}")
+            })
+        })
+    }
+}
 
 /// How the store behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +71,7 @@ struct Inner {
     requests: Mutex<Option<mpsc::Sender<Request>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
-    news: broadcast::Sender<Event>,
+    news: broadcast::Sender<Arc<Notice>>,
 }
 
 impl Store {
@@ -93,7 +118,7 @@ impl Store {
 
     /// Every event committed from now on, in the order of numbers and without gaps. A listener that is more than 4096 events
     /// behind is told so (`Lagged`) and reads the rest with [`Store::query_events`].
-    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Notice>> {
         self.inner.news.subscribe()
     }
 

@@ -1,15 +1,14 @@
 //! The one thread that writes.
 
 use std::{
-    sync::mpsc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
-use aether_protocol::Event;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::{Change, Committed, Options, StoreError, events};
+use crate::{Change, Committed, Notice, Options, StoreError, events};
 
 /// Changes that share one commit at most: bounds how long the first of them waits.
 const GROUP: usize = 128;
@@ -27,7 +26,7 @@ pub(crate) struct Request {
 pub(crate) struct Writer {
     pub(crate) db: Connection,
     pub(crate) options: Options,
-    pub(crate) news: broadcast::Sender<Event>,
+    pub(crate) news: broadcast::Sender<Arc<Notice>>,
     pub(crate) appended: u64,
     /// A commit waits for the disk (`PRAGMA synchronous` is FULL), as it does after opening.
     pub(crate) durable: bool,
@@ -105,9 +104,11 @@ impl Writer {
             };
             if let Ok(committed) = &outcome {
                 self.appended += committed.events.len() as u64;
-                for event in &committed.events {
-                    // Nobody listening is fine.
-                    let _ = self.news.send(event.clone());
+                if self.news.receiver_count() > 0 {
+                    for event in &committed.events {
+                        // The last listener may have gone just now, which is fine.
+                        let _ = self.news.send(Arc::new(Notice::new(event.clone())));
+                    }
                 }
             }
             // The asker may have gone; the change is committed all the same.
@@ -208,7 +209,7 @@ mod tests {
             statement.query_map([], |r| r.get::<_, i64>(0)).expect("query").map(|n| n.expect("row").unsigned_abs()).collect();
         assert_eq!(said, there, "acknowledged and stored are the same");
         for seq in there {
-            assert_eq!(heard.try_recv().expect("published").seq, seq);
+            assert_eq!(heard.try_recv().expect("published").event.seq, seq);
         }
         assert!(heard.try_recv().is_err());
     }

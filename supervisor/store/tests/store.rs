@@ -132,7 +132,7 @@ async fn events_have_no_gaps_and_reach_listeners_in_order() {
     let expected: Vec<u64> = (1..=total).collect();
     assert_eq!(all.iter().map(|e| e.seq).collect::<Vec<_>>(), expected);
     for seq in expected {
-        assert_eq!(news.try_recv().expect("published").seq, seq);
+        assert_eq!(news.try_recv().expect("published").event.seq, seq);
     }
     assert_eq!(store.newest_seq().await.expect("newest"), total);
 }

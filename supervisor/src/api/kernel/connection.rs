@@ -189,7 +189,7 @@ async fn feed(hub: EventHub, after: u64, out: Outgoing) {
     let mut subscription = hub.subscribe(after);
     loop {
         let sent = match subscription.next().await {
-            Delivery::Event(event) => out.send(&*event).await,
+            Delivery::Event(notice) => out.frame(Frame::Event(notice)).await,
             Delivery::Lagged { missed, resume } => {
                 let _ = out.send(&StreamFrame::Lagged(Lagged { missed, resume, code: ErrorCode::Busy })).await;
                 return;

@@ -1,7 +1,8 @@
 //! The way to the client: a bounded queue; what piles up in it travels together as one JSON array.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use aether_store::Notice;
 use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket},
@@ -13,7 +14,7 @@ use tokio::{sync::mpsc, time::timeout};
 /// Frames that wait for the client at most; then whoever has more to say waits as well.
 const QUEUE: usize = 256;
 /// Frames that travel together at most, and their size.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 /// A client that takes nothing for so long has gone.
 const SEND_TIME: Duration = Duration::from_secs(60);
@@ -23,6 +24,8 @@ const SEND_TIME: Duration = Duration::from_secs(60);
 pub(crate) enum Frame {
     /// JSON text.
     Json(String),
+    /// An event, whose JSON text all clients share.
+    Event(Arc<Notice>),
     /// Are you there?
     Ping,
     /// The end.
@@ -97,38 +100,50 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut frames: mpsc::Receiv
 
 fn pack(frames: impl Iterator<Item = Frame>) -> Vec<Message> {
     let mut messages = Vec::new();
-    let mut batch = Vec::new();
-    let mut bytes = 0;
+    let mut batch = Batch::default();
     for frame in frames {
         match frame {
-            Frame::Json(text) => {
-                if bytes > 0 && bytes + text.len() > BATCH_BYTES {
-                    messages.extend(joined(&mut batch));
-                    bytes = 0;
-                }
-                bytes += text.len();
-                batch.push(text);
-            }
+            Frame::Json(text) => messages.extend(batch.add(&text)),
+            Frame::Event(notice) => messages.extend(batch.add(notice.json())),
             Frame::Ping => messages.push(Message::Ping(Bytes::new())),
             Frame::Close(code, reason) => {
-                messages.extend(joined(&mut batch));
+                messages.extend(batch.end());
                 messages.push(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
                 return messages;
             }
         }
     }
-    messages.extend(joined(&mut batch));
+    messages.extend(batch.end());
     messages
 }
 
-fn joined(batch: &mut Vec<String>) -> Option<Message> {
-    let text = match batch.len() {
-        0 => return None,
-        1 => batch.remove(0),
-        _ => format!("[{}]", batch.join(",")),
-    };
-    batch.clear();
-    Some(Message::Text(text.into()))
+/// Texts that travel together: `[` and the first of them, then a comma before each of the others.
+#[derive(Default)]
+struct Batch {
+    text: String,
+    count: usize,
+}
+
+impl Batch {
+    /// Adds a text; the message of those before it when they would become too many bytes together.
+    fn add(&mut self, text: &str) -> Option<Message> {
+        let full = if self.count > 0 && self.text.len() + text.len() > BATCH_BYTES { self.end() } else { None };
+        self.text.push(if self.count == 0 { '[' } else { ',' });
+        self.text.push_str(text);
+        self.count += 1;
+        full
+    }
+
+    fn end(&mut self) -> Option<Message> {
+        let mut text = std::mem::take(&mut self.text);
+        match std::mem::take(&mut self.count) {
+            0 => return None,
+            // One travels alone.
+            1 => drop(text.remove(0)),
+            _ => text.push(']'),
+        }
+        Some(Message::Text(text.into()))
+    }
 }
 
 #[cfg(test)]
