@@ -37,6 +37,8 @@ done
 export AETHER_SIGNIN="$link"
 AETHER_URL="$(printf '%s' "$link" | sed 's#^\(https\{0,1\}://[^/]*\).*#\1#')"
 export AETHER_URL
+AETHER_TOKEN="$($SUDO cat "$work/state/token")"
+export AETHER_TOKEN
 export AETHER_SOCKET="$socket"
 export AETHER_CHROMIUM="${AETHER_CHROMIUM:-/usr/bin/chromium}"
 export AETHER_BIN_DIR="$bin"

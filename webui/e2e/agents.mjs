@@ -123,7 +123,14 @@ export function busyFleet() {
       maxSteps: 50,
       lastAction: 'complete Wrote summary.md with 14 entries',
     },
-    { name: 'flaky', spec: run('sh', '-c', 'exit 3'), state: 'dead', phase: 'failed', exit: { code: 3 } },
+    {
+      name: 'flaky',
+      spec: run('sh', '-c', 'exit 3'),
+      state: 'dead',
+      phase: 'failed',
+      exit: { code: 3 },
+      missing: 'landlock',
+    },
     {
       name: 'runaway',
       spec: run('python3', 'loop.py'),

@@ -1,7 +1,9 @@
 // Browser tests of Mission Control. AETHER_URL and AETHER_SIGNIN name a running service; without them a fixture serves.
 import { Failures, PHONE, WIDE, checkAxe, checkWidth, openBrowser, openPage, shoot } from './browser.mjs';
 import { startFixture } from './fixture.mjs';
+import { hostileWords, noOpenRedirect } from './hostile.mjs';
 import { firstRun, journey } from './paths.mjs';
+import { reducedIsRed } from './reduced.mjs';
 
 const failures = new Failures();
 const browser = await openBrowser();
@@ -82,6 +84,36 @@ if (!real) {
       await context.close();
     }
     await empty.stop();
+  });
+}
+
+const token = real ? process.env.AETHER_TOKEN : 'fixture';
+await step('signing in leads nowhere else', async () => {
+  const { context, page } = await pageIn('dark', WIDE, null);
+  await noOpenRedirect(page, url, token);
+  await context.close();
+});
+
+if (real) {
+  await step('hostile words stay words', async () => {
+    const expected = [...IGNORED, /Content Security Policy/];
+    const { context, page } = await openPage(browser, {
+      theme: 'dark',
+      size: WIDE,
+      state,
+      failures,
+      expected,
+    });
+    await hostileWords(page, url);
+    await context.close();
+  });
+} else {
+  await step('reduced isolation is red on every page', async () => {
+    for (const theme of ['dark', 'light']) {
+      const { context, page } = await pageIn(theme, WIDE);
+      await reducedIsRed(page, url);
+      await context.close();
+    }
   });
 }
 

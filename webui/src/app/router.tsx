@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { parseFleetQuery } from '@/lib/filter';
+import { ownPath } from '@/lib/paths';
 import { FleetPage } from '@/pages/FleetPage';
 import { NotFoundPage } from '@/pages/NotFoundPage';
 import { ErrorPage } from '@/pages/ErrorPage';
@@ -80,10 +81,10 @@ export const signInRoute = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   component: lazyRouteComponent(() => import('@/pages/SignInPage'), 'SignInPage'),
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    text(search.next)?.startsWith('/') && !text(search.next)?.startsWith('//')
-      ? { next: text(search.next) }
-      : {},
+  validateSearch: (search: Record<string, unknown>): { next?: string } => {
+    const next = ownPath(text(search.next));
+    return next === undefined ? {} : { next };
+  },
 });
 
 export const router = createRouter({

@@ -26,3 +26,10 @@ export function decodeText(bytes: Uint8Array): string | null {
     return null;
   }
 }
+
+/** A path of this service's own pages, or undefined: `//host`, `/\\host` and `/<tab>/host` all lead elsewhere. */
+export function ownPath(text: string | undefined): string | undefined {
+  if (text === undefined || !text.startsWith('/') || !URL.canParse(text, location.origin)) return undefined;
+  const url = new URL(text, location.origin);
+  return url.origin === location.origin ? url.pathname + url.search + url.hash : undefined;
+}

@@ -11,6 +11,7 @@ import { moodOf, purposeOf, roleOf, wordOf } from '@/lib/mood';
 import { useShortcut } from '@/lib/shortcuts';
 import { Chip } from '@/panels/fleet/Filters';
 import { Button } from '@/ui/Button';
+import { Isolation } from '@/panels/fleet/Tile';
 import { State } from '@/ui/Mark';
 import { Empty } from '@/ui/Notice';
 import { PageHead } from '@/ui/PageHead';
@@ -176,6 +177,7 @@ const Row = memo(function Row({ id }: { id: string }) {
         >
           {agent.name}
         </Link>
+        {agent.enforcement?.mode === 'reduced' && <Isolation agent={agent} />}
       </span>
       <State mood={moodOf(agent)} word={wordOf(agent)} />
       <span className="min-w-0 truncate text-muted" title={agent.exit?.reason ?? purposeOf(agent)}>

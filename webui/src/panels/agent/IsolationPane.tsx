@@ -63,7 +63,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
           <ShieldAlert size={20} className="shrink-0 text-failed" aria-hidden="true" />
         )}
         <div className="min-w-48 flex-1">
-          <h2 className="text-14 font-semibold">
+          <h2 className={`text-14 font-semibold ${full ? '' : 'text-failed'}`}>
             {full ? 'Full isolation' : 'Reduced isolation'}
             {profile !== 'standard' && ` of the profile ${profile}`}
           </h2>

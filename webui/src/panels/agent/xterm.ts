@@ -67,7 +67,12 @@ export function openTerminal(element: HTMLElement, readOnly: boolean) {
     convertEol: false,
     minimumContrastRatio: 4.5,
     allowProposedApi: false,
+    linkHandler: { activate: (_event, address) => follow(address), allowNonHttpProtocols: false },
+    // No reports and no changes of the window, whatever the library's default becomes.
+    windowOptions: {},
   });
+  // The clipboard (OSC 52) is the person's; nothing handles it, and nothing is to begin to.
+  terminal.parser.registerOscHandler(52, () => true);
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   terminal.open(element);
@@ -85,6 +90,19 @@ export function openTerminal(element: HTMLElement, readOnly: boolean) {
       terminal.dispose();
     },
   };
+}
+
+/** The address of a link that an agent printed, or null for what is not of the web: those act on the person's computer. */
+export function webAddress(text: string): string | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && ['http:', 'https:'].includes(url.protocol) ? url.href : null;
+}
+
+/** Opens a link once the person has seen where it leads: the text above it may say something else. */
+function follow(text: string) {
+  const address = webAddress(text);
+  if (address !== null && window.confirm(`An agent printed this link. Open it?\n\n${address}`))
+    window.open(address, '_blank', 'noopener,noreferrer');
 }
 
 /** Draws with the graphics card while focused; a browser keeps only a few such contexts, so they are given back. */
