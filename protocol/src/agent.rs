@@ -142,6 +142,24 @@ pub struct Usage {
     pub pids_limit: Option<u32>,
 }
 
+/// What an agent keeps on disk, as the means of limiting it counts. What is not counted is null.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskUsage {
+    /// Space, bytes; some file systems say it ten seconds late.
+    #[ts(type = "number | null")]
+    pub bytes: Option<u64>,
+    /// The limit of it in force, bytes.
+    #[ts(type = "number | null")]
+    pub bytes_limit: Option<u64>,
+    /// Files and directories.
+    #[ts(type = "number | null")]
+    pub inodes: Option<u64>,
+    /// The limit of them in force.
+    #[ts(type = "number | null")]
+    pub inodes_limit: Option<u64>,
+}
+
 /// An agent as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -195,4 +213,7 @@ pub struct AgentInfo {
     pub last_action: Option<String>,
     /// Last sample of its resources.
     pub usage: Option<Usage>,
+    /// Last look at what it keeps on disk.
+    #[serde(default)]
+    pub disk: Option<DiskUsage>,
 }

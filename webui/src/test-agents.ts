@@ -33,6 +33,7 @@ export function agent({ goal, ...rest }: Wish = {}): AgentInfo {
     exit: null,
     lastAction: null,
     usage: null,
+    disk: null,
     ...rest,
   };
 }

@@ -57,9 +57,10 @@ const QUOTA_CTL: libc::c_ulong = 0xc010_9428;
 const QGROUP_LIMIT: libc::c_ulong = 0x8030_942b;
 const QUOTA_TREE: u64 = 8;
 const QGROUP_INFO: u32 = 242;
+const QGROUP_LIMIT_ITEM: u32 = 244;
 const LIMIT_MAX_REFERENCED: u64 = 1;
-/// Offset of the referenced bytes in the found item: after `btrfs_ioctl_search_header` and the generation.
-const REFERENCED_AT: usize = 32 + 8;
+/// Size of `struct btrfs_ioctl_search_header`, which comes before each found item.
+const HEADER: usize = 32;
 
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
@@ -113,6 +114,18 @@ pub fn limit_space(dir: BorrowedFd<'_>, bytes: u64) -> io::Result<()> {
 /// Space of the subvolume with the number `id`, bytes, as of the last commit (every 30 s unless mounted otherwise). `None`
 /// without a group of that number.
 pub fn used_space(fs: BorrowedFd<'_>, id: u64) -> io::Result<Option<u64>> {
+    // After the generation.
+    quota_item(fs, QGROUP_INFO, id, 8)
+}
+
+/// Limit of the space of the subvolume with the number `id`, bytes, as of the last commit.
+pub fn space_limit(fs: BorrowedFd<'_>, id: u64) -> io::Result<Option<u64>> {
+    // After the flags.
+    Ok(quota_item(fs, QGROUP_LIMIT_ITEM, id, 8)?.filter(|limit| *limit > 0))
+}
+
+/// The number at an offset in an item of the quota tree.
+fn quota_item(fs: BorrowedFd<'_>, kind: u32, id: u64, at: usize) -> io::Result<Option<u64>> {
     const { assert!(size_of::<SearchArgs>() == 4096, "as the kernel has it") };
     let mut args = SearchArgs {
         tree: QUOTA_TREE,
@@ -122,8 +135,8 @@ pub fn used_space(fs: BorrowedFd<'_>, id: u64) -> io::Result<Option<u64>> {
         max_offset: id,
         min_transaction: 0,
         max_transaction: u64::MAX,
-        min_type: QGROUP_INFO,
-        max_type: QGROUP_INFO,
+        min_type: kind,
+        max_type: kind,
         items: 1,
         unused: 0,
         unused_too: [0; 4],
@@ -131,8 +144,8 @@ pub fn used_space(fs: BorrowedFd<'_>, id: u64) -> io::Result<Option<u64>> {
     };
     // SAFETY: a valid btrfs_ioctl_search_args that the call fills.
     check(unsafe { libc::ioctl(fs.as_raw_fd(), TREE_SEARCH, &raw mut args) })?;
-    let referenced = args.found.get(REFERENCED_AT..REFERENCED_AT + 8).and_then(|bytes| bytes.try_into().ok());
-    Ok((args.items > 0).then_some(referenced).flatten().map(u64::from_le_bytes))
+    let number = args.found.get(HEADER + at..HEADER + at + 8).and_then(|bytes| bytes.try_into().ok());
+    Ok((args.items > 0).then_some(number).flatten().map(u64::from_le_bytes))
 }
 
 /// Number of the subvolume that `dir` lies in (`BTRFS_IOC_INO_LOOKUP` with no tree and no object).

@@ -73,13 +73,17 @@ pub enum SpawnerReply {
     DiskUse(DiskUse),
 }
 
-/// What a home takes up, as far as its means of limiting it counts.
+/// What a home takes up and may take up, as far as the kernel or the means of limiting it says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskUse {
     /// Space, bytes; a btrfs says it some seconds late.
     pub bytes: Option<u64>,
+    /// The limit of it in force, bytes.
+    pub bytes_limit: Option<u64>,
     /// Files and directories.
     pub inodes: Option<u64>,
+    /// The limit of them in force.
+    pub inodes_limit: Option<u64>,
 }
 
 /// What a privileged process sees of a live sandbox.

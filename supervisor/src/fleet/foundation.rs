@@ -17,7 +17,7 @@ use super::{
     isolation::Signer,
     launch,
     providers::Providers,
-    recovery, usage,
+    disk, recovery, usage,
 };
 use crate::{config::Config, links::spawner::SpawnerLink};
 
@@ -49,6 +49,7 @@ impl Fleet {
         recovery::recover(&core).await?;
         tokio::spawn(launch::run_queue(core.clone()));
         tokio::spawn(usage::sample(core.clone()));
+        tokio::spawn(disk::sample(core.clone()));
         let fleet = Self { core };
         let version = env!("CARGO_PKG_VERSION");
         fleet.audit(SERVICE, "service.start", "", json!({ "version": version, "kernel": fleet.core.host.kernel })).await;

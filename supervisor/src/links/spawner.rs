@@ -10,7 +10,7 @@ use aether_sandbox::{
     host::HostSupport,
     plan::{LentMount, Profile, SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
-    wire::spawner::{Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
+    wire::spawner::{DiskUse, Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
 use nix::{
     errno::Errno,
@@ -165,6 +165,17 @@ impl SpawnerLink {
     pub async fn inspect(&self, id: SandboxId, profile: Profile, mounts: Vec<LentMount>) -> Result<Inspection, ApiError> {
         match self.ask(SpawnerRequest::Inspect(id, profile, mounts), Vec::new()).await? {
             (SpawnerReply::Inspected(inspection), _) => Ok(*inspection),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// What a home takes up and may take up.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn disk_use(&self, id: SandboxId) -> Result<DiskUse, ApiError> {
+        match self.ask(SpawnerRequest::DiskUse(id), Vec::new()).await? {
+            (SpawnerReply::DiskUse(used), _) => Ok(used),
             (other, _) => Err(unexpected(&other)),
         }
     }

@@ -153,7 +153,11 @@ lastAction: string | null,
 /**
  * Last sample of its resources.
  */
-usage: Usage | null, };
+usage: Usage | null, 
+/**
+ * Last look at what it keeps on disk.
+ */
+disk: DiskUsage | null, };
 
 /**
  * A note of the service about an agent, for example a restart of the supervisor it lived through.
@@ -492,6 +496,27 @@ index: number,
  * The client's path, shown to people, never opened.
  */
 shown: string, };
+
+/**
+ * What an agent keeps on disk, as the means of limiting it counts. What is not counted is null.
+ */
+export type DiskUsage = { 
+/**
+ * Space, bytes; some file systems say it ten seconds late.
+ */
+bytes: number | null, 
+/**
+ * The limit of it in force, bytes.
+ */
+bytesLimit: number | null, 
+/**
+ * Files and directories.
+ */
+inodes: number | null, 
+/**
+ * The limit of them in force.
+ */
+inodesLimit: number | null, };
 
 /**
  * Answer of `aether doctor`: what this host can do.

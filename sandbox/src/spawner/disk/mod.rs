@@ -263,7 +263,8 @@ impl Disk {
     pub(super) fn used(&self, name: &SandboxId) -> io::Result<DiskUse> {
         let dir = self.home(name)?;
         if let Some(stat) = stat_in(dir.as_fd(), IMAGE)? {
-            return Ok(DiskUse { bytes: Some(stat.st_blocks.unsigned_abs() * 512), inodes: None });
+            let bytes = stat.st_blocks.unsigned_abs() * 512;
+            return Ok(DiskUse { bytes: Some(bytes), bytes_limit: Some(stat.st_size.unsigned_abs()), ..DiskUse::default() });
         }
         match self.means {
             Means::Projects => project::used(dir.as_fd()),

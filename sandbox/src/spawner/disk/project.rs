@@ -52,7 +52,13 @@ pub(super) fn used(home: BorrowedFd<'_>) -> io::Result<DiskUse> {
         return Ok(DiskUse::default());
     }
     let quota = get_quota(home, id)?;
-    Ok(DiskUse { bytes: Some(quota.bytes), inodes: Some(quota.inodes) })
+    let limit = |limit| (limit > 0).then_some(limit);
+    Ok(DiskUse {
+        bytes: Some(quota.bytes),
+        bytes_limit: limit(quota.bytes_limit),
+        inodes: Some(quota.inodes),
+        inodes_limit: limit(quota.inodes_limit),
+    })
 }
 
 /// Gives up the limits of a home that is being removed, so that its number can be used again.

@@ -13,7 +13,7 @@ use nix::sys::{
 
 use crate::{
     plan::{DiskLimits, SandboxId},
-    sys::btrfs::{create_subvolume, destroy_subvolume, limit_space, subvolume, used_space},
+    sys::btrfs::{create_subvolume, destroy_subvolume, limit_space, space_limit, subvolume, used_space},
     wire::spawner::DiskUse,
 };
 
@@ -57,5 +57,6 @@ pub(super) fn used(home: BorrowedFd<'_>) -> io::Result<DiskUse> {
     if !is_top(home)? {
         return Ok(DiskUse::default());
     }
-    Ok(DiskUse { bytes: used_space(home, subvolume(home)?)?, inodes: None })
+    let id = subvolume(home)?;
+    Ok(DiskUse { bytes: used_space(home, id)?, bytes_limit: space_limit(home, id)?, ..DiskUse::default() })
 }

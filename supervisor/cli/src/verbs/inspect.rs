@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use aether_protocol::{AgentInfo, MountSource, SignedReport};
+use aether_protocol::{AgentInfo, EnforcementMode, MountSource, SignedReport};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::Context;
@@ -43,6 +43,17 @@ impl Inspect {
         let style = Style::stdout();
         for (label, value) in lines(&info) {
             writeln!(out, "{} {}", style.paint(Tone::Faint, &format!("{label:<12}")), one_line(&value))?;
+        }
+        if let Some(enforcement) = &info.enforcement {
+            let (tone, word) = match enforcement.mode {
+                EnforcementMode::Full => (Tone::Plain, "full"),
+                EnforcementMode::Reduced => (Tone::Bad, "REDUCED"),
+            };
+            writeln!(out, "{} {}", style.paint(Tone::Faint, &format!("{:<12}", "isolation")), style.paint(tone, word))?;
+            for (name, layer) in &enforcement.layers {
+                let (tone, word) = if layer.active { (Tone::Plain, "on ") } else { (Tone::Bad, "OFF") };
+                writeln!(out, "{:12} {}", "", style.paint(tone, &one_line(&format!("{word} {name}: {}", layer.detail))))?;
+            }
         }
         Ok(0)
     }
@@ -114,6 +125,11 @@ fn lines(info: &AgentInfo) -> Vec<(&'static str, String)> {
         let limit = usage.pids_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
         add("processes", Some(format!("{}{limit}", usage.pids)));
     }
+    if let Some(disk) = &info.disk {
+        let of = |limit: Option<String>| limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        add("disk", disk.bytes.map(|bytes| format!("{}{}", units::size(bytes), of(disk.bytes_limit.map(units::size)))));
+        add("files", disk.inodes.map(|files| format!("{files}{}", of(disk.inodes_limit.map(|limit| limit.to_string())))));
+    }
     for mount in &info.spec.mounts {
         let source = match &mount.source {
             MountSource::Descriptor(source) => &source.shown,
@@ -122,11 +138,5 @@ fn lines(info: &AgentInfo) -> Vec<(&'static str, String)> {
         add("mount", Some(format!("{source} at {}{}", mount.target, if mount.read_only { " (read-only)" } else { "" })));
     }
     add("profile", Some(lower(&info.spec.profile)));
-    if let Some(enforcement) = &info.enforcement {
-        add("isolation", Some(lower(&enforcement.mode)));
-        for (name, layer) in &enforcement.layers {
-            add("", Some(format!("{} {name}: {}", if layer.active { "on " } else { "OFF" }, layer.detail)));
-        }
-    }
     lines
 }

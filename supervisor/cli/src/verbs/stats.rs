@@ -91,11 +91,11 @@ impl Stats {
 }
 
 fn table(infos: &[AgentInfo]) -> String {
-    let mut table = Table::new(&["NAME", ">CPU", ">CPU TIME", ">MEM", ">LIMIT", ">MEM %", ">PEAK", ">PIDS"]);
+    let mut table = Table::new(&["NAME", ">CPU", ">CPU TIME", ">MEM", ">LIMIT", ">MEM %", ">PEAK", ">PIDS", ">DISK"]);
     for info in infos {
         let name = Cell::new(Tone::Strong, fit(info.name.as_str(), 24));
         let Some(usage) = info.usage.as_ref().filter(|_| info.state.is_live()) else {
-            table.row(std::iter::once(name).chain((0..7).map(|_| "-".into())).collect());
+            table.row(std::iter::once(name).chain((0..8).map(|_| "-".into())).collect());
             continue;
         };
         let percent =
@@ -114,6 +114,7 @@ fn table(infos: &[AgentInfo]) -> String {
                 None => usage.pids.to_string(),
             }
             .into(),
+            info.disk.and_then(|disk| disk.bytes).map_or_else(|| "-".to_owned(), units::size).into(),
         ]);
     }
     table.render(Style::stdout(), None)

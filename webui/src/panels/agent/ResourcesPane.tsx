@@ -24,6 +24,7 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
       </Empty>
     );
   }
+  const disk = now.data?.disk ?? agent.disk;
   const times = samples.map((sample) => sample.at / 1000);
   const limits = agent.spec.limits;
   return (
@@ -56,6 +57,20 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
             figure={live ? String(usage.pids) : '–'}
             note={usage.pidsLimit ? `of ${count(usage.pidsLimit, 'process', 'processes')}` : 'no limit'}
           />
+          {disk?.bytes != null && (
+            <Card
+              label="Disk"
+              figure={bytes(disk.bytes)}
+              note={disk.bytesLimit ? `of ${bytes(disk.bytesLimit)}` : 'no limit'}
+            />
+          )}
+          {disk?.inodes != null && (
+            <Card
+              label="Files"
+              figure={String(disk.inodes)}
+              note={disk.inodesLimit ? `of ${count(disk.inodesLimit, 'file', 'files')}` : 'no limit'}
+            />
+          )}
         </dl>
       )}
       <Section title="CPU">
