@@ -18,6 +18,7 @@ use nix::fcntl::{RenameFlags, renameat2};
 use super::disk;
 use crate::{
     plan::{AGENT_ID, SandboxId},
+    removal::remove_tree,
     sys::{
         btrfs::destroy_subvolume,
         task::{Cloned, clone_into, close_all, exit_now},
@@ -87,8 +88,8 @@ pub(super) fn remove(place: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> 
     }
 }
 
-/// Starts a process that removes everything in the trash. `std::fs::remove_dir_all` works by descriptors and never follows a
-/// link (the fix of CVE-2022-21658), and nothing of an agent runs in there any more.
+/// Starts a process that removes everything in the trash, by descriptors and without following a link; nothing of an agent runs in
+/// there any more.
 pub(super) fn empty_trash() -> io::Result<()> {
     let listed = |dir| fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
     let entries: Vec<PathBuf> = TRASH.into_iter().filter_map(|dir| listed(dir).ok()).flatten().collect();
@@ -115,7 +116,7 @@ fn empty(home: &Path) {
         return;
     }
     let opened = fs::File::open(home);
-    if fs::remove_dir_all(home).is_ok()
+    if remove_tree(home).is_ok()
         && let Ok(dir) = opened
     {
         // By the descriptor: the directory has no name any more, its project is still known.
