@@ -83,7 +83,7 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
     if weakened.keeps(Part::NoNewPrivs) {
         set_no_new_privs().map_err(capabilities("set no_new_privs"))?;
     }
-    if confinement.landlock_abi > 0 && weakened.keeps(Part::Landlock) {
+    if confinement.landlock_abi > 0 && weakened.keeps(Part::Landlock) && weakened.keeps(Part::HostLandlock) {
         landlock(confinement.landlock_abi, plan)?;
     }
     if !confinement.filter.is_empty() && weakened.keeps(Part::Seccomp) {
@@ -205,8 +205,19 @@ pub(super) fn check_init(pid: u32, plan: &SandboxPlan, weakened: &Weakened) -> R
     Ok(())
 }
 
+/// No crash starts a program of the host or leaves a file: see [`syscalls::core_limit`]. Under the spawner's filter nothing is
+/// changed any more, so it is read back.
+pub(super) fn keep_core_limit() -> io::Result<()> {
+    let limit = syscalls::core_limit::LIMIT;
+    setrlimit(Resource::RLIMIT_CORE, limit, limit)?;
+    match getrlimit(Resource::RLIMIT_CORE)? {
+        held if held == (limit, limit) => Ok(()),
+        (soft, hard) => Err(io::Error::other(format!("the limit of core files is {soft} and {hard}, not {limit}"))),
+    }
+}
+
 fn limits() -> io::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    keep_core_limit()?;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let files = hard.min(OPEN_FILES);
     setrlimit(Resource::RLIMIT_NOFILE, files, files)?;
@@ -215,11 +226,25 @@ fn limits() -> io::Result<()> {
 }
 
 fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
+    let abi = version(abi);
+    restrict(abi, rules(abi, plan.profile, &plan.mounts))
+}
+
+/// The ruleset of a standard sandbox for a process outside any, which lacks some of its directories.
+#[cfg(feature = "weaken")]
+pub(super) fn landlock_outside() -> Result<(), SpawnFailure> {
+    let abi = crate::sys::task::landlock_abi().map_err(at(PlanLayer::Landlock, "ask for the version"))?;
+    let mut rules = rules(version(abi), Profile::Standard, &[]);
+    rules.retain(|(path, _)| std::path::Path::new(path).exists());
+    restrict(version(abi), rules)
+}
+
+fn restrict(abi: ABI, rules: Vec<(&str, BitFlags<AccessFs>)>) -> Result<(), SpawnFailure> {
     let fail = |step: &str, error: &dyn std::fmt::Display| {
         let hint = "this is a defect of the profile or a Landlock older than ABI 1; report it with `aether doctor`";
         refused(Some(PlanLayer::Landlock), step, error.to_string(), hint)
     };
-    let (abi, all) = (version(abi), AccessFs::from_all(version(abi)));
+    let all = AccessFs::from_all(abi);
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(all)
@@ -227,7 +252,7 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
         .and_then(Ruleset::create)
         .map_err(|e| fail("make the ruleset", &e))?;
     let mut ruleset = ruleset;
-    for (path, access) in rules(abi, plan.profile, &plan.mounts) {
+    for (path, access) in rules {
         let dir = PathFd::new(path).map_err(|e| fail(&format!("open {path}"), &e))?;
         ruleset = ruleset.add_rule(PathBeneath::new(dir, access)).map_err(|e| fail(&format!("allow {path}"), &e))?;
     }
@@ -241,9 +266,10 @@ fn landlock(abi: u32, plan: &SandboxPlan) -> Result<(), SpawnFailure> {
 
 /// What may be done below which directory; everything else is denied.
 fn rules(abi: ABI, profile: Profile, mounts: &[LentMount]) -> Vec<(&str, BitFlags<AccessFs>)> {
-    let all = AccessFs::from_all(abi);
+    // Sockets made inside are reached without it; those that somebody else made below a lent directory are not (ABI 9).
+    let all = AccessFs::from_all(abi) & !AccessFs::ResolveUnix;
     let read = AccessFs::from_read(abi);
-    let files = AccessFs::from_file(abi);
+    let files = AccessFs::from_file(abi) & !AccessFs::ResolveUnix;
     let mut rules: Vec<(&str, BitFlags<AccessFs>)> = vec![
         ("/", read),
         (AGENT_HOME, all),
@@ -283,6 +309,47 @@ pub(super) fn version(abi: u32) -> ABI {
         3 => ABI::V3,
         4 => ABI::V4,
         5 => ABI::V5,
-        _ => ABI::V6,
+        6 => ABI::V6,
+        // Only what is logged.
+        7 => ABI::V7,
+        // Only restricting all threads at once; init has one.
+        8 => ABI::V8,
+        _ => ABI::V9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_a_kernel_can_deny_is_asked_for() {
+        let known = [ABI::Unsupported, ABI::V1, ABI::V2, ABI::V3, ABI::V4, ABI::V5, ABI::V6, ABI::V7, ABI::V8, ABI::V9];
+        for (number, abi) in (0..).zip(known) {
+            assert_eq!(version(number), abi);
+        }
+        assert_eq!(version(10), ABI::V9);
+        assert_eq!(version(u32::MAX), ABI::V9);
+        assert!(AccessFs::from_all(version(5)).contains(AccessFs::IoctlDev));
+        assert_eq!(Scope::from_all(version(7)), Scope::AbstractUnixSocket | Scope::Signal);
+        assert!(AccessFs::from_all(version(9)).contains(AccessFs::ResolveUnix));
+    }
+
+    #[test]
+    fn no_rule_gives_back_what_is_for_nobody() {
+        let lent =
+            [true, false].map(|read_only| LentMount { target: "/mnt/lent".into(), read_only, lender_uid: 0, lender_gid: 0 });
+        for abi in 1..=9 {
+            for profile in [Profile::Standard, Profile::Packages, Profile::Browser] {
+                for (path, access) in rules(version(abi), profile, &lent) {
+                    assert!(!access.contains(AccessFs::ResolveUnix), "{path}");
+                    assert!(path != "/" || access == AccessFs::from_read(version(abi)), "{access:?}");
+                }
+            }
+        }
+        let of =
+            |path: &str| rules(ABI::V9, Profile::Standard, &lent).into_iter().filter(|(at, _)| *at == path).collect::<Vec<_>>();
+        assert_eq!(of("/"), [("/", AccessFs::from_read(ABI::V9))]);
+        assert_eq!(of("/mnt/lent")[0].1, AccessFs::from_read(ABI::V9));
     }
 }

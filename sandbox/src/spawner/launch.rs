@@ -25,6 +25,7 @@ use super::{
     weaken::Weakened,
 };
 use crate::{
+    host::HostSupport,
     plan::{LayerState, PlanLayer, Profile, RANGE_SIZE, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
@@ -44,7 +45,7 @@ pub(super) fn launch(
     lent: &[OwnedFd],
 ) -> Result<(Launched, OwnedFd), SpawnFailure> {
     check(plan, lent)?;
-    let mut layers = layers(spawner, plan)?;
+    let mut layers = layers(&weakened.host(&spawner.host), plan)?;
     if spawner.tree.find(&plan.id).is_some() {
         return Err(refused(None, "check the plan", format!("a sandbox {} exists already", plan.id), ""));
     }
@@ -229,8 +230,7 @@ fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
 }
 
 /// Every layer as it will be, or the refusal that names the missing one and its fix.
-fn layers(spawner: &Spawner, plan: &SandboxPlan) -> Result<Vec<LayerState>, SpawnFailure> {
-    let host = &spawner.host;
+fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<LayerState>, SpawnFailure> {
     PlanLayer::ALL
         .into_iter()
         .map(|layer| {

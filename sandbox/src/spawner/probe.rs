@@ -59,8 +59,13 @@ pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, disk: &Disk, tree
 pub(super) fn landlock() -> (u32, Feature) {
     match landlock_abi() {
         Ok(abi) => (abi, Feature::yes(format!("ABI {abi}"))),
-        Err(error) => (0, Feature::no(format!("this kernel has no Landlock: {error}"), LANDLOCK_FIX)),
+        Err(error) => without_landlock(&error),
     }
+}
+
+/// What is said of a host without it.
+pub(super) fn without_landlock(error: &io::Error) -> (u32, Feature) {
+    (0, Feature::no(format!("this kernel has no Landlock: {error}"), LANDLOCK_FIX))
 }
 
 pub(super) fn namespaces() -> Feature {

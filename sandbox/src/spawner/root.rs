@@ -9,7 +9,7 @@ use std::{
 };
 
 use nix::{
-    fcntl::AT_FDCWD,
+    fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2},
     mount::{MntFlags, umount2},
     sys::stat::{Mode, mkdirat},
     unistd::{chdir, fchdir, symlinkat},
@@ -81,6 +81,9 @@ const MASKED: [&CStr; 19] = [
 /// Parts of `/proc` that act on the kernel, made read-only.
 const READ_ONLY: [&CStr; 5] = [c"proc/bus", c"proc/fs", c"proc/irq", c"proc/sys", c"proc/sysrq-trigger"];
 
+/// How a step of the way to a lent directory is taken.
+const NO_LINK: ResolveFlag = ResolveFlag::RESOLVE_NO_SYMLINKS.union(ResolveFlag::RESOLVE_BENEATH);
+
 /// A step in words and its error.
 pub(super) type StepError = (&'static str, io::Error);
 
@@ -119,7 +122,8 @@ pub(super) fn build(
     // While the parent's /proc is still visible: the kernel allows a new one only then (mount_too_revealing).
     attach(proc().map_err(step("mount /proc"))?.as_fd(), c"proc").map_err(step("attach /proc"))?;
     for (mount, tree) in plan.mounts.iter().zip(&mounts.lent) {
-        lend(&mount.target, plan.profile.agent_id(), tree.as_fd()).map_err(step("attach a lent directory"))?;
+        let way = if weakened.keeps(Part::LentWay) { NO_LINK } else { ResolveFlag::RESOLVE_IN_ROOT };
+        lend(&mount.target, way, plan.profile.agent_id(), tree.as_fd()).map_err(step("attach a lent directory"))?;
     }
     if weakened.keeps(Part::Mounts) {
         mount_setattr(root.as_fd(), Attributes::RDONLY, None).map_err(step("make the root read-only"))?;
@@ -232,12 +236,9 @@ fn proc() -> io::Result<OwnedFd> {
 
 /// Attaches a lent directory; missing directories on the way are made, the last ones of a home belong to the agent. The home
 /// is agent-controlled, so the way is walked by descriptors and no link is followed (`openat2`, Linux 5.6).
-fn lend(target: &str, agent: u32, tree: BorrowedFd<'_>) -> io::Result<()> {
-    use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+fn lend(target: &str, way: ResolveFlag, agent: u32, tree: BorrowedFd<'_>) -> io::Result<()> {
     let open = |dir: BorrowedFd<'_>, name: &str| {
-        let how = OpenHow::new()
-            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH);
+        let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).resolve(way);
         openat2(dir, name, how)
     };
     let mut at = open(AT_FDCWD, ".")?;

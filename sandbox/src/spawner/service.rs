@@ -25,6 +25,7 @@ pub fn confine_service(writable: &[BorrowedFd<'_>]) -> io::Result<()> {
     let step = |name: &str, error: &dyn std::fmt::Display| io::Error::other(format!("{name}: {error}"));
     set_no_new_privs()?;
     set_undumpable()?;
+    super::confine::keep_core_limit()?;
     if let Ok(abi) = landlock_abi() {
         let abi = if abi >= 5 { ABI::V5 } else { super::confine::version(abi) };
         let all = AccessFs::from_all(abi);

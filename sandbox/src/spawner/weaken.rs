@@ -4,12 +4,12 @@
 
 use std::ffi::CStr;
 
-use crate::plan::CgroupLimits;
+use crate::{host::HostSupport, plan::CgroupLimits};
 #[cfg(feature = "weaken")]
 use {
     super::{confine, root, service, syscalls},
     serde::{Deserialize, Serialize},
-    std::io,
+    std::{borrow::Cow, io},
 };
 
 #[cfg(all(feature = "weaken", not(debug_assertions)))]
@@ -78,6 +78,10 @@ pub enum Part {
     InitUser,
     /// Limits of the cgroup.
     Cgroup,
+    /// Links on the way to where a lent directory is attached are not followed.
+    LentWay,
+    /// Not a part: the host is taken for one without Landlock.
+    HostLandlock,
     /// Not a part: plants a descriptor of the state directory without close-on-exec in the sandbox's first process.
     Leak,
 }
@@ -108,6 +112,23 @@ impl Weakened {
     #[allow(clippy::unused_self, reason = "the same call with and without the feature")]
     pub(super) const fn keeps(&self, _: Part) -> bool {
         true
+    }
+
+    /// The host as it is taken.
+    #[cfg(feature = "weaken")]
+    pub(super) fn host<'a>(&self, host: &'a HostSupport) -> Cow<'a, HostSupport> {
+        if self.keeps(Part::HostLandlock) {
+            return Cow::Borrowed(host);
+        }
+        let (landlock_abi, landlock) = super::probe::without_landlock(&io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+        Cow::Owned(HostSupport { landlock_abi, landlock, ..host.clone() })
+    }
+
+    /// The host as it is.
+    #[cfg(not(feature = "weaken"))]
+    #[allow(clippy::unused_self, reason = "the same call with and without the feature")]
+    pub(super) const fn host<'a>(&self, host: &'a HostSupport) -> &'a HostSupport {
+        host
     }
 
     /// Name that `aether-init` is started by; to the test's own init it says what is left out.
@@ -142,6 +163,7 @@ pub fn confine_self(part: Part) -> io::Result<()> {
             std::env::set_current_dir("/")?;
             root::mask_proc()
         }
+        Part::Landlock => confine::landlock_outside().map_err(io::Error::other),
         Part::SpawnerFilter => service::filter_spawner(),
         Part::Seccomp => {
             let filter = syscalls::compile().map_err(io::Error::other)?;

@@ -6,7 +6,7 @@
 //! allowlist, which is the newer filter (seccomp(2)); ending the process wins over any answer.
 //!
 //! It costs little: calls whose answer depends on nothing but their number are answered from the kernel's bitmap (Linux 5.11); of
-//! the rest only five are looked at, and they come first.
+//! the rest only seven are looked at, and they come first.
 
 use libc::{self as c, sock_filter};
 
@@ -16,6 +16,8 @@ const ALLOW: u32 = 0x7fff_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0000 | c::EPERM as u32;
 const ENOSYS: u32 = 0x0005_0000 | c::ENOSYS as u32;
+/// Without effect, and looks done.
+const SILENT: u32 = 0x0005_0000;
 const X86_64: u32 = 0xc000_003e;
 
 /// Refused with `EPERM`, whatever the arguments.
@@ -73,6 +75,8 @@ pub(in crate::spawner) fn program() -> Vec<sock_filter> {
     all.extend(when(number(c::SYS_socket), &socket()));
     all.extend(when(number(c::SYS_socketpair), &only(0, &[c::AF_UNIX.unsigned_abs()])));
     all.extend(when(number(c::SYS_personality), &personality()));
+    all.extend(when(number(c::SYS_setrlimit), &core_limit(0, None)));
+    all.extend(when(number(c::SYS_prlimit64), &core_limit(1, Some(2))));
     // The spawner gives each sandbox a session keyring of its own by this one operation (KEYCTL_JOIN_SESSION_KEYRING).
     all.extend(when(number(c::SYS_keyctl), &only(0, &[1])));
     for call in DENIED.iter().flat_map(|(numbers, _)| *numbers) {
@@ -115,6 +119,22 @@ fn personality() -> Vec<sock_filter> {
     body.extend(when(u32::MAX, &[answer(ALLOW)]));
     body.push(and(!HARMLESS));
     body.extend(one_of(&[0]));
+    body
+}
+
+/// The limit of core files stays what the spawner has set before this filter (see [`super::core_limit`]): lowered to 0, a crash would
+/// start a program of the host. `resource` is the argument that names the limit, `new` the pointer to another one where it may be null.
+fn core_limit(resource: u32, new: Option<u32>) -> Vec<sock_filter> {
+    let mut set = Vec::new();
+    if let Some(new) = new {
+        let low_is_null = [load(16 + 8 * new + 4), jump(EQUAL, 0, 0, 1), answer(ALLOW)];
+        set.push(load_argument(new));
+        set.extend(when(0, &[&low_is_null[..], &[answer(SILENT)]].concat()));
+    }
+    set.push(answer(SILENT));
+    let mut body = vec![load_argument(resource)];
+    body.extend(when(c::RLIMIT_CORE, &set));
+    body.push(answer(ALLOW));
     body
 }
 

@@ -2,8 +2,12 @@ use super::*;
 
 /// What the kernel would answer: classic BPF over `struct seccomp_data` (seccomp(2)), as far as this filter uses it.
 fn of(arch: u32, number: u32, arguments: [u32; 3]) -> u32 {
+    of_words(arch, number, arguments.map(|low| [low, 0xdead_beef]))
+}
+
+fn of_words(arch: u32, number: u32, arguments: [[u32; 2]; 3]) -> u32 {
     let mut data = vec![number, arch, 0, 0];
-    data.extend(arguments.into_iter().flat_map(|low| [low, 0xdead_beef]));
+    data.extend(arguments.as_flattened());
     let (program, mut at, mut value) = (program(), 0, 0);
     loop {
         let instruction = program[at];
@@ -27,7 +31,8 @@ fn call(number: c::c_long, arguments: [u32; 3]) -> u32 {
 #[test]
 fn refuses_what_is_listed_and_nothing_else() {
     let listed: Vec<c::c_long> = DENIED.iter().flat_map(|(numbers, _)| *numbers).copied().collect();
-    let looked_at = [c::SYS_ioctl, c::SYS_socket, c::SYS_socketpair, c::SYS_personality, c::SYS_keyctl];
+    let looked_at =
+        [c::SYS_ioctl, c::SYS_socket, c::SYS_socketpair, c::SYS_personality, c::SYS_keyctl, c::SYS_setrlimit, c::SYS_prlimit64];
     for number in 0..=i64::from(NEWEST) {
         let expected = if listed.contains(&number) { EPERM } else { ALLOW };
         if !looked_at.contains(&number) {
@@ -43,7 +48,7 @@ fn refuses_what_is_listed_and_nothing_else() {
 }
 
 #[test]
-fn looks_at_the_arguments_of_five() {
+fn looks_at_the_arguments_of_seven() {
     let socket = |family: c::c_int, kind: c::c_int, protocol: c::c_int| {
         call(c::SYS_socket, [family, kind | c::SOCK_CLOEXEC | c::SOCK_NONBLOCK, protocol].map(c::c_int::unsigned_abs))
     };
@@ -75,10 +80,26 @@ fn looks_at_the_arguments_of_five() {
 }
 
 #[test]
+fn the_limit_of_core_files_stays() {
+    let silent = 0x0005_0000;
+    let prlimit = |resource: u32, new: [u32; 2]| {
+        of_words(X86_64, u32::try_from(c::SYS_prlimit64).expect("a number"), [[0, 0], [resource, 7], new])
+    };
+    for resource in 0..16 {
+        let expected = if resource == c::RLIMIT_CORE { silent } else { ALLOW };
+        assert_eq!(call(c::SYS_setrlimit, [resource, 1, 1]), expected, "{resource}");
+        for new in [[1, 0], [0, 1], [0x1000, 0x7fff]] {
+            assert_eq!(prlimit(resource, new), expected, "{resource}");
+        }
+        assert_eq!(prlimit(resource, [0, 0]), ALLOW, "{resource}");
+    }
+}
+
+#[test]
 fn a_call_that_depends_on_its_arguments_is_decided_early() {
     // What every other one costs a kernel without the bitmap.
     let program = program();
     assert!(program.len() < 256, "{} instructions", program.len());
     let last = program.iter().rposition(|i| i.code == 0x20).expect("a load");
-    assert!(last < 64, "the last argument is loaded by instruction {last}");
+    assert!(last < 80, "the last argument is loaded by instruction {last}");
 }

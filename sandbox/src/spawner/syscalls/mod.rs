@@ -4,6 +4,7 @@
 //! `ENOSYS`, so that C libraries fall back; so do `clone3` and `openat2`, whose arguments lie in memory where no filter can look,
 //! and the x32 numbers. Another architecture's calls (i386 through `int 0x80`) end the process. x86-64 only.
 
+pub(super) mod core_limit;
 pub(super) mod deny;
 mod policy;
 mod profiles;
@@ -33,6 +34,7 @@ pub(super) fn compile() -> Result<BpfProgram, String> {
 /// As [`compile`].
 pub(super) fn compile_for(profile: Profile, may_set_id: bool) -> Result<BpfProgram, String> {
     let mut program = without_audit(profile);
+    program.extend(core_limit::unchanged());
     program.extend(build(&[], &[], ABSENT, |rules| adjust(rules, profile, may_set_id))?);
     Ok(program)
 }

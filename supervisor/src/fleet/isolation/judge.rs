@@ -263,7 +263,7 @@ impl Case<'_> {
         }
         self.status(found, "NoNewPrivs", |value| value == "1");
         let limit = &self.facts.core_limit;
-        found.fact(format!("limits: {limit}"), limit.starts_with("Max core file size 0 0"));
+        found.fact(format!("limits: {limit}"), limit.starts_with("Max core file size 1 1"));
         if most == 0 {
             return "all five sets empty, no_new_privs, no core files".to_owned();
         }

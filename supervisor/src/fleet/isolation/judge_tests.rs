@@ -55,7 +55,7 @@ fn good(plan: &SandboxPlan) -> (Facts, Inspection) {
         status: status.into_iter().chain(sets).map(|(name, value)| (name.to_owned(), value)).collect(),
         uid_map: format!("0 {} 65536", plan.ids.start()),
         gid_map: format!("0 {} 65536", plan.ids.start()),
-        core_limit: "Max core file size 0 0 bytes".into(),
+        core_limit: "Max core file size 1 1 bytes".into(),
         cgroup: "/aether/abc".into(),
         limits: [
             ("memory", limit("memory.max", "1073741824")),
