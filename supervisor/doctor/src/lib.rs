@@ -68,6 +68,8 @@ pub struct Measured {
     pub idmapped_usr: Option<Feature>,
     /// The overlay of a home.
     pub overlay: Option<Feature>,
+    /// Limits of the space of homes.
+    pub disk: Option<Feature>,
     /// Placement of agents.
     pub cgroup: Option<Feature>,
     /// Limit of memory.
@@ -101,6 +103,7 @@ impl From<&HostSupport> for Measured {
             idmapped_state: tried(&host.idmapped_state),
             idmapped_usr: tried(&host.idmapped_usr),
             overlay: tried(&host.overlay),
+            disk: tried(&host.disk),
             cgroup: tried(&host.cgroup),
             memory: tried(&host.memory),
             pids: tried(&host.pids),

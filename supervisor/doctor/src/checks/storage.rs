@@ -59,7 +59,7 @@ impl Facts {
 }
 
 pub(super) fn judge(facts: &Facts, measured: &Measured) -> Vec<Finding> {
-    vec![state(facts, measured), space(facts), inodes(facts), quota(facts)]
+    vec![state(facts, measured), space(facts), inodes(facts), quota(facts, measured)]
 }
 
 fn state(facts: &Facts, measured: &Measured) -> Finding {
@@ -112,7 +112,13 @@ fn inodes(facts: &Facts) -> Finding {
     }
 }
 
-fn quota(facts: &Facts) -> Finding {
+fn quota(facts: &Facts, measured: &Measured) -> Finding {
+    // What a running service found is what its agents have.
+    match &measured.disk {
+        Some(feature) if feature.works => return QUOTA.ok(format!("by {}", feature.detail)),
+        Some(feature) => return QUOTA.warning(feature.detail.clone(), feature.fix.clone()),
+        None => {}
+    }
     let Some(mount) = &facts.mount else { return QUOTA.warning("the file system of the state is not known", MOVE) };
     let means = match mount.kind.as_str() {
         "ext4" | "xfs" | "f2fs" if mount.has("prjquota") || mount.has("pquota") => Some("project quota"),
@@ -209,5 +215,10 @@ mod tests {
             let finding = &judge(&facts, &Measured::default())[3];
             assert_eq!(finding.status, status, "{finding:?}");
         }
+        let tried = |disk| Measured { disk: Some(disk), ..Measured::default() };
+        let (found, lacking) = (Feature::yes("quota groups, btrfs volume"), Feature::no("nothing limits the space", "mend it"));
+        assert_eq!(judge(&on("ext4", "rw"), &tried(found))[3].status, Ok, "what the service found counts");
+        let finding = &judge(&on("btrfs", "rw"), &tried(lacking))[3];
+        assert_eq!((finding.status, finding.fix.as_str()), (Warning, "mend it"));
     }
 }
