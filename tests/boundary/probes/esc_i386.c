@@ -2,7 +2,7 @@
 
 static long int80(long number, long first, long second) {
     long result;
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(first), "c"(second), "d"(0L)
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(first), "c"(second), "d"(0L), "D"(-1L), "S"(0L)
                      : "r8", "r9", "r10", "r11", "memory");
     return result < 0 && result > -4096 ? refuse((int)-result) : result;
 }

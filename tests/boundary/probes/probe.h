@@ -50,7 +50,7 @@ static inline long read_some(const char *path) {
 static inline int in_child(long (*attempt)(void)) {
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(10);
+        alarm(60); /* opening all it may takes long where calls are slow */
 #ifdef OWN_MOUNTS
         /* Where mounting works, its effects shall not reach the attempts that follow; where it does not, this fails too. */
         unshare(CLONE_NEWNS);
