@@ -80,6 +80,13 @@ if ready "$kernel"; then
   exit
 fi
 
+# One builder at a time; who waited finds the other's.
+exec 8>"$cache/lock-kernel"
+flock 8
+if ready "$kernel"; then
+  printf '%s\n' "$kernel"
+  exit
+fi
 require_packages gcc libc6-dev make patch flex bison bc xz-utils bzip2 >&2
 printf 'Building a User-Mode Linux kernel from %s\n' "$source" >&2
 build="$(mktemp -d "$cache/build-XXXXXX")"

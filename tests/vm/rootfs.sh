@@ -25,6 +25,13 @@ if [ -f "$image" ]; then
   exit
 fi
 
+# One builder at a time; who waited finds the other's.
+exec 8>"$cache/lock-rootfs"
+flock 8
+if [ -f "$image" ]; then
+  printf '%s\n' "$image"
+  exit
+fi
 require_packages mmdebstrap e2fsprogs >&2
 printf 'Building a root file system of %s\n' "$suite" >&2
 work="$(mktemp -d "$cache/root-XXXXXX")"
