@@ -54,14 +54,14 @@ impl Service {
             volume,
             service_uid: 0,
             service_gid: 0,
-            cgroup_name: format!("aether-disk-test-{}", std::process::id()),
+            cgroup_name: format!("aether-disk-test-{}-{}", std::process::id(), u8::from(volume == VolumeSize::None)),
         };
         let child = aether_sandbox::spawner::start(&config).expect("spawner");
         let SpawnerReply::Host(host) = ask(&child, &SpawnerRequest::Host) else { panic!("host") };
         Self { child, state, host: *host }
     }
 
-    fn launch(&self, id: &str, disk: DiskLimits) -> Result<Home, SpawnFailure> {
+    fn launch(&self, id: &str, disk: impl Into<Option<DiskLimits>>) -> Result<Home, SpawnFailure> {
         let plan = SandboxPlan {
             id: id.parse().expect("id"),
             hostname: "test".into(),
@@ -69,7 +69,7 @@ impl Service {
             home: id.parse().expect("id"),
             limits: CgroupLimits { memory_bytes: 256 << 20, pids: 64, cpu_quota_usec: 100_000 },
             profile: Profile::Standard,
-            disk: Some(disk),
+            disk: disk.into(),
             mounts: Vec::new(),
             network: NetworkPlan::LoopbackOnly,
             tmp_bytes: 16 << 20,
@@ -310,19 +310,30 @@ fn old_homes_stay(dir: &Path) {
     service.end();
 }
 
-fn costs(service: &Service) {
-    for (what, wanted) in [("with the default", false), ("with a limit of files asked for", true)] {
-        let mut launches = Vec::new();
-        for _ in 0..20 {
+/// What a launch and the removal of its home take, shown and not judged.
+fn costs(limited: &Service, plain: &Service) {
+    let limits = |inodes_required| DiskLimits { bytes: 10 << 30, inodes: 100_000, required: false, inodes_required };
+    let kinds = [
+        ("plain, unlimited", plain, None),
+        ("with the default", limited, Some(limits(false))),
+        ("with files counted", limited, Some(limits(true))),
+    ];
+    let mut took = [const { Vec::new() }; 3];
+    for _ in 0..20 {
+        for ((_, service, disk), took) in kinds.iter().zip(&mut took) {
             let at = std::time::Instant::now();
-            let limits = DiskLimits { bytes: 10 << 30, inodes: 1_000_000, required: false, inodes_required: wanted };
-            service.launch("cost", limits).expect("launch");
-            launches.push(at.elapsed().as_micros());
+            service.launch("cost", *disk).expect("launch");
+            let launched = at.elapsed().as_micros();
             service.kill("cost");
             service.done(&SpawnerRequest::RemoveHome("cost".parse().expect("id")));
+            took.push((launched, at.elapsed().as_micros()));
         }
-        launches.sort_unstable();
-        println!("  launch {what}: median {} us, p90 {} us (shown, not judged)", launches[10], launches[17]);
+    }
+    for ((what, ..), took) in kinds.iter().zip(&mut took) {
+        took.sort_unstable();
+        let mut whole: Vec<_> = took.iter().map(|(_, whole)| *whole).collect();
+        whole.sort_unstable();
+        println!("  {what}: launch median {} us, least {} us; with its end and removal {} us", took[10].0, took[0].0, whole[10]);
     }
 }
 
@@ -363,7 +374,10 @@ fn run() {
     println!("test space_is_limited ... ok");
     files_are_limited(&service);
     println!("test files_are_limited ... ok");
-    costs(&service);
+    let beside = scratch();
+    let plain = Service::start(beside.path(), VolumeSize::None);
+    costs(&service, &plain);
+    plain.end();
     println!("test costs ... ok");
     let service = a_killed_spawner_is_followed_by_another(dir.path(), service);
     println!("test a_killed_spawner_is_followed_by_another ... ok");
