@@ -29,8 +29,11 @@ place() {
     cp "$built" "$1/.aether-init.new"
     mv "$1/.aether-init.new" "$1/aether-init"
 }
-place target/release
-if [ -d target/debug ]; then
+# A debug build stays with the debug binaries; a release one serves both.
+if [ "$folder" = release ]; then
+    place target/release
+fi
+if [ "$folder" = debug ] || [ -d target/debug ]; then
     place target/debug
 fi
 echo "aether-init: $(stat -c %s "$built") bytes, static"

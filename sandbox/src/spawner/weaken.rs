@@ -2,14 +2,14 @@
 //!
 //! Only with the feature `weaken`, which no release build can have. Without it [`Weakened`] has no value that leaves anything out.
 
-use std::ffi::CStr;
+use std::{borrow::Cow, ffi::CStr};
 
 use crate::{host::HostSupport, plan::CgroupLimits};
 #[cfg(feature = "weaken")]
 use {
     super::{confine, root, service, syscalls},
     serde::{Deserialize, Serialize},
-    std::{borrow::Cow, io},
+    std::io,
 };
 
 #[cfg(all(feature = "weaken", not(debug_assertions)))]
@@ -127,8 +127,8 @@ impl Weakened {
     /// The host as it is.
     #[cfg(not(feature = "weaken"))]
     #[allow(clippy::unused_self, reason = "the same call with and without the feature")]
-    pub(super) const fn host<'a>(&self, host: &'a HostSupport) -> &'a HostSupport {
-        host
+    pub(super) const fn host<'a>(&self, host: &'a HostSupport) -> Cow<'a, HostSupport> {
+        Cow::Borrowed(host)
     }
 
     /// Name that `aether-init` is started by; to the test's own init it says what is left out.
