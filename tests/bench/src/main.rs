@@ -5,6 +5,7 @@
 
 mod api;
 mod cold;
+mod events;
 mod host;
 mod inside;
 mod many;
@@ -30,11 +31,12 @@ struct Wishes {
 
 type Section = fn(&mut Report, bool) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 5] = [
+const SECTIONS: [(&str, Section); 6] = [
     ("cold", cold::section),
     ("spawner", spawner::section),
     ("inside", inside::section),
     ("streams", streams::section),
+    ("events", events::section),
     ("many", many::section),
 ];
 
