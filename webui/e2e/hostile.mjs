@@ -132,27 +132,26 @@ async function links(page, where, { dialogs, canary, calm }) {
   await page.goto(where);
   await page.getByText('Connected', { exact: true }).last().waitFor();
   await calm('the terminal');
-  const click = async (text) => {
-    // Cells are drawn, so the place of a word is found by the row that holds it.
-    const spot = await page.evaluate((word) => {
-      const rows = [...document.querySelectorAll('.xterm-rows > div')];
+  // Found before the first click: a focused terminal is drawn by the graphics card and has no rows to look for.
+  const places = await page.evaluate(() => {
+    const measure = document.querySelector('.xterm-char-measure-element');
+    const width = measure.getBoundingClientRect().width / (measure.textContent.length || 1);
+    const rows = [...document.querySelectorAll('.xterm-rows > div')];
+    const place = (word) => {
       const row = rows.find((each) => each.textContent.includes(word));
       if (!row) return null;
       const box = row.getBoundingClientRect();
-      const cell = document.querySelector('.xterm-screen').getBoundingClientRect().width;
-      const columns = Math.max(...rows.map((each) => each.textContent.length), 1);
-      return { x: box.left, y: box.top + box.height / 2, at: row.textContent.indexOf(word), cell, columns };
-    }, text);
-    assert.ok(spot, `${text} is on the screen`);
-    const size = await page.evaluate(() => {
-      const measured = document.querySelector('.xterm-char-measure-element').getBoundingClientRect();
-      return measured.width / (document.querySelector('.xterm-char-measure-element').textContent.length || 1);
-    });
-    const x = spot.x + (spot.at + 2.5) * size;
-    await page.mouse.move(x - 1, spot.y);
-    await page.mouse.move(x, spot.y, { steps: 3 });
+      return { x: box.left + (row.textContent.indexOf(word) + 2.5) * width, y: box.top + box.height / 2 };
+    };
+    return { BADLINK: place('BADLINK'), WEBLINK: place('WEBLINK') };
+  });
+  const click = async (word) => {
+    const place = places[word];
+    assert.ok(place, `${word} is on the screen`);
+    await page.mouse.move(place.x - 1, place.y);
+    await page.mouse.move(place.x, place.y, { steps: 3 });
     await page.waitForTimeout(300);
-    await page.mouse.click(x, spot.y);
+    await page.mouse.click(place.x, place.y);
     await page.waitForTimeout(300);
   };
   await click('BADLINK');

@@ -16,6 +16,7 @@ pub fn from_init(errno: i32, step: &str) -> ApiError {
         }
         Errno::EEXIST => (ErrorCode::Conflict, "remove it first or choose another name"),
         Errno::ENOTEMPTY => (ErrorCode::Conflict, "remove it with all it holds (recursive)"),
+        Errno::EBUSY => (ErrorCode::Conflict, "it holds a file system of the sandbox or is in use: choose another"),
         Errno::EPIPE => (ErrorCode::Conflict, "the program reads no more input"),
         Errno::ENOTDIR | Errno::EISDIR | Errno::ELOOP | Errno::ENXIO | Errno::EINVAL => {
             (ErrorCode::WrongKind, "only regular files and directories can be opened")
@@ -69,5 +70,6 @@ mod tests {
         assert_eq!(from_init(2, "open").code, ErrorCode::NotFound);
         assert_eq!(from_init(28, "write").code, ErrorCode::NoSpace);
         assert_eq!(from_init(13, "open").code, ErrorCode::Denied);
+        assert_eq!(from_init(16, "remove").code, ErrorCode::Conflict);
     }
 }

@@ -91,6 +91,8 @@ function useConnection() {
   useEffect(() => {
     const off = onSignedOut(() => {
       kernel.stop();
+      // Already there: where it leads afterwards stays.
+      if (location.pathname === '/sign-in') return;
       const next = location.pathname + location.search;
       void navigate({ to: '/sign-in', search: next === '/' ? {} : { next } });
     });

@@ -2,6 +2,7 @@ import { useSearch } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
 import { signIn } from '@/api/agents';
 import { refusalOf, type Refusal } from '@/api/http';
+import { ownPath } from '@/lib/paths';
 import { Button } from '@/ui/Button';
 import { CommandLine } from '@/ui/Copy';
 import { TextField } from '@/ui/Field';
@@ -20,7 +21,8 @@ export function SignInPage() {
     setError(null);
     try {
       await signIn(token.trim());
-      location.assign(next ?? '/');
+      // Checked here, where it is used: the router hands over what its check of the address left out.
+      location.assign(ownPath(next) ?? '/');
     } catch (cause) {
       setError(refusalOf(cause));
       setBusy(false);
