@@ -7,8 +7,11 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 require_toolchain
-# make, python3, bzip2: programs of the work test. chromium: the browser test.
-require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium shellcheck
+# make, python3, bzip2: programs of the work test. chromium: the browser test. e2fsprogs, btrfs-progs: limits of disks.
+require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium shellcheck e2fsprogs btrfs-progs
+# Programs of the compatibility corpus (tests/corpus), and the numbers of system calls.
+require_packages g++ cmake golang-go openjdk-17-jdk-headless openssh-client sqlite3 postgresql python3-venv python3-pip \
+  perl procps strace gdb tmux sudo bsdutils xz-utils patch linux-libc-dev
 
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT

@@ -1,0 +1,4 @@
+set -e
+gcc -w -o interfaces interfaces.c
+./interfaces
+cp two "$OUT"
