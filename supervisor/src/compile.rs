@@ -189,11 +189,20 @@ mod tests {
             home: SandboxId(
                 "abcdefghijkl",
             ),
+            profile: Standard,
             limits: CgroupLimits {
                 memory_bytes: 1073741824,
                 pids: 2048,
                 cpu_quota_usec: 100000,
             },
+            disk: Some(
+                DiskLimits {
+                    bytes: 10737418240,
+                    inodes: 1000000,
+                    required: false,
+                    inodes_required: false,
+                },
+            ),
             mounts: [],
             network: LoopbackOnly,
             tmp_bytes: 268435456,
