@@ -33,8 +33,8 @@ static long namespace(void) { char path[64]; return readlink("/proc/1/ns/mnt", p
 /* Each asks for what PID 1 has already, so that nothing changes where it works. */
 static long limit(void) {
     struct rlimit same;
-    getrlimit(RLIMIT_CORE, &same);
-    return prlimit(1, RLIMIT_CORE, &same, 0);
+    getrlimit(RLIMIT_CPU, &same);
+    return prlimit(1, RLIMIT_CPU, &same, 0);
 }
 static long affinity(void) {
     cpu_set_t same;

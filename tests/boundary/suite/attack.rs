@@ -33,8 +33,21 @@ pub(crate) enum Layer {
     Cgroup,
     /// Limits of the process, set before its capabilities are gone.
     Rlimits,
-    /// `aether-init` closes what it did not open.
+    /// `aether-init` closes what it did not open, and goes where it is told by name.
     Init,
+    /// `aether-init` runs from a sealed copy in memory.
+    Sealed,
+}
+
+/// What an attempt would give to whoever it gets through for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gain {
+    /// Something beyond the sandbox: at least two layers have to stop it.
+    Escape,
+    /// Knowledge about the host or the sandbox.
+    Information,
+    /// Nothing by itself: it shows that one layer works, or is a step of an attempt that stands beside it.
+    Step,
 }
 
 /// An attack of the catalogue: one promise, one probe.
@@ -76,16 +89,18 @@ pub(crate) struct Attempt {
     pub(crate) note: &'static str,
     /// No control is possible on any host; the note says what shows it instead.
     pub(crate) without_control: bool,
+    /// What it would give.
+    pub(crate) gain: Gain,
 }
 
 /// An attempt that these layers stop, each alone.
 pub(crate) const fn stopped(name: &'static str, answers: &'static [&'static str], by: &'static [Layer]) -> Attempt {
-    Attempt { name, answers, by, note: "", without_control: false }
+    Attempt { name, answers, by, note: "", without_control: false, gain: Gain::Escape }
 }
 
 /// An attempt that must get through.
 pub(crate) const fn works(name: &'static str) -> Attempt {
-    Attempt { name, answers: &["through"], by: &[], note: "", without_control: false }
+    Attempt { name, answers: &["through"], by: &[], note: "", without_control: false, gain: Gain::Escape }
 }
 
 impl Attempt {
@@ -94,9 +109,30 @@ impl Attempt {
         Self { note, ..self }
     }
 
+    /// It would give away something, nothing more.
+    pub(crate) const fn information(self) -> Self {
+        Self { gain: Gain::Information, ..self }
+    }
+
+    /// It would give nothing by itself.
+    pub(crate) const fn step(self) -> Self {
+        Self { gain: Gain::Step, ..self }
+    }
+
     /// Without a control; the note says why that is enough.
     pub(crate) const fn without_control(self, note: &'static str) -> Self {
         Self { note, without_control: true, ..self }
+    }
+}
+
+impl Gain {
+    /// Its name for people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Escape => "escape",
+            Self::Information => "information",
+            Self::Step => "step",
+        }
     }
 }
 
@@ -115,7 +151,7 @@ impl Layer {
             Self::Descriptors => Some(Part::Descriptors),
             Self::Dumpable => Some(Part::Dumpable),
             Self::InitUser => Some(Part::InitUser),
-            Self::Namespaces | Self::Cgroup | Self::Rlimits | Self::Init => None,
+            Self::Namespaces | Self::Cgroup | Self::Rlimits | Self::Init | Self::Sealed => None,
         }
     }
 
@@ -162,6 +198,7 @@ impl Layer {
             Self::Cgroup => "cgroup",
             Self::Rlimits => "rlimits",
             Self::Init => "aether-init",
+            Self::Sealed => "sealed copy",
         }
     }
 }

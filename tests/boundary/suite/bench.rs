@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::Range,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     process,
@@ -18,7 +19,7 @@ use aether_sandbox::{
 };
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::client::Client;
+use crate::{client::Client, machine};
 
 /// What programs get when they need no terminal.
 pub(crate) const PIPES: Stdio = Stdio::Pipes { stdin: false };
@@ -47,6 +48,17 @@ impl Bench {
         let sockets = directory.join("sockets");
         fs::create_dir(&sockets)?;
         fs::write(directory.join("canary"), "untouched")?;
+        Self::with_spawner(directory, state, Self::cgroup_name())
+    }
+
+    /// Another spawner over the same directories.
+    pub(crate) fn start_beside(first: &Self) -> Result<Self> {
+        machine::leave_cgroup().context("a cgroup apart from the first spawner's")?;
+        Self::with_spawner(&first.directory, &first.state, format!("{}-2", Self::cgroup_name()))
+    }
+
+    fn with_spawner(directory: &Path, state: &Path, cgroup_name: String) -> Result<Self> {
+        let sockets = directory.join("sockets");
         let config = SpawnerConfig {
             base_root: state.join("base/root"),
             base_home: state.join("base/home"),
@@ -56,7 +68,7 @@ impl Bench {
             service_uid: 0,
             service_gid: 0,
             volume: aether_sandbox::spawner::VolumeSize::None,
-            cgroup_name: Self::cgroup_name(),
+            cgroup_name,
         };
         let spawner = aether_sandbox::spawner::start(&config).context("start the spawner")?;
         let bench = Self { spawner: Some(spawner), directory: directory.to_owned(), state: state.to_owned() };
@@ -88,6 +100,11 @@ impl Bench {
     pub(crate) fn ask_with(&self, request: &SpawnerRequest, fds: &[BorrowedFd<'_>]) -> Result<SpawnerReply> {
         let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
         send_packet(control, &postcard::to_stdvec(request)?, fds)?;
+        self.reply()
+    }
+
+    fn reply(&self) -> Result<SpawnerReply> {
+        let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
         let mut buffer = vec![0; MAX_PACKET];
         let (length, _) = recv_packet(control, &mut buffer)?;
         ensure!(length > 0, "the spawner ended");
@@ -96,15 +113,33 @@ impl Bench {
 
     /// Launches a sandbox without some of its parts.
     pub(crate) fn launch(&self, name: &str, slot: u32, without: &[Part]) -> Result<Sandbox<'_>> {
-        let plan = plan(name, slot)?;
+        self.launch_plan(plan(name, slot)?, without)
+    }
+
+    /// Launches the sandbox of a plan without some of its parts.
+    pub(crate) fn launch_plan(&self, plan: SandboxPlan, without: &[Part]) -> Result<Sandbox<'_>> {
         let id = plan.id.clone();
-        match self.ask(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()))? {
-            SpawnerReply::Launched(launched) => {
-                let client = Client::to(&self.directory.join(format!("sockets/{id}.sock")))?;
-                Ok(Sandbox { bench: self, id, launched, client })
-            }
-            other => bail!("launch without {without:?}: {other:?}"),
+        let reply = self.ask(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()))?;
+        self.launched(id, reply).with_context(|| format!("launch without {without:?}"))
+    }
+
+    /// Launches one sandbox for each slot, all asked for before the first answer is read.
+    pub(crate) fn launch_all(&self, name: &str, slots: Range<u32>, without: &[Part]) -> Result<Vec<Sandbox<'_>>> {
+        let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
+        let plans = slots.map(|slot| plan(&format!("{name}{slot}"), slot)).collect::<Result<Vec<_>>>()?;
+        let ids: Vec<_> = plans.iter().map(|plan| plan.id.clone()).collect();
+        for plan in plans {
+            let request = SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec());
+            send_packet(control, &postcard::to_stdvec(&request)?, &[])?;
         }
+        let replies = ids.into_iter().map(|id| Ok((id, self.reply()?))).collect::<Result<Vec<_>>>()?;
+        replies.into_iter().map(|(id, reply)| self.launched(id, reply)).collect()
+    }
+
+    fn launched(&self, id: SandboxId, reply: SpawnerReply) -> Result<Sandbox<'_>> {
+        let SpawnerReply::Launched(launched) = reply else { bail!("{id}: {reply:?}") };
+        let client = Client::to(&self.directory.join(format!("sockets/{id}.sock")))?;
+        Ok(Sandbox { bench: self, id, launched, client })
     }
 }
 

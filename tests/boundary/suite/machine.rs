@@ -55,6 +55,11 @@ pub(crate) fn lacks(id: &str, attempt: &str) -> Option<&'static str> {
     of.next().map(|(_, _, _, why)| *why)
 }
 
+/// Is this a machine of the suite's own, whose settings may be changed for a moment?
+pub(crate) fn is_disposable() -> bool {
+    KINDS.contains(&Kind::Uml)
+}
+
 /// The kernel in a few words, for the head of a table.
 pub(crate) fn described() -> String {
     let (major, minor) = release().unwrap_or_default();

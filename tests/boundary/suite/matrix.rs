@@ -12,7 +12,7 @@ use aether_sandbox::spawner::weaken::Part;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    attack::{Attack, Attempt, Ground, Layer},
+    attack::{Attack, Attempt, Gain, Ground, Layer},
     attacks::ATTACKS,
     bench::{Bench, PIPES, TERMINAL},
     fingerprint::Fingerprint,
@@ -140,6 +140,7 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
             "none"
         },
         note: attempt.note,
+        gain: attempt.gain,
         verdict: Verdict::Pass,
     };
     if attempt.by.is_empty() {
@@ -159,6 +160,8 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
         Verdict::Fail(format!("{missing:?} alone do not stop it; {stops:?} do"))
     } else if !gaps.iter().all(stated) {
         Verdict::Fail(format!("gets through when {gaps:?} alone is missing; {stops:?} stop it"))
+    } else if stops.len() < 2 && attempt.gain == Gain::Escape && attack.id.starts_with("ESC") {
+        Verdict::Fail(format!("an escape that {stops:?} alone stop"))
     } else if attempt.by.len() < 2 && attempt.note.is_empty() {
         Verdict::Fail(format!("one layer is expected and nothing says why; {stops:?} stop it"))
     } else {

@@ -22,7 +22,7 @@ pub(crate) const NAMESPACES: &str = "__namespaces";
 pub(crate) const CONFINED: &str = "__confined";
 
 /// Layers that mean something outside.
-pub(crate) const PARTS: [Part; 4] = [Part::Capabilities, Part::Seccomp, Part::SpawnerFilter, Part::Mounts];
+pub(crate) const PARTS: [Part; 5] = [Part::Capabilities, Part::Landlock, Part::Seccomp, Part::SpawnerFilter, Part::Mounts];
 
 /// Runs a probe with `part` alone; its standard output.
 pub(crate) fn run(part: Option<Part>, program: &Path, arguments: &[&str]) -> Result<String> {

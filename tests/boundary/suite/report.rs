@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, env, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::{attack::Layer, machine};
+use crate::{
+    attack::{Gain, Layer},
+    machine,
+};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub(crate) struct Row {
     /// Where it got through.
     pub(crate) control: &'static str,
     pub(crate) note: &'static str,
+    /// What it would give.
+    pub(crate) gain: Gain,
     pub(crate) verdict: Verdict,
 }
 
@@ -84,8 +89,10 @@ impl Report {
         }
         let failures = failed.len() + self.failed_checks.len();
         let stated = self.rows.iter().filter(|row| row.control == "none").count();
-        let single = self.rows.iter().filter(|row| row.id.starts_with("ESC") && row.layers.len() == 1).count();
-        println!("{} attempts; {stated} have no control on any host; {single} of ESC are stopped by one layer", self.rows.len());
+        let single = self.rows.iter().filter(|row| row.id.starts_with("ESC") && row.layers.len() == 1);
+        let (escapes, others): (Vec<&Row>, Vec<&Row>) = single.partition(|row| row.gain == Gain::Escape);
+        println!("{} attempts; {stated} have no control on any host", self.rows.len());
+        println!("stopped by one layer: {} escapes, {} that are none", escapes.len(), others.len());
         let absent = self.rows.iter().filter(|row| matches!(row.verdict, Verdict::NotHere(_))).count();
         if absent > 0 {
             println!("{absent} cannot be tried on this kind of kernel");
@@ -104,11 +111,11 @@ impl Report {
         for ((id, promise), rows) in groups {
             let _ = writeln!(
                 text,
-                "\n## {id}: {promise}\n\n| attempt | answer | layers | each of them alone | control |\n| --- | --- | --- | --- | --- |"
+                "\n## {id}: {promise}\n\n| attempt | would be | answer | layers | each of them alone | control |\n| --- | --- | --- | --- | --- | --- |"
             );
             for row in rows {
                 if let Verdict::NotHere(why) = row.verdict {
-                    let _ = writeln!(text, "| {} | not tried | | {why} | |", row.attempt);
+                    let _ = writeln!(text, "| {} | {} | not tried | | {why} | |", row.attempt, row.gain.name());
                     continue;
                 }
                 let (count, layers) = match row.layers.len() {
@@ -116,7 +123,14 @@ impl Report {
                     count => (count.to_string(), names(&row.layers)),
                 };
                 let note = if row.note.is_empty() { String::new() } else { format!("; {}", row.note) };
-                let _ = writeln!(text, "| {} | {} | {count} | {layers}{note} | {} |", row.attempt, row.answer, row.control);
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {} | {count} | {layers}{note} | {} |",
+                    row.attempt,
+                    row.gain.name(),
+                    row.answer,
+                    row.control
+                );
             }
         }
         text
@@ -138,6 +152,10 @@ control), or nothing would be shown. What namespaces and ids refuse cannot be le
 there the control is the same program as root outside any sandbox, and each layer is tried on it alone. The host is compared
 before and after: mounts, kernel settings, the base, the spawner's descriptors. Where the control is `none`, no host has one: the
 layers are stated, not measured, and the note says what shows them.
+
+What an attempt would be is said of each: an `escape` has to be stopped by two layers at least, or the suite fails; `information` tells about
+the host or the sandbox and changes nothing; a `step` gives nothing by itself: it shows that a layer works alone, or is part of an attempt that
+stands beside it.
 
 Two layers are filters of system calls: `seccomp` is the sandbox's own, a list of what is allowed that seccompiler turns into a
 program; `spawner's filter` is inherited from the spawner, a list of what is refused with a program of its own. Their data and their

@@ -8,8 +8,8 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_abstract",
     ground: Ground::Both,
     attempts: &[
-        stopped("connect", &["ECONNREFUSED"], &[Layer::Namespaces])
+        stopped("connect", &["ECONNREFUSED"], &[Layer::Namespaces, Layer::Landlock])
             .note("a network namespace of its own; the service has no abstract socket"),
-        stopped("list", &["ENOENT"], &[Layer::Namespaces]).note("a network namespace of its own"),
+        stopped("list", &["ENOENT"], &[Layer::Namespaces]).note("a network namespace of its own").information(),
     ],
 };

@@ -8,9 +8,9 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_cgroup",
     ground: Ground::Both,
     attempts: &[
-        stopped("any-hierarchy", &["ENOENT"], &[Layer::Namespaces]).note("there is no cgroup file system inside"),
+        stopped("any-hierarchy", &["ENOENT"], &[Layer::Namespaces]).note("there is no cgroup file system inside").information(),
         stopped("mount-cgroup2", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities, Layer::Landlock]),
         stopped("write-mounted", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::Capabilities]),
-        stopped("path-shown", &["ENOENT"], &[Layer::Namespaces]).note("information only; a cgroup namespace of its own"),
+        stopped("path-shown", &["ENOENT"], &[Layer::Namespaces]).note("a cgroup namespace of its own").information(),
     ],
 };

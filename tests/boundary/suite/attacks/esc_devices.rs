@@ -12,8 +12,11 @@ pub(super) const ATTACK: Attack = Attack {
         stopped("mknod-kvm", &["EPERM"], &[Layer::Namespaces, Layer::Capabilities]),
         stopped("mknod-disk", &["EPERM"], &[Layer::Namespaces, Layer::Capabilities]),
         stopped("mknod-gpu", &["EPERM"], &[Layer::Namespaces, Layer::Capabilities]),
-        stopped("planted-node", &["EACCES"], &[Layer::Mounts]).note("a node that only the host can have made"),
+        stopped("planted-node", &["EACCES"], &[Layer::Mounts])
+            .note("a node that only the host can have made, as the attempts above show")
+            .step(),
         stopped("other-node-in-dev", &["ENOENT"], &[Layer::Namespaces])
-            .note("a /dev of its own; the node could not be made either"),
+            .note("a /dev of its own; what it could not make itself (above) would have to be there")
+            .step(),
     ],
 };

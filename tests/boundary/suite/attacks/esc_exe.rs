@@ -8,9 +8,10 @@ pub(super) const ATTACK: Attack = Attack {
     probe: "esc_exe",
     ground: Ground::Both,
     attempts: &[
-        stopped("any-exe-for-writing", &["EACCES"], &[Layer::Namespaces])
-            .without_control("the kernel lets nobody write what runs, and aether-init runs from a sealed copy in memory"),
-        stopped("usr-bin-for-writing", &["EACCES", "EROFS"], &[Layer::Namespaces])
+        stopped("any-exe-for-writing", &["EACCES"], &[Layer::Namespaces, Layer::Sealed]).without_control(
+            "the programs are not the agent's; the copy is sealed: even root of the host cannot open it, see below",
+        ),
+        stopped("usr-bin-for-writing", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Landlock])
             .note("read-only and of another id; not left out, since it is the host's"),
     ],
 };

@@ -31,14 +31,15 @@ pub(super) const ATTACK: Attack = Attack {
         closed("cwd"),
         closed("ns"),
         closed("exe"),
-        stopped("exe-for-writing", &["EACCES"], &[Layer::Namespaces])
-            .without_control("the kernel lets nobody write what runs, and it is a sealed copy in memory"),
+        stopped("exe-for-writing", &["EACCES"], &[Layer::Namespaces, Layer::Sealed])
+            .without_control("it is not the agent's, and a sealed copy in memory that nobody can write"),
         unchangeable("prlimit"),
         unchangeable("sched_setaffinity"),
         unchangeable("setpriority"),
         unchangeable("ioprio_set"),
         stopped("signal-0", &["EPERM"], &[Layer::Seccomp])
-            .note("whether it is there, which everybody knows; what a signal would do is tried below"),
+            .note("whether it is there, which everybody knows; what a signal would do is tried below")
+            .information(),
         stopped("signals", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp]).without_control(
             "the kernel keeps a namespace's PID 1 from its own; signal-0 shows that the filter refuses by itself",
         ),

@@ -19,7 +19,8 @@ pub(super) const ATTACK: Attack = Attack {
         stopped("finit_module", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("delete_module", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("quotactl", &["EPERM"], &[Layer::Seccomp])
-            .note("only to write back what is due; the rest asks for a capability; the spawner may need it for limits of disks"),
+            .note("only to write back what is due; the rest asks for a capability; the spawner may need it for limits of disks")
+            .step(),
         stopped("reboot", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter, Layer::Capabilities]),
     ],
 };

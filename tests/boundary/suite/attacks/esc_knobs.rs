@@ -9,17 +9,19 @@ pub(super) const ATTACK: Attack = Attack {
     ground: Ground::Both,
     attempts: &[
         stopped("any-sysctl", &["EACCES"], &[Layer::Mounts])
-            .note("only settings of its own namespaces open without it, and ask for a capability when written"),
-        stopped("any-sysfs", &["EACCES", "ENOENT"], &[Layer::Namespaces]).note("there is no sysfs inside"),
+            .note("only settings of its own namespaces open without it, and ask for a capability when written")
+            .step(),
+        stopped("any-sysfs", &["EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Landlock]).note("there is no sysfs inside"),
         stopped("any-irq", &["EACCES"], &[Layer::Namespaces, Layer::Mounts]),
         stopped("ns_last_pid", &["EROFS"], &[Layer::Mounts])
-            .note("a setting of its own pid namespace that everybody may open; shows that the read-only mount alone refuses"),
+            .note("a setting of its own pid namespace that everybody may open; shows that the read-only mount alone refuses")
+            .step(),
         stopped("panic", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Mounts]),
         stopped("suid_dumpable", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Mounts]),
         stopped("drop_caches", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Mounts]),
         stopped("any-known", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("sys-kernel-mm", &["ENOENT"], &[Layer::Namespaces]).note("there is no sysfs inside"),
-        stopped("usr", &["EACCES", "EROFS"], &[Layer::Namespaces])
+        stopped("sys-kernel-mm", &["ENOENT"], &[Layer::Namespaces, Layer::Landlock]).note("there is no sysfs inside"),
+        stopped("usr", &["EACCES", "EROFS"], &[Layer::Namespaces, Layer::Landlock])
             .note("read-only and of another id; not left out, since it is the host's"),
     ],
 };

@@ -13,6 +13,6 @@ pub(super) const ATTACK: Attack = Attack {
         stopped("mkdir-in-root", &["EACCES", "EROFS", "EPERM"], &[Layer::Landlock, Layer::Mounts, Layer::Capabilities]),
         stopped("truncate-etc", &["EACCES", "EROFS", "EPERM"], &[Layer::Landlock, Layer::Mounts, Layer::Capabilities]),
         stopped("rename-in-etc", &["EACCES", "EROFS", "EPERM", "EXDEV"], &[Layer::Landlock, Layer::Mounts]),
-        stopped("read-shadow", &["ENOENT"], &[Layer::Namespaces]).without_control("there is none inside"),
+        stopped("read-shadow", &["ENOENT"], &[Layer::Namespaces]).without_control("there is none inside").information(),
     ],
 };

@@ -9,20 +9,25 @@ pub(super) const ATTACK: Attack = Attack {
     ground: Ground::Both,
     attempts: &[
         stopped("kallsyms", &["ENODATA", "EACCES"], &[Layer::Mounts])
-            .note("information only; mode or kptr_restrict of the host may add to it"),
+            .note("mode or kptr_restrict of the host may add to it")
+            .information(),
         stopped("key-users", &["ENODATA", "EACCES"], &[Layer::Mounts])
-            .note("information only; mode or kptr_restrict of the host may add to it"),
+            .note("mode or kptr_restrict of the host may add to it")
+            .information(),
         stopped("interrupts", &["ENODATA", "EACCES"], &[Layer::Mounts])
-            .note("information only; mode or kptr_restrict of the host may add to it"),
+            .note("mode or kptr_restrict of the host may add to it")
+            .information(),
         stopped("iomem", &["ENODATA", "EACCES"], &[Layer::Mounts])
-            .note("information only; mode or kptr_restrict of the host may add to it"),
+            .note("mode or kptr_restrict of the host may add to it")
+            .information(),
         stopped("ioports", &["ENODATA", "EACCES"], &[Layer::Mounts])
-            .note("information only; mode or kptr_restrict of the host may add to it"),
-        stopped("any-known", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("timer_list", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("vmallocinfo", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("slabinfo", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("kpageflags", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]),
-        stopped("sysfs", &["ENOENT", "EACCES"], &[Layer::Namespaces]).note("there is no sysfs inside"),
+            .note("mode or kptr_restrict of the host may add to it")
+            .information(),
+        stopped("any-known", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]).information(),
+        stopped("timer_list", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]).information(),
+        stopped("vmallocinfo", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]).information(),
+        stopped("slabinfo", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]).information(),
+        stopped("kpageflags", &["ENODATA", "EACCES", "ENOENT"], &[Layer::Namespaces, Layer::Mounts]).information(),
+        stopped("sysfs", &["ENOENT", "EACCES"], &[Layer::Namespaces]).note("there is no sysfs inside").information(),
     ],
 };

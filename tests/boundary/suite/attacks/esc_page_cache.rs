@@ -10,6 +10,6 @@ pub(super) const ATTACK: Attack = Attack {
     attempts: &[
         stopped("vmsplice", &["EPERM"], &[Layer::Seccomp, Layer::SpawnerFilter]),
         stopped("dirty-pipe", &["EROFS"], &[Layer::Namespaces])
-            .without_control("a kernel without the defect refuses it by itself; the base is compared after every attack"),
+            .without_control("a test for an old defect of the kernel, below every layer; one without it refuses it by itself; the base is compared after every attack").step(),
     ],
 };

@@ -10,6 +10,7 @@ pub(super) const ATTACK: Attack = Attack {
     attempts: &[
         stopped("mount-pids", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities, Layer::Landlock]),
         stopped("release_agent", &["ENOENT"], &[Layer::Namespaces])
-            .without_control("there is no sysfs and no cgroup file system inside"),
+            .without_control("there is no sysfs and no cgroup file system inside; mount-pids shows that none can be had")
+            .step(),
     ],
 };

@@ -12,6 +12,6 @@ pub(super) const ATTACK: Attack = Attack {
         stopped("pivot_root", &["EPERM"], &[Layer::Seccomp, Layer::Capabilities, Layer::Landlock]),
         stopped("chroot-and-climb", &["EPERM"], &[Layer::Namespaces, Layer::Seccomp, Layer::Capabilities])
             .without_control("nothing lies above the root: with everything left out it ends where it began"),
-        stopped("climb", &["EXDEV"], &[Layer::Namespaces]).without_control("nothing lies above the root"),
+        stopped("climb", &["EXDEV"], &[Layer::Namespaces]).without_control("nothing lies above the root").step(),
     ],
 };

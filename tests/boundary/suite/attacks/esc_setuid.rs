@@ -9,12 +9,17 @@ pub(super) const ATTACK: Attack = Attack {
     ground: Ground::Inside,
     attempts: &[
         stopped("planted-setuid", &["EPERM"], &[Layer::NoNewPrivs, Layer::Mounts]),
-        stopped("chmod-setuid", &["EPERM"], &[Layer::Seccomp]).note("had it the bit, no_new_privs and nosuid would ignore it"),
-        stopped("create-setuid", &["EPERM"], &[Layer::Seccomp]).note("had it the bit, no_new_privs and nosuid would ignore it"),
+        stopped("chmod-setuid", &["EPERM"], &[Layer::Seccomp])
+            .note("gives nothing inside, see made-setuid; homes are closed to everybody on the host; in a directory lent for writing only this stops it")
+            .step(),
+        stopped("create-setuid", &["EPERM"], &[Layer::Seccomp]).note("as chmod-setuid").step(),
+        stopped("made-setuid", &["EPERM"], &[Layer::Capabilities, Layer::NoNewPrivs, Layer::Mounts])
+            .note("a program of its own, given to uid 0 with the bit, and run; seccomp refuses the bit as well, and rests on no_new_privs here"),
         stopped("file-capability", &["EPERM"], &[Layer::Capabilities])
-            .note("had it one, no_new_privs and nosuid would ignore it"),
-        stopped("CapEff", &["EPERM"], &[Layer::Capabilities]).note("inside its own user namespace only"),
-        stopped("CapBnd", &["EPERM"], &[Layer::Capabilities]).note("inside its own user namespace only"),
-        stopped("setuid-0", &["EPERM"], &[Layer::Capabilities]).note("inside its own user namespace only"),
+            .note("had it one, no_new_privs and nosuid would ignore it, as made-setuid shows")
+            .step(),
+        stopped("CapEff", &["EPERM"], &[Layer::Capabilities]).note("what a capability would do is tried elsewhere; inside its own user namespace only").step(),
+        stopped("CapBnd", &["EPERM"], &[Layer::Capabilities]).note("what a capability would do is tried elsewhere; inside its own user namespace only").step(),
+        stopped("setuid-0", &["EPERM"], &[Layer::Capabilities]).note("an id of its own range; without capabilities it opens nothing").step(),
     ],
 };

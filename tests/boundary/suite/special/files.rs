@@ -47,7 +47,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             attempt,
             answer: read(&mut sandbox, &format!("/home/agent/{name}"))?,
             refused: &["errno"],
-            by: if id == "FS-04" { Layer::Init } else { Layer::Namespaces },
+            by: &[if id == "FS-04" { Layer::Init } else { Layer::Namespaces }],
             control: "a link to a file of its own",
             control_holds,
             note: "opened by aether-init, inside",

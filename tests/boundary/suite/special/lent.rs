@@ -4,14 +4,16 @@ use std::{fs, os::fd::AsFd};
 
 use aether_sandbox::{
     plan::LentMount,
+    spawner::weaken::Part,
     wire::spawner::{SpawnerReply, SpawnerRequest},
 };
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::Outcome;
 use crate::{
     attack::Layer,
     bench::{Bench, PIPES, plan},
+    fingerprint::Fingerprint,
     report::Report,
 };
 
@@ -25,18 +27,29 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         ("link-at-the-end", "mkdir way; ln -s /tmp way/sub"),
         ("file-in-the-way", "touch way"),
     ];
-    let control = attach(bench, "mkdir way; mkdir way/sub")?;
+    let control = attach(bench, "mkdir way; mkdir way/sub", &[])?;
+    let before = Fingerprint::take(bench)?;
+    for (attempt, script) in cases {
+        // Wherever it is attached then, the host has no mount more. A file in the way ends it in any case.
+        let answer = attach(bench, script, &[Part::LentWay])?;
+        let same = before.same(&Fingerprint::take(bench)?).map(|()| answer);
+        let inside = same.and_then(|answer| {
+            ensure!(answer != "attached" || attempt != "file-in-the-way", "{answer}");
+            Ok(())
+        });
+        report.check("ESC-11", &format!("{attempt}: with links followed the host is as it was"), inside);
+    }
     for (attempt, script) in cases {
         let outcome = Outcome {
             id: "ESC-11",
             promise: "a lent directory is attached where the plan says or not at all",
             attempt,
-            answer: attach(bench, script)?,
+            answer: attach(bench, script, &[])?,
             refused: &["errno 40", "errno 20"],
-            by: Layer::Mounts,
+            by: &[Layer::Mounts, Layer::Namespaces],
             control: "a directory in the way",
             control_holds: control == "attached",
-            note: "the way is walked by descriptors and no link is followed, inside the new namespaces, where nothing else runs yet",
+            note: "no link is followed on the way; with links followed it stays below the sandbox's own root, in its own mounts",
         };
         report.add(outcome.judge());
     }
@@ -45,16 +58,16 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
 }
 
 /// Lets an agent prepare its home, and launches it again with a directory lent below it.
-fn attach(bench: &Bench, script: &str) -> Result<String> {
+fn attach(bench: &Bench, script: &str, without: &[Part]) -> Result<String> {
     let mut before = bench.launch("lender", 67, &[])?;
     before.client.run(&["/usr/bin/sh", "-c", &format!("cd /home/agent; {script}")], PIPES)?;
     let reply = bench.ask(&SpawnerRequest::Kill(before.id.clone()))?;
-    anyhow::ensure!(reply == SpawnerReply::Done, "{reply:?}");
+    ensure!(reply == SpawnerReply::Done, "{reply:?}");
     let mut again = plan("lender", 67)?;
     let target = "/home/agent/way/sub".to_owned();
     again.mounts = vec![LentMount { target, read_only: false, lender_uid: 1000, lender_gid: 1000 }];
     let lent = fs::File::open(bench.directory.join("lent"))?;
-    Ok(match bench.ask_with(&SpawnerRequest::Launch(Box::new(again)), &[lent.as_fd()])? {
+    Ok(match bench.ask_with(&SpawnerRequest::LaunchWithout(Box::new(again), without.to_vec()), &[lent.as_fd()])? {
         SpawnerReply::Launched(_) => "attached".to_owned(),
         SpawnerReply::Failed(failure) => format!("errno {}", failure.errno),
         other => format!("{other:?}"),

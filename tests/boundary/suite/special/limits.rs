@@ -46,7 +46,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             attempt,
             answer,
             refused,
-            by,
+            by: &[by],
             control: if inside {
                 "without the cgroup's limits"
             } else if root {

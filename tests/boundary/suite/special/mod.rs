@@ -1,6 +1,9 @@
 //! Attacks that need more than one probe in one sandbox.
 
+mod absent;
+mod crash;
 mod descriptors;
+mod exec_race;
 mod files;
 mod lent;
 mod limits;
@@ -9,7 +12,7 @@ mod peers;
 use anyhow::Result;
 
 use crate::{
-    attack::Layer,
+    attack::{Gain, Layer},
     bench::Bench,
     fingerprint::Fingerprint,
     report::{Report, Row, Verdict},
@@ -23,7 +26,7 @@ struct Outcome<'a> {
     answer: String,
     /// Begin of an answer that is a refusal.
     refused: &'a [&'a str],
-    by: Layer,
+    by: &'a [Layer],
     control: &'static str,
     /// Did the control get through?
     control_holds: bool,
@@ -34,8 +37,16 @@ type Part = fn(&Bench, &mut Report) -> Result<()>;
 
 /// Runs all whose id begins with `wanted`.
 pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> Result<()> {
-    let parts: [(&str, Part); 5] =
-        [("ESC-10", descriptors::run), ("ESC-11", lent::run), ("XA", peers::run), ("FS", files::run), ("RES", limits::run)];
+    let parts: [(&str, Part); 8] = [
+        ("ESC-06", crash::run),
+        ("ESC-09", exec_race::run),
+        ("ESC-24", absent::run),
+        ("ESC-10", descriptors::run),
+        ("ESC-11", lent::run),
+        ("XA", peers::run),
+        ("FS", files::run),
+        ("RES", limits::run),
+    ];
     for (id, part) in parts {
         if wanted.is_none_or(|wanted| wanted.starts_with(id) || id.starts_with(wanted)) {
             let before = Fingerprint::take(bench)?;
@@ -49,7 +60,10 @@ pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> R
 
 impl Outcome<'_> {
     fn judge(self) -> Row {
-        let verdict = if !self.refused.iter().any(|refused| self.answer.starts_with(refused)) {
+        let alone = self.id.starts_with("ESC") && self.by.len() < 2;
+        let verdict = if alone {
+            Verdict::Fail(format!("an escape that {:?} alone stop", self.by))
+        } else if !self.refused.iter().any(|refused| self.answer.starts_with(refused)) {
             Verdict::Fail(format!("answers {:?}, not {:?}", self.answer, self.refused))
         } else if self.control_holds {
             Verdict::Pass
@@ -61,9 +75,10 @@ impl Outcome<'_> {
             promise: self.promise,
             attempt: self.attempt.to_owned(),
             answer: self.answer,
-            layers: vec![self.by],
+            layers: self.by.to_vec(),
             control: self.control,
             note: self.note,
+            gain: Gain::Escape,
             verdict,
         }
     }

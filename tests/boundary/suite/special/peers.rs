@@ -34,7 +34,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             attempt,
             answer: answer.to_owned(),
             refused: &["ENOENT", "ESRCH", "EACCES", "ECONNREFUSED"],
-            by: Layer::Namespaces,
+            by: &[Layer::Namespaces],
             control: if through(&own) { "inside the same sandbox" } else { "outside, as root" },
             control_holds,
             note: "",
