@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 include!(concat!(env!("OUT_DIR"), "/made.rs"));
 
 /// Adds on many threads.

@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 use std::{io::{Read, Write}, net::{TcpListener, TcpStream}, process::Command, thread};
 
 fn main() {
