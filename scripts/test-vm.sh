@@ -63,7 +63,7 @@ for part in before after; do
 done
 
 if [ -f "$share/out/ISOLATION-v2.md" ]; then
-  cp "$share/out/ISOLATION-v2.md" docs/ISOLATION-v2.md
+  sed 's|AETHER_UPDATE=1 cargo test -p aether-boundary|AETHER_UPDATE=1 make test-vm|' "$share/out/ISOLATION-v2.md" >docs/ISOLATION-v2.md
 fi
 awk '/^test result:/ { p += $4; f += $6 } /^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3 }
   END { printf "\nin the virtual machine: %d passed, %d failed\n", p, f }' "$share/log" >"$share/sum"

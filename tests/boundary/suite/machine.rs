@@ -1,42 +1,92 @@
 //! What the kernel under the suite cannot show: attempts whose control needs something that it has not got.
 //!
-//! Everything else inconclusive is a failure. A reason here holds for a kind of kernel, never for a single machine, and counts only
-//! where the suite sees that kind; an attempt that is refused as stated counts as passed there, too.
+//! Everything else inconclusive is a failure. A reason holds for a kind of kernel that the suite sees for itself, and only while sandbox
+//! and controls answer as a kernel without the thing does: where one of them gets through, or answers otherwise, it is judged as anywhere.
 
-use std::{fs, sync::LazyLock};
+use std::{
+    fs,
+    path::Path,
+    process::{self, Command},
+    sync::{LazyLock, OnceLock},
+};
 
+use anyhow::{Context as _, Result};
 use nix::sys::utsname::uname;
+
+use crate::report::Verdict;
 
 /// A kind of kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// User-Mode Linux: a kernel without hardware of its own.
     Uml,
+    /// User-Mode Linux on which `int $0x80` was seen to make x86-64 calls.
+    UmlWithoutI386,
     /// Every controller is with cgroup v2.
     PureV2,
     /// Older than 6.17.
     Before617,
 }
 
-const LACKS: [(Kind, &str, &[&str], &str); 7] = [
-    (
-        Kind::Uml,
-        "ESC-03",
-        &["getpid", "socketcall", "execve"],
-        "User-Mode Linux has no i386 entry: the interrupt makes the x86-64 call of that number, which the allowlist judges",
+/// Something that a kind of kernel has not got.
+struct Lack {
+    kind: Kind,
+    id: &'static str,
+    attempt: &'static str,
+    /// What the full sandbox answers.
+    sandbox: &'static str,
+    /// What the controls answer: there is nothing to get through to.
+    control: &'static str,
+    why: &'static str,
+}
+
+const fn lack(
+    kind: Kind,
+    id: &'static str,
+    attempt: &'static str,
+    [sandbox, control]: [&'static str; 2],
+    why: &'static str,
+) -> Lack {
+    Lack { kind, id, attempt, sandbox, control, why }
+}
+
+const NO_I386: &str = "User-Mode Linux has no i386 entry: the interrupt makes the x86-64 call of that number, which the filters judge as such (writev, getuid, munmap)";
+const NO_ADDRESSES: &str = "User-Mode Linux has no such addresses to show";
+const LACKS: [Lack; 9] = [
+    lack(Kind::UmlWithoutI386, "ESC-03", "getpid", ["EBADF", "EBADF"], NO_I386),
+    lack(Kind::UmlWithoutI386, "ESC-03", "socketcall", ["through", "through"], NO_I386),
+    lack(Kind::UmlWithoutI386, "ESC-03", "execve", ["EINVAL", "EINVAL"], NO_I386),
+    lack(Kind::Uml, "ESC-08", "iomem", ["ENODATA", "ENODATA"], NO_ADDRESSES),
+    lack(Kind::Uml, "ESC-08", "ioports", ["ENODATA", "ENODATA"], NO_ADDRESSES),
+    lack(Kind::Uml, "ESC-18", "perf_event_open", ["EPERM", "ENOSYS"], "User-Mode Linux has no performance counters"),
+    lack(Kind::Uml, "ESC-27", "modify_ldt", ["EPERM", "ENOSYS"], "User-Mode Linux has no such call"),
+    lack(
+        Kind::PureV2,
+        "ESC-12",
+        "mount-pids",
+        ["EPERM", "EPERM"],
+        "there is no hierarchy of version 1 to mount, and only the host's own cgroup namespace may make one",
     ),
-    (Kind::Uml, "ESC-07", &["sys-kernel-mm"], "User-Mode Linux has no huge pages"),
-    (Kind::Uml, "ESC-08", &["iomem", "ioports", "slabinfo"], "User-Mode Linux has no such addresses to show"),
-    (Kind::Uml, "ESC-18", &["perf_event_open"], "User-Mode Linux has no performance counters"),
-    (Kind::Uml, "ESC-27", &["modify_ldt"], "User-Mode Linux has no such call"),
-    (Kind::PureV2, "ESC-12", &["mount-pids"], "cgroup v2 has the controller: version 1 could not be mounted by anybody"),
-    (Kind::Before617, "ESC-01", &["unknown-newer"], "this kernel has no call that is newer than the profile"),
+    lack(
+        Kind::Before617,
+        "ESC-01",
+        "unknown-newer",
+        ["ENOSYS", "ENOSYS"],
+        "this kernel has no call that is newer than the profile",
+    ),
 ];
+
+/// Does `int $0x80` make x86-64 calls here?
+static WITHOUT_I386: OnceLock<bool> = OnceLock::new();
+
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let mut kinds = Vec::new();
     if read("/proc/cpuinfo").contains("User Mode Linux") {
         kinds.push(Kind::Uml);
+        if WITHOUT_I386.get() == Some(&true) {
+            kinds.push(Kind::UmlWithoutI386);
+        }
     }
     let mounts = read("/proc/self/mountinfo");
     if mounts.contains(" - cgroup2 ") && !mounts.contains(" - cgroup ") {
@@ -48,16 +98,40 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     kinds
 });
 
-/// Why this attempt cannot be judged on this kernel.
-pub(crate) fn lacks(id: &str, attempt: &str) -> Option<&'static str> {
-    let mut of =
-        LACKS.iter().filter(|(kind, group, attempts, _)| KINDS.contains(kind) && *group == id && attempts.contains(&attempt));
-    of.next().map(|(_, _, _, why)| *why)
+/// Asks the machine what only a program can find out, with the compiled probes in `programs`. Before anything else here.
+pub(crate) fn look(programs: &Path) -> Result<()> {
+    let status = Command::new(programs.join("i386_entry")).status().context("i386_entry")?;
+    let _ = WITHOUT_I386.set(status.success());
+    Ok(())
+}
+
+/// Why this attempt cannot be judged on this kernel: the full sandbox answered `sandbox`, and the controls (everything left out, and
+/// as root outside) `controls`.
+pub(crate) fn lacks(id: &str, attempt: &str, sandbox: &str, controls: [&str; 2], verdict: &Verdict) -> Option<&'static str> {
+    let lack = LACKS.iter().find(|lack| KINDS.contains(&lack.kind) && lack.id == id && lack.attempt == attempt)?;
+    let nothing_there = controls.iter().all(|answer| [lack.control, "no answer"].contains(answer));
+    // A refusal where there is nothing is inconclusive; only another meaning of the call itself may be an answer that is not accepted.
+    let open = matches!(verdict, Verdict::Inconclusive(_)) || lack.kind == Kind::UmlWithoutI386;
+    (open && nothing_there && sandbox == lack.sandbox).then_some(lack.why)
 }
 
 /// Is this a machine of the suite's own, whose settings may be changed for a moment?
 pub(crate) fn is_disposable() -> bool {
     KINDS.contains(&Kind::Uml)
+}
+
+/// With cgroup v2 alone a spawner moves those whose cgroup it was started in, and no others may be there: before a second one is
+/// started, this process leaves the cgroup that it shares with the first.
+pub(crate) fn leave_cgroup() -> Result<()> {
+    if !KINDS.contains(&Kind::PureV2) {
+        return Ok(());
+    }
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    let own = own.trim().strip_prefix("0::/").context("a cgroup of version 2")?;
+    let apart = Path::new("/sys/fs/cgroup").join(own).with_file_name("apart");
+    fs::create_dir(&apart)?;
+    fs::write(apart.join("cgroup.procs"), process::id().to_string())?;
+    Ok(())
 }
 
 /// The kernel in a few words, for the head of a table.

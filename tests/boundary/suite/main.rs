@@ -65,6 +65,7 @@ fn suite(wanted: Option<&str>) -> Result<bool> {
     std::fs::create_dir(&state)?;
     aether_fs_overlay::build_base(&state).context("build the base (root needed)")?;
     let programs = probes::build(&state.join("base/home/probes"))?;
+    machine::look(&programs)?;
     if !probes::has_canary_key() {
         return probes::again_with_canary_key(&programs);
     }

@@ -16,7 +16,7 @@ use crate::{
     attacks::ATTACKS,
     bench::{Bench, PIPES, TERMINAL},
     fingerprint::Fingerprint,
-    outside,
+    machine, outside,
     report::{Report, Row, Verdict},
 };
 
@@ -167,5 +167,8 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
     } else {
         Verdict::Pass
     };
+    if let Some(why) = machine::lacks(attack.id, attempt.name, full, [of(Kind::Bare), out(None)], &row.verdict) {
+        row.verdict = Verdict::NotHere(why);
+    }
     row
 }
