@@ -139,6 +139,11 @@ impl Daemon {
         proc::children(self.pid()).into_iter().find(root).unwrap_or_else(|| panic!("no spawner below {}", self.pid()))
     }
 
+    /// The state directory as the spawner sees it: homes and trash may lie in a volume that nobody else has mounted.
+    pub fn stage(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root/state", self.spawner()))
+    }
+
     /// TCP port.
     pub fn port(&self) -> u16 {
         self.port

@@ -114,9 +114,13 @@ fn cgroups(scope: &str) -> BTreeSet<PathBuf> {
 /// Homes, trash, logs and control sockets.
 fn agent_files(daemon: &Daemon) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
-    for place in ["homes", "trash", "logs"] {
-        walk(&daemon.state().join(place), 1, &mut found, &|_| true);
+    for place in ["homes", "trash"] {
+        let mut inside = BTreeSet::new();
+        walk(&daemon.stage().join(place), 1, &mut inside, &|_| true);
+        // By name: the spawner's view has its pid in the path.
+        found.extend(inside.iter().filter_map(|path| path.file_name()).map(|name| Path::new(place).join(name)));
     }
+    walk(&daemon.state().join("logs"), 1, &mut found, &|_| true);
     walk(&daemon.run_dir().join("agents"), 1, &mut found, &|_| true);
     found
 }

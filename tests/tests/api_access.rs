@@ -93,7 +93,7 @@ fn no_route_opens_without_its_credential() {
         format!("Authorization: Bearer {}\r\n", signed_in.split_once('=').expect("a value").1),
         format!("Cookie: {signed_out}\r\n"),
         format!("Cookie: aether_token={code}\r\n"),
-        format!("X-Forwarded-User: operator\r\nX-Forwarded-For: 127.0.0.1\r\nX-Original-URL: /health\r\n"),
+        "X-Forwarded-User: operator\r\nX-Forwarded-For: 127.0.0.1\r\nX-Original-URL: /health\r\n".to_owned(),
     ];
     for route in routes::all() {
         let name = route.name();

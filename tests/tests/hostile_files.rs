@@ -125,7 +125,7 @@ fn homes_are_closed_to_other_people_of_the_host() {
     let agent = daemon.agent(&["--name", "tool"], "cp /bin/sh ~/shell; chmod 6755 ~/shell; echo done; exec sleep 600");
     agent.prints("done");
     // A home on a file system of its own is an image, which holds what the agent wrote.
-    let home = PathBuf::from(format!("/proc/{}/root/state/homes", daemon.spawner())).join(&agent.id);
+    let home = daemon.stage().join("homes").join(&agent.id);
     let image = home.join("image");
     let shell = if image.exists() { image } else { home.join("upper/shell") };
     let mode =
@@ -193,7 +193,7 @@ import time; time.sleep(600)
 
     let start = Instant::now();
     agent.remove();
-    let left = |place: &str| fs::read_dir(daemon.state().join(place)).map_or(0, Iterator::count);
+    let left = |place: &str| fs::read_dir(daemon.stage().join(place)).map_or(0, Iterator::count);
     aether_tests::eventually("the home to be gone", Duration::from_secs(60), || {
         (left("homes") + left("trash") == 0).then_some(())
     });

@@ -95,7 +95,7 @@ fn nothing_that_runs_inside_outlives_its_end() {
         assert!(left.is_empty(), "{name} left {left:?}");
         daemon.aether(["rm", name]).ok();
     }
-    assert_eq!(fs::read_dir(daemon.state().join("homes")).expect("homes").count(), 0, "no home is left");
+    assert_eq!(fs::read_dir(daemon.stage().join("homes")).expect("homes").count(), 0, "no home is left");
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn no_path_leads_to_the_files_of_another_agent() {
     let victim = daemon.agent(&["--name", "victim"], script);
     victim.prints("planted");
     daemon.agent(&["--name", "seeker"], "exec sleep 600");
-    let own = daemon.state().join("homes").join(&victim.id);
+    let own = daemon.stage().join("homes").join(&victim.id);
     let search = format!(
         "find / -name marked-4711 2>/dev/null; for p in /proc/[0-9]*; do find $p/root/home $p/root/tmp $p/cwd/ $p/fd/ -name marked-4711 2>/dev/null; done; \
          cat {own}/upper/marked-4711 /proc/1/root{own}/upper/marked-4711 2>/dev/null; ls -a /run/user /home; grep -l secret /tmp/* ~/* 2>/dev/null; true",

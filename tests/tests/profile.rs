@@ -246,7 +246,7 @@ fn files_at_home_carry_unshifted_ids_on_disk() {
     let daemon = Daemon::start();
     let agent = daemon.agent(&["--name", "writer"], "echo kept >~/Documents/marker-file; echo done; exec sleep 600");
     agent.prints("done");
-    let found = find(&daemon.state().join("homes"), "marker-file").expect("the file below homes");
+    let found = find(&daemon.stage().join("homes"), "marker-file").expect("the file below homes");
     let metadata = fs::metadata(found).expect("metadata");
     assert_eq!((metadata.uid(), metadata.gid()), (1000, 1000));
 }
