@@ -18,7 +18,9 @@ pub mod system;
 pub mod timestamp;
 pub mod tty;
 
-pub use agent::{AgentInfo, AgentPhase, AgentState, DiskUsage, Enforcement, EnforcementMode, ExitInfo, LayerReport, UidRange, Usage};
+pub use agent::{
+    AgentInfo, AgentPhase, AgentState, DiskUsage, Enforcement, EnforcementMode, ExitInfo, LayerReport, UidRange, Usage,
+};
 pub use audit::{AuditCheck, AuditRecord, canonical_json};
 pub use command::{Command, CommandEnvelope, Response};
 pub use error::{ApiError, ErrorBody, ErrorCode};

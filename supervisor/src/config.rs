@@ -102,7 +102,15 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { memory: Size(1 << 30), cpus: 1.0, pids: 2048, disk: Size(10 << 30), inodes: 1_000_000, tmp: Size(256 << 20), shm: Size(64 << 20) }
+        Self {
+            memory: Size(1 << 30),
+            cpus: 1.0,
+            pids: 2048,
+            disk: Size(10 << 30),
+            inodes: 1_000_000,
+            tmp: Size(256 << 20),
+            shm: Size(64 << 20),
+        }
     }
 }
 

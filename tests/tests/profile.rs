@@ -78,8 +78,10 @@ fn check_listing(text: &str) {
         let lines = part.lines().filter(|line| line.len() > 10 && !line.starts_with("total"));
         lines.filter_map(|line| line.split(" -> ").next()?.split_whitespace().last().map(str::to_owned)).collect()
     };
-    let devices =
-        ["null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "console"];
+    let devices = [
+        "null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm", "mqueue", "fd", "stdin", "stdout", "stderr",
+        "console",
+    ];
     for name in names(dev) {
         assert!(devices.contains(&name.as_str()) || name.starts_with('.'), "/dev/{name} has no business inside:\n{text}");
     }

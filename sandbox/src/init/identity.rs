@@ -95,8 +95,7 @@ impl Identity {
 
 /// Init's own real and effective ids, the agent's saved ones; file-system ids of the agent.
 fn become_apart(agent: u32) -> Result<(), Refusal> {
-    set_group_ids(Some(INIT_ID), Some(INIT_ID), Some(agent))
-        .map_err(|error| ("keep the agent's group for programs", error))?;
+    set_group_ids(Some(INIT_ID), Some(INIT_ID), Some(agent)).map_err(|error| ("keep the agent's group for programs", error))?;
     set_user_ids(Some(INIT_ID), Some(INIT_ID), Some(agent)).map_err(|error| ("keep the agent's user for programs", error))?;
     settle_ids(agent).map_err(|error| ("become the user of init", error))
 }
@@ -129,8 +128,7 @@ fn agent_of_profile() -> io::Result<(u32, CapsHashSet)> {
 /// Keeps `kept` as permitted, those about files in effect, and nothing else; believes nothing: reads the sets back. (The
 /// bounding set holds `kept` already, so nothing could be gained by an exec either.)
 fn drop_capabilities(kept: &CapsHashSet) -> io::Result<()> {
-    let files =
-        [Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER, Capability::CAP_FSETID].into_iter();
+    let files = [Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER, Capability::CAP_FSETID].into_iter();
     let files: CapsHashSet = files.filter(|capability| kept.contains(capability)).collect();
     let none = CapsHashSet::new();
     for (set, wanted) in

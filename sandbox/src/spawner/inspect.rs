@@ -16,7 +16,12 @@ use crate::{
 const NAMESPACES: [&str; 8] = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup", "time"];
 
 /// Looks at the sandbox `id` of that profile, whose lent directories are `mounts`.
-pub(super) fn inspect(spawner: &Spawner, id: &SandboxId, profile: Profile, mounts: &[LentMount]) -> Result<Inspection, SpawnFailure> {
+pub(super) fn inspect(
+    spawner: &Spawner,
+    id: &SandboxId,
+    profile: Profile,
+    mounts: &[LentMount],
+) -> Result<Inspection, SpawnFailure> {
     // ESRCH tells the end of a sandbox from a failure.
     let gone = || SpawnFailure { errno: libc::ESRCH, ..refused(None, "find the sandbox", format!("no sandbox {id} lives"), "") };
     let group = spawner.tree.find(id).ok_or_else(gone)?;

@@ -156,9 +156,7 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
         },
         SpawnerRequest::DiskUse(home) => match spawner.disk.used(&home) {
             Ok(used) => (SpawnerReply::DiskUse(used), Vec::new()),
-            Err(error) => {
-                (SpawnerReply::Failed(at(PlanLayer::Filesystem, "see what the home takes up")(error)), Vec::new())
-            }
+            Err(error) => (SpawnerReply::Failed(at(PlanLayer::Filesystem, "see what the home takes up")(error)), Vec::new()),
         },
         SpawnerRequest::List(after) => list(spawner, after.as_ref()),
     }

@@ -123,9 +123,9 @@ impl Core {
     pub(crate) fn with_events(&self, id: &AgentId, change: Change, events: Vec<AgentEvent>) -> Change {
         let known = self.registry().get(id).map(|entry| (entry.info.owner.clone(), entry.info.spec.ephemeral));
         let (owner, ephemeral) = known.unwrap_or_default();
-        events
-            .into_iter()
-            .fold(change.relaxed(ephemeral), |change, body| change.event(NewEvent { agent: Some(id.clone()), owner: owner.clone(), body }))
+        events.into_iter().fold(change.relaxed(ephemeral), |change, body| {
+            change.event(NewEvent { agent: Some(id.clone()), owner: owner.clone(), body })
+        })
     }
 
     /// Commits a change that is not about the fields of one agent; the first one of an act carries its audit record.

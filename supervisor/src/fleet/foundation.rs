@@ -13,11 +13,11 @@ use super::{
     EventHub, Fleet, Roots,
     audit::SERVICE,
     core::{Core, lock},
-    end, exit,
+    disk, end, exit,
     isolation::Signer,
     launch,
     providers::Providers,
-    disk, recovery, usage,
+    recovery, usage,
 };
 use crate::{config::Config, links::spawner::SpawnerLink};
 

@@ -9,13 +9,12 @@ pub(super) mod deny;
 mod policy;
 mod profiles;
 
-
 use libc as c;
 use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, NOT_AT_INIT, PROCESSES, SET_ID, WAITING};
 use profiles::{Rules, adjust, without_audit};
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Cond, SeccompFilter, SeccompRule,
-    TargetArch, sock_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen as Len, SeccompCmpOp as Op, SeccompCondition as Cond,
+    SeccompFilter, SeccompRule, TargetArch, sock_filter,
 };
 
 use crate::plan::Profile;

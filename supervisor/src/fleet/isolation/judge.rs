@@ -250,7 +250,8 @@ impl Case<'_> {
         // The sandbox's own and the spawner's, which it inherits.
         self.status(found, "Seccomp_filters", |value| value.parse().is_ok_and(|filters: u32| filters > 1));
         let filter = &self.seen.filter;
-        let fact = format!("filter handed to the kernel at a launch: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
+        let fact =
+            format!("filter handed to the kernel at a launch: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
         found.fact(fact, !filter.is_empty());
         "the sandbox's filter and the spawner's in force (mode 2)".to_owned()
     }

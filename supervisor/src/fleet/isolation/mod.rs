@@ -6,7 +6,9 @@ mod key;
 
 use std::sync::Arc;
 
-use aether_protocol::{AgentId, AgentInfo, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json};
+use aether_protocol::{
+    AgentId, AgentInfo, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json,
+};
 use aether_sandbox::plan::IdRange;
 use serde_json::json;
 
