@@ -21,6 +21,9 @@ cp /host/vm/scoped-daemon.sh /opt/aether/aetherd
 mkdir -p "${AETHER_PROJECT:?}/tests"
 cp -r /host/fixtures "$AETHER_PROJECT/tests/"
 
+# As Debian's kernels are built; another kernel may be more open, and the log's readers are judged by it.
+sysctl -q -w kernel.dmesg_restrict=1
+
 failed=0
 # unit COMMAND...: in a transient service with its controllers delegated.
 unit() {

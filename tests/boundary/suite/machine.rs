@@ -26,6 +26,10 @@ enum Kind {
     PureV2,
     /// Older than 6.17.
     Before617,
+    /// Without keyrings.
+    NoKeyrings,
+    /// Without kernel samepage merging, whose setting stands for those below `/sys/kernel/mm`.
+    NoSamepages,
 }
 
 /// Something that a kind of kernel has not got.
@@ -52,7 +56,21 @@ const fn lack(
 
 const NO_I386: &str = "User-Mode Linux has no i386 entry: the interrupt makes the x86-64 call of that number, which the filters judge as such (writev, getuid, munmap)";
 const NO_ADDRESSES: &str = "User-Mode Linux has no such addresses to show";
-const LACKS: [Lack; 9] = [
+const NO_KEYRINGS: &str = "this kernel has no keyrings";
+const LACKS: [Lack; 16] = [
+    lack(Kind::NoKeyrings, "ESC-08", "key-users", ["ENOENT", "ENOENT"], NO_KEYRINGS),
+    lack(Kind::NoKeyrings, "ESC-19", "add_key", ["EPERM", "ENOSYS"], NO_KEYRINGS),
+    lack(Kind::NoKeyrings, "ESC-19", "session-keyring", ["EPERM", "ENOSYS"], NO_KEYRINGS),
+    lack(Kind::NoKeyrings, "ESC-19", "search-canary", ["EPERM", "ENOSYS"], NO_KEYRINGS),
+    lack(Kind::NoKeyrings, "ESC-19", "request-canary", ["EPERM", "ENOSYS"], NO_KEYRINGS),
+    lack(Kind::NoKeyrings, "ESC-19", "proc-keys", ["ENOENT", "ENOENT"], NO_KEYRINGS),
+    lack(
+        Kind::NoSamepages,
+        "ESC-07",
+        "sys-kernel-mm",
+        ["ENOENT", "ENOENT"],
+        "this kernel cannot merge pages: the setting that is tried does not exist",
+    ),
     lack(Kind::UmlWithoutI386, "ESC-03", "getpid", ["EBADF", "EBADF"], NO_I386),
     lack(Kind::UmlWithoutI386, "ESC-03", "socketcall", ["through", "through"], NO_I386),
     lack(Kind::UmlWithoutI386, "ESC-03", "execve", ["EINVAL", "EINVAL"], NO_I386),
@@ -95,6 +113,12 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     if release().is_some_and(|release| release < (6, 17)) {
         kinds.push(Kind::Before617);
     }
+    if !Path::new("/proc/key-users").exists() {
+        kinds.push(Kind::NoKeyrings);
+    }
+    if !Path::new("/sys/kernel/mm/ksm/run").exists() {
+        kinds.push(Kind::NoSamepages);
+    }
     kinds
 });
 
@@ -110,8 +134,11 @@ pub(crate) fn look(programs: &Path) -> Result<()> {
 pub(crate) fn lacks(id: &str, attempt: &str, sandbox: &str, controls: [&str; 2], verdict: &Verdict) -> Option<&'static str> {
     let lack = LACKS.iter().find(|lack| KINDS.contains(&lack.kind) && lack.id == id && lack.attempt == attempt)?;
     let nothing_there = controls.iter().all(|answer| [lack.control, "no answer"].contains(answer));
-    // A refusal where there is nothing is inconclusive; only another meaning of the call itself may be an answer that is not accepted.
-    let open = matches!(verdict, Verdict::Inconclusive(_)) || lack.kind == Kind::UmlWithoutI386;
+    // A refusal where there is nothing is inconclusive; only another meaning of the call itself, or a file that does not exist, may be an
+    // answer that is not accepted.
+    let open = matches!(verdict, Verdict::Inconclusive(_))
+        || lack.kind == Kind::UmlWithoutI386
+        || (lack.kind == Kind::NoKeyrings && sandbox == "ENOENT");
     (open && nothing_there && sandbox == lack.sandbox).then_some(lack.why)
 }
 
