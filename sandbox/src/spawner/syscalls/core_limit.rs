@@ -50,26 +50,13 @@ pub(super) fn unchanged() -> BpfProgram {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::emulate, *};
 
     const ON: u32 = u32::MAX; // ran past the end: what follows decides
 
-    fn answer(call: c::c_long, arguments: [u64; 4]) -> u32 {
-        let words = |value: u64| [value as u32, (value >> 32) as u32];
-        let mut data = vec![u32::try_from(call).expect("a number"), 0, 0, 0];
-        data.extend(arguments.into_iter().flat_map(words));
-        let (program, mut at, mut value) = (unchanged(), 0, 0);
-        while let Some(instruction) = program.get(at) {
-            at += 1;
-            match instruction.code {
-                0x20 => value = data[instruction.k as usize / 4],
-                0x15 => at += usize::from(if value == instruction.k { instruction.jt } else { instruction.jf }),
-                0x06 => return instruction.k,
-                other => panic!("instruction {other:#x}"),
-            }
-        }
-        assert_eq!(at, program.len(), "jumps past its end");
-        ON
+    fn answer(call: c::c_long, [a, b, c, d]: [u64; 4]) -> u32 {
+        let number = u32::try_from(call).expect("a number");
+        emulate::run(&unchanged(), 0, number, [a, b, c, d, 0, 0]).unwrap_or(ON)
     }
 
     #[test]

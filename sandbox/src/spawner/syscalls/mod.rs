@@ -6,6 +6,8 @@
 
 pub(super) mod core_limit;
 pub(super) mod deny;
+#[cfg(test)]
+mod emulate;
 mod policy;
 mod profiles;
 
@@ -157,29 +159,8 @@ mod tests {
     const X86_64: u32 = 0xc000_003e;
     const I386: u32 = 0x4000_0003;
 
-    /// What the kernel would answer: classic BPF over `struct seccomp_data` (seccomp(2)), as far as our filter uses it.
     fn answer(arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
-        let words = |value: u64| [value as u32, (value >> 32) as u32];
-        let mut data = vec![number, arch, 0, 0];
-        data.extend(arguments.into_iter().flat_map(words));
-        let (program, mut at, mut value) = (compile().expect("policy compiles"), 0, 0);
-        loop {
-            let instruction = &program[at];
-            let k = instruction.k;
-            at += 1;
-            let jump = |taken| usize::from(if taken { instruction.jt } else { instruction.jf });
-            match instruction.code {
-                0x20 => value = data[k as usize / 4],
-                0x54 => value &= k,
-                0x05 => at += k as usize,
-                0x15 => at += jump(value == k),
-                0x25 => at += jump(value > k),
-                0x35 => at += jump(value >= k),
-                0x45 => at += jump(value & k != 0),
-                0x06 => return k,
-                other => panic!("instruction {other:#x}"),
-            }
-        }
+        emulate::run(&compile().expect("policy compiles"), arch, number, arguments).expect("an answer")
     }
 
     const ALLOW: u32 = 0x7fff_0000;

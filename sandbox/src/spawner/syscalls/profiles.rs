@@ -135,31 +135,13 @@ pub(super) fn without_audit(profile: Profile) -> BpfProgram {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::compile_for, *};
+    use super::{
+        super::{compile_for, emulate},
+        *,
+    };
 
-    /// What the kernel would answer to one call: classic BPF over `struct seccomp_data` (seccomp(2)), as far as our filters use it.
     fn answer(program: &BpfProgram, number: c::c_long, arguments: [u64; 6]) -> u32 {
-        let words = |value: u64| [value as u32, (value >> 32) as u32];
-        let mut data = vec![u32::try_from(number).expect("a number"), 0xc000_003e, 0, 0];
-        data.extend(arguments.into_iter().flat_map(words));
-        let (mut at, mut value) = (0, 0);
-        loop {
-            let instruction = &program[at];
-            let k = instruction.k;
-            at += 1;
-            let jump = |taken| usize::from(if taken { instruction.jt } else { instruction.jf });
-            match instruction.code {
-                0x20 => value = data[k as usize / 4],
-                0x54 => value &= k,
-                0x05 => at += k as usize,
-                0x15 => at += jump(value == k),
-                0x25 => at += jump(value > k),
-                0x35 => at += jump(value >= k),
-                0x45 => at += jump(value & k != 0),
-                0x06 => return k,
-                other => panic!("instruction {other:#x}"),
-            }
-        }
+        emulate::run(program, 0xc000_003e, u32::try_from(number).expect("a number"), arguments).expect("an answer")
     }
 
     const ALLOW: u32 = 0x7fff_0000;
