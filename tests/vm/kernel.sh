@@ -8,12 +8,8 @@
 # User-Mode Linux, because it needs neither KVM nor root and boots in seconds. The one that Debian ships ready-made
 # (user-mode-linux 6.1) has no Landlock; an emulated machine with a stock kernel runs programs 20 times slower.
 set -euo pipefail
-here="$(cd "$(dirname "$0")" && pwd)"
-project="$here/../.."
-# shellcheck source=scripts/packages.sh
-. "$project/scripts/packages.sh"
-cache="${AETHER_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aether-vm}"
-mkdir -p "$cache"
+# shellcheck source=tests/vm/cache.sh
+. "$(dirname "$0")/cache.sh"
 
 # ready KERNEL: is it one that starts?
 ready() {
@@ -80,9 +76,7 @@ if ready "$kernel"; then
   exit
 fi
 
-# One builder at a time; who waited finds the other's.
-exec 8>"$cache/lock-kernel"
-flock 8
+one_builder kernel
 if ready "$kernel"; then
   printf '%s\n' "$kernel"
   exit

@@ -26,19 +26,8 @@ if [ "$1" = before ]; then
   exit 1
 fi
 
-passed=0 failed=0
-# holds WHAT COMMAND...
-holds() {
-  local what="$1" said
-  shift
-  if said="$("$@" 2>&1)"; then
-    passed=$((passed + 1))
-    printf 'ok      %s\n' "$what"
-  else
-    failed=$((failed + 1))
-    printf 'FAILED  %s\n%s\n' "$what" "$said"
-  fi
-}
+# shellcheck source=tests/vm/holds.sh
+. "$(dirname "$0")/holds.sh"
 
 # whole DATABASE: by SQLite's own check.
 whole() {
@@ -75,5 +64,4 @@ done
 holds 'no record of the audit chain is missing or changed' aether audit verify
 holds 'an agent runs' aether run --rm -- true
 systemctl stop aether-power.service
-printf '%d passed, %d failed\n' "$passed" "$failed"
-exit $((failed > 0))
+counted

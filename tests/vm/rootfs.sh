@@ -2,12 +2,8 @@
 # Prints the path of a root file system for the virtual machine: this distribution's own release with systemd as PID 1, from this
 # machine's own package sources. Built once for each version of this script and its guest (about 40 s), and kept in AETHER_VM_CACHE.
 set -euo pipefail
-here="$(cd "$(dirname "$0")" && pwd)"
-project="$here/../.."
-# shellcheck source=scripts/packages.sh
-. "$project/scripts/packages.sh"
-cache="${AETHER_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/aether-vm}"
-mkdir -p "$cache"
+# shellcheck source=tests/vm/cache.sh
+. "$(dirname "$0")/cache.sh"
 
 # The programs under test were linked here: inside has to be the same release.
 suite="$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")"
@@ -25,9 +21,7 @@ if [ -f "$image" ]; then
   exit
 fi
 
-# One builder at a time; who waited finds the other's.
-exec 8>"$cache/lock-rootfs"
-flock 8
+one_builder rootfs
 if [ -f "$image" ]; then
   printf '%s\n' "$image"
   exit

@@ -3,20 +3,8 @@
 # shellcheck disable=SC2317  # most functions are called by name
 set -u
 export AETHER_SOCKET=/run/aether-unit/a.sock PATH="/opt/aether/real:$PATH"
-passed=0 failed=0
-
-# holds WHAT COMMAND...: counts whether the command succeeds; what it printed is shown if not.
-holds() {
-  local what="$1" said
-  shift
-  if said="$("$@" 2>&1)"; then
-    passed=$((passed + 1))
-    printf 'ok      %s\n' "$what"
-  else
-    failed=$((failed + 1))
-    printf 'FAILED  %s\n%s\n' "$what" "$said"
-  fi
-}
+# shellcheck source=tests/vm/holds.sh
+. "$(dirname "$0")/holds.sh"
 
 # finding NAME STATUS WORDS: does the doctor find that?
 finding() {
@@ -121,5 +109,4 @@ systemctl stop aether-unit.service 2>/dev/null
 systemctl reset-failed aether-unit.service 2>/dev/null
 rm -rf /var/tmp/aether-unit
 
-printf '%d passed, %d failed\n' "$passed" "$failed"
-exit $((failed > 0))
+counted
