@@ -7,6 +7,8 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+use super::process::check;
+
 /// `struct btrfs_ioctl_vol_args`.
 #[repr(C)]
 struct VolArgs {
@@ -62,10 +64,6 @@ const LIMIT_MAX_REFERENCED: u64 = 1;
 /// Size of `struct btrfs_ioctl_search_header`, which comes before each found item.
 const HEADER: usize = 32;
 
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 fn vol_args(name: &CStr) -> io::Result<VolArgs> {
     let mut args = VolArgs { fd: 0, name: [0; 4088] };
     let bytes = name.to_bytes_with_nul();
@@ -77,14 +75,14 @@ fn vol_args(name: &CStr) -> io::Result<VolArgs> {
 pub fn create_subvolume(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let args = vol_args(name)?;
     // SAFETY: a valid btrfs_ioctl_vol_args that lives across the call; as below.
-    check(unsafe { libc::ioctl(dir.as_raw_fd(), SUBVOL_CREATE, &raw const args) })
+    check(unsafe { libc::ioctl(dir.as_raw_fd(), SUBVOL_CREATE, &raw const args) }).map(drop)
 }
 
 /// Removes a subvolume with all it holds; the kernel frees its space afterwards. Another kind of directory is `EINVAL`.
 pub fn destroy_subvolume(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     let args = vol_args(name)?;
     // SAFETY: as above.
-    check(unsafe { libc::ioctl(dir.as_raw_fd(), SNAP_DESTROY, &raw const args) })
+    check(unsafe { libc::ioctl(dir.as_raw_fd(), SNAP_DESTROY, &raw const args) }).map(drop)
 }
 
 /// How quota counts.
@@ -100,7 +98,7 @@ pub enum Accounting {
 pub fn enable_quota(fs: BorrowedFd<'_>, accounting: Accounting) -> io::Result<()> {
     let mut args = QuotaCtlArgs { command: accounting as u64, status: 0 };
     // SAFETY: a valid btrfs_ioctl_quota_ctl_args that lives across the call.
-    check(unsafe { libc::ioctl(fs.as_raw_fd(), QUOTA_CTL, &raw mut args) })
+    check(unsafe { libc::ioctl(fs.as_raw_fd(), QUOTA_CTL, &raw mut args) }).map(drop)
 }
 
 /// Limits the space of the subvolume that `dir` is the top of, metadata included.
@@ -108,7 +106,7 @@ pub fn limit_space(dir: BorrowedFd<'_>, bytes: u64) -> io::Result<()> {
     // Group 0 is that of the descriptor's own subvolume.
     let args = QgroupLimitArgs { flags: LIMIT_MAX_REFERENCED, max_referenced: bytes, ..QgroupLimitArgs::default() };
     // SAFETY: a valid btrfs_ioctl_qgroup_limit_args that lives across the call.
-    check(unsafe { libc::ioctl(dir.as_raw_fd(), QGROUP_LIMIT, &raw const args) })
+    check(unsafe { libc::ioctl(dir.as_raw_fd(), QGROUP_LIMIT, &raw const args) }).map(drop)
 }
 
 /// Space of the subvolume with the number `id`, bytes, as of the last commit (every 30 s unless mounted otherwise). `None`

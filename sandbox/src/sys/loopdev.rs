@@ -5,6 +5,8 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+use super::process::check;
+
 /// `struct loop_info64` of linux/loop.h.
 #[repr(C)]
 struct LoopInfo64 {
@@ -56,14 +58,10 @@ fn info(flags: u32) -> LoopInfo64 {
     }
 }
 
-fn check(result: libc::c_int) -> io::Result<u32> {
-    u32::try_from(result).map_err(|_| io::Error::last_os_error())
-}
-
 /// Number of a device that nothing uses, made if need be. Somebody else may be quicker to take it.
 pub fn free_device(control: BorrowedFd<'_>) -> io::Result<u32> {
     // SAFETY: this command takes no argument.
-    check(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE, 0) })
+    check(unsafe { libc::ioctl(control.as_raw_fd(), LOOP_CTL_GET_FREE, 0) }).map(i32::unsigned_abs)
 }
 
 /// Puts a file behind a free device, `EBUSY` when it is not free any more. The kernel frees the device itself when its last user,

@@ -7,6 +7,8 @@ use std::{
     ptr,
 };
 
+use super::process::check;
+
 /// Attributes of one mount (`MOUNT_ATTR_*` of linux/mount.h).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attributes(u64);
@@ -56,10 +58,6 @@ fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
     let fd = RawFd::try_from(check(result)?).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))?;
     // SAFETY: the system call just returned this descriptor to us; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
 /// A detached copy of the mount at `path` below `dir` (submounts left out); Linux 5.2.

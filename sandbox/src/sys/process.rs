@@ -186,6 +186,6 @@ pub fn leave(status: i32) -> ! {
 }
 
 /// The result of a call that says -1 for an error.
-pub(super) fn check(result: i32) -> io::Result<i32> {
-    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+pub(super) fn check<T: PartialEq + From<i8>>(result: T) -> io::Result<T> {
+    if result == T::from(-1) { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -6,6 +6,8 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
+use super::process::check;
+
 /// `struct fsxattr` of linux/fs.h.
 #[repr(C)]
 #[derive(Default)]
@@ -55,14 +57,10 @@ const Q_GETQUOTA: u32 = 0x80_0007;
 const Q_SETQUOTA: u32 = 0x80_0008;
 const QIF_LIMITS: u32 = 1 | 4;
 
-fn check(result: libc::c_long) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 fn attributes(dir: BorrowedFd<'_>) -> io::Result<FsXattr> {
     let mut found = FsXattr::default();
     // SAFETY: the call fills the fsxattr it is given, which lives across it.
-    check(unsafe { libc::ioctl(dir.as_raw_fd(), FS_IOC_FSGETXATTR, &raw mut found) }.into())?;
+    check(unsafe { libc::ioctl(dir.as_raw_fd(), FS_IOC_FSGETXATTR, &raw mut found) })?;
     Ok(found)
 }
 
@@ -78,14 +76,14 @@ pub fn set_project(dir: BorrowedFd<'_>, project: u32) -> io::Result<()> {
     wanted.projid = project;
     wanted.xflags |= PROJINHERIT;
     // SAFETY: a valid fsxattr that lives across the call.
-    check(unsafe { libc::ioctl(dir.as_raw_fd(), FS_IOC_FSSETXATTR, &raw const wanted) }.into())
+    check(unsafe { libc::ioctl(dir.as_raw_fd(), FS_IOC_FSSETXATTR, &raw const wanted) }).map(drop)
 }
 
 fn quotactl(fs: BorrowedFd<'_>, command: u32, project: u32, block: &mut IfDqblk) -> io::Result<()> {
     const { assert!(size_of::<IfDqblk>() == 72, "as the kernel has it") };
     let command = (command << 8) | PRJQUOTA;
     // SAFETY: both commands take an if_dqblk, which lives across the call.
-    check(unsafe { libc::syscall(libc::SYS_quotactl_fd, fs.as_raw_fd(), command, project, std::ptr::from_mut(block)) })
+    check(unsafe { libc::syscall(libc::SYS_quotactl_fd, fs.as_raw_fd(), command, project, std::ptr::from_mut(block)) }).map(drop)
 }
 
 /// Limits and use of a project of the file system `fs` lies on; quotactl_fd(2), Linux 5.14. `ESRCH` where there is no quota.
