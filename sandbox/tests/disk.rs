@@ -55,6 +55,7 @@ impl Service {
             service_uid: 0,
             service_gid: 0,
             cgroup_name: format!("aether-disk-test-{}-{}", std::process::id(), u8::from(volume == VolumeSize::None)),
+            cgroup_root: None,
         };
         let child = aether_sandbox::spawner::start(&config).expect("spawner");
         let SpawnerReply::Host(host) = ask(&child, &SpawnerRequest::Host) else { panic!("host") };

@@ -256,6 +256,7 @@ fn start_spawner(directory: &Path) -> SpawnerChild {
         service_gid: 0,
         volume: aether_sandbox::spawner::VolumeSize::None,
         cgroup_name: format!("aether-init-test-{}", std::process::id()),
+        cgroup_root: None,
     };
     aether_sandbox::spawner::start(&config).expect("the spawner starts (root needed)")
 }

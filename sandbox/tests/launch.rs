@@ -46,6 +46,7 @@ impl Client {
             service_gid: 0,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-test-{}", std::process::id()),
+            cgroup_root: None,
         };
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir })
     }

@@ -67,6 +67,8 @@ pub struct SpawnerConfig {
     pub volume: VolumeSize,
     /// Name of this service's cgroup below its own one: `[a-z0-9-]`, 1 to 64 characters.
     pub cgroup_name: String,
+    /// Cgroup below which it lies instead: a path below the cgroup2 mount point, which exists.
+    pub cgroup_root: Option<String>,
 }
 
 /// A spawner that runs.

@@ -103,7 +103,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     let init = sealed_program(c"aether-init", &fs::read(&config.init).map_err(with_path(&config.init))?)?;
     let directory = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let sockets = open(&config.sockets, directory, Mode::empty()).map_err(|e| with_path(&config.sockets)(e.into()))?;
-    let tree = Tree::open(&config.cgroup_name);
+    let tree = Tree::open(&config.cgroup_name, config.cgroup_root.as_deref());
     let mut stage = Stage::enter(config).map_err(|e| io::Error::other(format!("set up the spawner's mounts: {e}")))?;
     home::prepare()?;
     let disk = Disk::open(&stage, config)?;

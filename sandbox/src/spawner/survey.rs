@@ -83,6 +83,7 @@ fn file_systems(state: PathBuf) -> io::Result<FileSystems> {
         service_uid: 0,
         service_gid: 0,
         cgroup_name: String::new(),
+        cgroup_root: None,
         state,
     };
     let stage = Stage::enter(&config)?;

@@ -70,6 +70,7 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
         service_gid: identity.gid.as_raw(),
         volume: config.storage.volume.0,
         cgroup_name: places.cgroup_name(),
+        cgroup_root: None,
     })
     .context("cannot start the spawner")?;
     let unix = listen::unix(&places.socket, identity.socket_group)?;

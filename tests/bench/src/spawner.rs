@@ -49,6 +49,7 @@ impl Spawner {
             service_gid: 0,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-bench-{}", std::process::id()),
+            cgroup_root: None,
         };
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir, number: 0 })
     }

@@ -69,6 +69,7 @@ impl Bench {
             service_gid: 0,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name,
+            cgroup_root: None,
         };
         let spawner = aether_sandbox::spawner::start(&config).context("start the spawner")?;
         let bench = Self { spawner: Some(spawner), directory: directory.to_owned(), state: state.to_owned() };

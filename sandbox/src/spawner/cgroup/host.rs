@@ -78,6 +78,26 @@ pub(super) fn write_if_there(dir: BorrowedFd<'_>, name: &str, value: &str) -> io
     if exists_at(dir, name) { write_at(dir, name, value) } else { Ok(()) }
 }
 
+/// Moves what runs directly in the agents' root, which is nothing but its holder, into a leaf: a cgroup with processes of its
+/// own gives its children no controllers.
+pub(super) fn make_room(root: &Path) -> io::Result<()> {
+    if !root.join("cgroup.type").exists() {
+        // The root of the hierarchy has no type, and is no leaf; anything else without one is not there.
+        return fs::metadata(root.join("cgroup.procs")).map(drop);
+    }
+    let pids = fs::read_to_string(root.join("cgroup.procs"))?;
+    if pids.is_empty() {
+        return Ok(());
+    }
+    let holder = root.join("holder");
+    make_dir(&holder)?;
+    pids.lines().try_for_each(|pid| match fs::write(holder.join("cgroup.procs"), pid) {
+        // It ended meanwhile.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        moved => moved,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -20,7 +20,8 @@ use nix::{
 };
 
 use host::{
-    below, exists_at, make_dir, make_dir_at, mount_point, open_dir, open_dir_at, own_path, read_at, write_at, write_if_there,
+    below, exists_at, make_dir, make_dir_at, make_room, mount_point, open_dir, open_dir_at, own_path, read_at, write_at,
+    write_if_there,
 };
 
 use crate::{
@@ -69,21 +70,27 @@ const DELEGATE: &str = "start the service in a cgroup of its own with its contro
 impl Tree {
     /// Makes (or finds again) the service's directories.
     ///
+    /// With a `root` (a path below the cgroup2 mount point) they lie below it, and the cgroup this process was started in is
+    /// left as it is, so that whoever manages it can start the service there again while agents live.
+    ///
     /// # Errors
     /// In words, with the fix, when there is no cgroup2 or it may not be written.
-    pub(super) fn open(name: &str) -> Result<Self, Feature> {
+    pub(super) fn open(name: &str, root: Option<&str>) -> Result<Self, Feature> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let unified_mount = mount_point(&mounts, "cgroup2", None)
             .ok_or_else(|| Feature::no("no cgroup2 is mounted", "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified"))?;
-        let own_unified = own_path(&own, "").unwrap_or("/");
+        let own_unified = root.or_else(|| own_path(&own, "")).unwrap_or("/");
         let parent = below(&unified_mount, own_unified);
+        if root.is_some() {
+            make_room(&parent).map_err(|e| Feature::no(format!("the agents' cgroup {own_unified}: {e}"), DELEGATE))?;
+        }
         let refuse = |what: &str, error: &io::Error| Feature::no(format!("{what}: {error}"), DELEGATE);
-        let root = parent.join(name);
-        make_dir(&root).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
-        let unified = open_dir(&root).map_err(|e| refuse("cannot open the service's cgroup", &e))?;
+        let root_dir = parent.join(name);
+        make_dir(&root_dir).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
+        let unified = open_dir(&root_dir).map_err(|e| refuse("cannot open the service's cgroup", &e))?;
         if !exists_at(unified.as_fd(), "cgroup.kill") {
-            let _ = fs::remove_dir(&root);
+            let _ = fs::remove_dir(&root_dir);
             return Err(Feature::no("this kernel has no cgroup.kill", "use Linux 5.14 or newer"));
         }
         let mut tree = Self {
@@ -101,9 +108,9 @@ impl Tree {
         let available = fs::read_to_string(parent.join("cgroup.controllers")).unwrap_or_default();
         for controller in CONTROLLERS {
             let found = if available.split_whitespace().any(|c| c == controller) {
-                delegate(&parent, &root, controller)
+                delegate(&parent, &root_dir, controller)
             } else {
-                tree.open_v1(&mounts, &own, controller, name)
+                tree.open_v1(&mounts, &own, controller, name, root)
             };
             match controller {
                 "memory" => tree.memory = found,
@@ -114,10 +121,12 @@ impl Tree {
         Ok(tree)
     }
 
-    fn open_v1(&mut self, mounts: &str, own: &str, controller: &'static str, name: &str) -> Feature {
+    fn open_v1(&mut self, mounts: &str, own: &str, controller: &'static str, name: &str, root: Option<&str>) -> Feature {
         let Some(mount) = mount_point(mounts, "cgroup", Some(controller)) else { return absent(controller) };
         self.hybrid = true;
-        let parent = below(&mount, own_path(own, controller).unwrap_or("/"));
+        // The agents' root need not exist in every hierarchy.
+        let root = root.map(|root| below(&mount, root)).filter(|root| root.is_dir());
+        let parent = root.unwrap_or_else(|| below(&mount, own_path(own, controller).unwrap_or("/")));
         let root = parent.join(name);
         let opened = make_dir(&root).and_then(|()| Ok((open_dir(&parent)?, open_dir(&root)?)));
         match opened {
