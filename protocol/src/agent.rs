@@ -96,6 +96,20 @@ pub struct Enforcement {
     pub mode: EnforcementMode,
     /// Each layer by its name.
     pub layers: BTreeMap<String, LayerReport>,
+    /// What the kernel was given at the launch and shows nobody afterwards, by name: `filter` and `spawner-filter` (seccomp), `ruleset`
+    /// (Landlock). An agent keeps it for its life, whatever a later version of the service installs.
+    #[serde(default)]
+    pub policies: BTreeMap<String, PolicyDigest>,
+}
+
+/// A policy of the kernel, by which two can be told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyDigest {
+    /// Instructions of a filter, lines of a ruleset.
+    pub size: u32,
+    /// SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Full or reduced.

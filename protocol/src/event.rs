@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AgentInfo, AgentPhase, AgentState, ErrorCode, ExitInfo, Timestamp, TtyId, TtyInfo};
+use crate::{
+    AgentId, AgentInfo, AgentPhase, AgentState, Approval, Decision, ErrorCode, ExitInfo, NetworkMode, Timestamp, TtyId, TtyInfo,
+    network::NetworkVerdict,
+};
 
 /// One durable event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
@@ -205,6 +208,46 @@ events! {
         #[ts(type = "number")] pid: u64,
         /// The terminal.
         tty_id: TtyId,
+    }
+    /// A connection or request of an agent was allowed, denied or held. Repetitions are counted, not told one by one.
+    NetworkDecided(NetworkDecided) = "network.verdict" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// What was decided.
+        verdict: NetworkVerdict,
+        /// Why, one line.
+        reason: String,
+        /// How often since the last event of the same kind; at least 1.
+        count: u32,
+    }
+    /// The network policy of a live agent changed.
+    NetworkChanged(NetworkPolicyChanged) = "network.policy" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The policy now.
+        policy: NetworkMode,
+    }
+    /// An agent waits for a person's word.
+    ApprovalRequested(ApprovalRequested) = "approval.requested" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What it wants.
+        approval: Approval,
+    }
+    /// It waits no longer.
+    ApprovalDecided(ApprovalDecided) = "approval.decided" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Which one.
+        #[ts(type = "number")] id: u64,
+        /// The word.
+        decision: Decision,
+        /// Who decided; `nobody` when time ran out.
+        by: String,
     }
 }
 

@@ -74,6 +74,14 @@ text_id!(
     |s| s.split_once('.').is_some_and(|(agent, n)| agent.parse::<AgentId>().is_ok() && n.parse::<u32>().is_ok())
 );
 
+text_id!(
+    /// Name of a secret: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, for example `GITHUB_TOKEN`.
+    SecretName, "secret name", "1 to 64 characters of A-Z, a-z, 0-9, _ and -, starting with a letter or _",
+    |s| s.len() <= 64
+        && s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+);
+
 impl AgentId {
     /// Twelve characters from 96 random bits (the caller brings the randomness).
     pub fn from_random(bytes: [u8; 12]) -> Self {

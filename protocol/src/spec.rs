@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, error::ApiError};
+use crate::{AgentName, NetworkMode, error::ApiError};
 
 /// The largest single argument or environment value, in bytes (Linux allows 128 KiB, `MAX_ARG_STRLEN`).
 pub const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
@@ -29,7 +29,7 @@ pub struct AgentSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub workdir: Option<String>,
-    /// What the network may reach; this version has `none` only.
+    /// What the network may reach.
     #[serde(default)]
     #[ts(as = "Option<NetworkMode>", optional)]
     pub network: NetworkMode,
@@ -115,15 +115,6 @@ pub struct GoalSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub max_steps: Option<u32>,
-}
-
-/// What an agent's network may reach.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum NetworkMode {
-    /// A network namespace of its own with nothing but loopback.
-    #[default]
-    None,
 }
 
 /// A sandbox profile. `standard` is the strongest; each other one names what it gives up and for which work.
@@ -256,6 +247,7 @@ impl AgentSpec {
         if !(1..=5).contains(&self.priority) {
             return Err(ApiError::invalid(format!("priority {} is out of range", self.priority), "give 1 (first) to 5 (last)"));
         }
+        self.network.check()?;
         self.limits.check()
     }
 }

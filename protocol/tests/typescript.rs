@@ -5,8 +5,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use aether_protocol::{
-    AgentEvent, AgentInfo, AgentSpec, AuditCheck, AuditRecord, Command, CommandEnvelope, DoctorReport, ErrorBody, Event,
-    FileEntry, HealthInfo, ReportKey, Response, Screen, SignedReport, SystemStatus, TtyInfo, event::StreamFrame,
+    AgentEvent, AgentInfo, AgentSpec, Approval, AuditCheck, AuditRecord, Command, CommandEnvelope, DoctorReport, ErrorBody,
+    Event, FileEntry, HealthInfo, NetworkChange, NetworkInfo, ReportKey, Response, Screen, SignedReport, SystemStatus, TtyInfo,
+    event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -35,6 +36,9 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<AuditCheck>();
     found.with::<SignedReport>();
     found.with::<ReportKey>();
+    found.with::<NetworkInfo>();
+    found.with::<NetworkChange>();
+    found.with::<Approval>();
     let text = found.text();
 
     assert!(!text.contains("bigint"), "64-bit integers are JSON numbers: mark the field #[ts(type = \"number\")]");

@@ -47,7 +47,7 @@ pid: AgentRef, };
 /**
  * The closed set of events; `type` has the name on the wire.
  */
-export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed;
+export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided;
 
 /**
  * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
@@ -307,7 +307,7 @@ env?: { [key in string]: string },
  */
 workdir?: string | null, 
 /**
- * What the network may reach; this version has `none` only.
+ * What the network may reach.
  */
 network?: NetworkMode, 
 /**
@@ -386,6 +386,82 @@ message: string,
  * What to do next, one line; may be empty.
  */
 hint: string, };
+
+/**
+ * Something an agent wants that a person has to decide.
+ */
+export type Approval = { 
+/**
+ * Names it; never given twice while the service runs.
+ */
+id: number, 
+/**
+ * The agent.
+ */
+agentId: AgentId, 
+/**
+ * Its number.
+ */
+pid: number, 
+/**
+ * Its name.
+ */
+agent: string, 
+/**
+ * What it wants.
+ */
+wish: ApprovalWish, 
+/**
+ * The step of its goal, for the built-in agent.
+ */
+step: number | null, 
+/**
+ * When it asked.
+ */
+askedAt: Timestamp, 
+/**
+ * When it is denied because nobody decided.
+ */
+expiresAt: Timestamp, };
+
+/**
+ * It waits no longer.
+ */
+export type ApprovalDecided = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Which one.
+ */
+id: number, 
+/**
+ * The word.
+ */
+decision: Decision, 
+/**
+ * Who decided; `nobody` when time ran out.
+ */
+by: string, };
+
+/**
+ * An agent waits for a person's word.
+ */
+export type ApprovalRequested = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What it wants.
+ */
+approval: Approval, };
+
+/**
+ * What needs a person's word.
+ */
+export type ApprovalWish = { "type": "connect" } & ConnectWish;
 
 /**
  * What checking the whole chain found.
@@ -485,6 +561,24 @@ cols?: number | null,
 rows?: number | null, };
 
 /**
+ * A destination to connect to.
+ */
+export type ConnectWish = { 
+/**
+ * Name or address.
+ */
+host: string, 
+/**
+ * Port.
+ */
+port: number, };
+
+/**
+ * A person's word.
+ */
+export type Decision = "once" | "always" | "deny";
+
+/**
  * A directory descriptor that travels with the request.
  */
 export type DescriptorSource = { 
@@ -538,7 +632,12 @@ mode: EnforcementMode,
 /**
  * Each layer by its name.
  */
-layers: { [key in string]: LayerReport }, };
+layers: { [key in string]: LayerReport }, 
+/**
+ * What the kernel was given at the launch and shows nobody afterwards, by name: `filter` and `spawner-filter` (seccomp), `ruleset`
+ * (Landlock). An agent keeps it for its life, whatever a later version of the service installs.
+ */
+policies: { [key in string]: PolicyDigest }, };
 
 /**
  * Full or reduced.
@@ -578,7 +677,7 @@ agentId: AgentId | null,
 /**
  * Owner of that agent; empty for events of the service.
  */
-owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed);
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided);
 
 /**
  * Sends durable events after a number, then the live ones.
@@ -1097,9 +1196,225 @@ target: string,
 readOnly?: boolean, };
 
 /**
- * What an agent's network may reach.
+ * A change of a live agent's policy.
  */
-export type NetworkMode = "none";
+export type NetworkChange = { "type": "allow" } & NetworkRule | { "type": "deny" } & NetworkHost | { "type": "preset" } & NetworkPresetName | { "type": "otherwise" } & NetworkRest | { "type": "replace" } & NetworkReplace;
+
+/**
+ * A connection or request of an agent was allowed, denied or held. Repetitions are counted, not told one by one.
+ */
+export type NetworkDecided = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Name or address.
+ */
+host: string, 
+/**
+ * Port.
+ */
+port: number, 
+/**
+ * What was decided.
+ */
+verdict: NetworkVerdict, 
+/**
+ * Why, one line.
+ */
+reason: string, 
+/**
+ * How often since the last event of the same kind; at least 1.
+ */
+count: number, };
+
+/**
+ * One destination of an agent.
+ */
+export type NetworkDestination = { 
+/**
+ * Name or address.
+ */
+host: string, 
+/**
+ * Port.
+ */
+port: number, 
+/**
+ * The newest verdict.
+ */
+verdict: NetworkVerdict, 
+/**
+ * Why.
+ */
+reason: string, 
+/**
+ * Connections and requests allowed.
+ */
+allowed: number, 
+/**
+ * Connections and requests denied.
+ */
+denied: number, 
+/**
+ * Bytes sent by the agent.
+ */
+bytesSent: number, 
+/**
+ * Bytes it got.
+ */
+bytesReceived: number, 
+/**
+ * When it was last asked for.
+ */
+lastAt: Timestamp, };
+
+/**
+ * A host.
+ */
+export type NetworkHost = { 
+/**
+ * A name, `*.suffix`, or an address.
+ */
+host: string, };
+
+/**
+ * The network of an agent: its policy and what it did with it.
+ */
+export type NetworkInfo = { 
+/**
+ * The policy in force.
+ */
+policy: NetworkMode, 
+/**
+ * Connections open now.
+ */
+connections: number, 
+/**
+ * Destinations asked for since the service took the agent over, last used first.
+ */
+destinations: Array<NetworkDestination>, };
+
+/**
+ * What an agent's network may reach: `"none"`, `"open"`, or rules.
+ */
+export type NetworkMode = NetworkWord | NetworkRules;
+
+/**
+ * What happens to a destination that no rule names.
+ */
+export type NetworkOtherwise = "deny" | "ask" | "allow";
+
+/**
+ * The network policy of a live agent changed.
+ */
+export type NetworkPolicyChanged = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The policy now.
+ */
+policy: NetworkMode, };
+
+/**
+ * A list of destinations that comes with the service.
+ */
+export type NetworkPreset = "pypi" | "npm" | "crates" | "github" | "debian";
+
+/**
+ * A preset.
+ */
+export type NetworkPresetName = { 
+/**
+ * Its name.
+ */
+preset: NetworkPreset, };
+
+/**
+ * A whole policy.
+ */
+export type NetworkReplace = { 
+/**
+ * The policy.
+ */
+policy: NetworkMode, };
+
+/**
+ * What happens to the rest.
+ */
+export type NetworkRest = { 
+/**
+ * `deny`, `ask` or `allow`.
+ */
+otherwise: NetworkOtherwise, };
+
+/**
+ * One destination, or several of one suffix.
+ */
+export type NetworkRule = { 
+/**
+ * A name, `*.suffix` (its subdomains, not itself), or an address.
+ */
+host: string, 
+/**
+ * Ports; 80 and 443 when empty.
+ */
+ports?: Array<number>, 
+/**
+ * HTTP methods; every one when empty. A rule that names some covers plain HTTP only: nothing else shows its method.
+ */
+methods?: Array<string>, 
+/**
+ * Beginnings of paths, for example `/v1/`; every one when empty. Plain HTTP only, like `methods`.
+ */
+paths?: Array<string>, };
+
+/**
+ * Which destinations are allowed. A rule never reaches private, link-local, metadata, multicast or host addresses.
+ */
+export type NetworkRules = { 
+/**
+ * Destinations allowed.
+ */
+allow?: Array<NetworkRule>, 
+/**
+ * Hosts denied, whatever else allows them: exact, or `*.suffix`.
+ */
+deny?: Array<string>, 
+/**
+ * Lists of destinations that come with the service.
+ */
+presets?: Array<NetworkPreset>, 
+/**
+ * What happens to a destination that nothing names.
+ */
+otherwise?: NetworkOtherwise, };
+
+/**
+ * What was decided about a destination.
+ */
+export type NetworkVerdict = "allowed" | "denied" | "held";
+
+/**
+ * A network without rules of its own.
+ */
+export type NetworkWord = "none" | "open";
+
+/**
+ * A policy of the kernel, by which two can be told apart.
+ */
+export type PolicyDigest = { 
+/**
+ * Instructions of a filter, lines of a ruleset.
+ */
+size: number, 
+/**
+ * SHA-256 of its bytes, in lower-case hexadecimal digits.
+ */
+sha256: string, };
 
 /**
  * The agent left the queue and starts.

@@ -1,6 +1,9 @@
 //! One line per event.
 
-use aether_protocol::{AgentEvent, Event};
+use aether_protocol::{
+    AgentEvent, Event,
+    network::{ApprovalWish, NetworkVerdict},
+};
 
 use super::{
     style::{Style, Tone},
@@ -20,6 +23,13 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
         AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
         AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
         AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
+        AgentEvent::NetworkDecided(e) if e.verdict == NetworkVerdict::Denied => {
+            (Tone::Warning, "denied", None, format!("{}:{} ({})", e.host, e.port, e.reason))
+        }
+        AgentEvent::ApprovalRequested(e) => {
+            let text = format!("{}; decide with: aether approvals allow {}", wish(&e.approval.wish), e.approval.id);
+            (Tone::Warning, "asks", None, text)
+        }
         AgentEvent::Exit(e) if e.exit.code != 0 => {
             let reason =
                 e.exit.reason.clone().or_else(|| e.exit.signal.clone()).unwrap_or_else(|| format!("status {}", e.exit.code));
@@ -52,6 +62,10 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         AgentEvent::Queued(e) => format!("place {} priority {}", e.position, e.priority),
         AgentEvent::Dequeued(e) => format!("priority {}", e.priority),
         AgentEvent::PriorityChanged(e) => format!("{} -> {}", e.previous_priority, e.priority),
+        AgentEvent::NetworkDecided(e) => format!("{} {}:{} ({})", lower(&e.verdict), e.host, e.port, e.reason),
+        AgentEvent::NetworkChanged(e) => serde_json::to_string(&e.policy).unwrap_or_default(),
+        AgentEvent::ApprovalRequested(e) => format!("{}: {}", e.approval.id, wish(&e.approval.wish)),
+        AgentEvent::ApprovalDecided(e) => format!("{}: {} by {}", e.id, lower(&e.decision), e.by),
         AgentEvent::Reaped(_) | AgentEvent::Paused(_) | AgentEvent::Resumed(_) => String::new(),
     };
     let agent = event.agent_id.as_ref().map_or("-", |id| id.as_str());
@@ -71,6 +85,13 @@ pub(crate) fn what(info: &aether_protocol::AgentInfo) -> String {
     match &info.spec.program {
         Program::Command(command) => one_line(&command.argv.join(" ")),
         Program::Goal(goal) => one_line(&goal.goal),
+    }
+}
+
+/// What an agent asks for, one line.
+pub(crate) fn wish(wish: &ApprovalWish) -> String {
+    match wish {
+        ApprovalWish::Connect(to) => format!("connect to {}:{}", to.host, to.port),
     }
 }
 

@@ -11,6 +11,7 @@ mod exec;
 mod inspect;
 mod logs;
 mod ls;
+mod network_args;
 mod ps;
 mod rm;
 mod run;

@@ -8,7 +8,7 @@ use std::{
 
 use aether_protocol::{
     AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, EnforcementMode, ExitInfo, GoalSpec, Layer, Limits, MountSource,
-    MountSpec, NetworkMode, Profile, Program, spec::DescriptorSource,
+    MountSpec, Profile, Program, spec::DescriptorSource,
 };
 use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 use nix::{
@@ -16,7 +16,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::{Context, parse_env};
+use super::{Context, network_args::NetworkArgs, parse_env};
 use crate::{
     client::events::Events,
     failure::Failure,
@@ -41,6 +41,7 @@ const TAKE_DOWN: Duration = Duration::from_secs(15);
 ///   aether run --rm -- sh -c 'id; mount'
 ///   aether run -it -- bash
 ///   aether run -d --name builder --mount ./src:/home/agent/src:ro -- make -C src
+///   aether run --preset pypi --allow api.example.com -- pip install requests
 ///   aether run --goal "inspect this machine and write a report"
 ///
 /// With a program the exit status is the program's; 125 our failure, 126 not executable,
@@ -75,9 +76,8 @@ pub(crate) struct Run {
     /// What its root is made of
     #[arg(long, value_parser = ["host"], default_value = "host")]
     image: String,
-    /// What its network may reach
-    #[arg(long, value_name = "MODE", value_parser = ["none"], default_value = "none")]
-    net: String,
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Most memory, for example 512M or 1.5G
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
@@ -242,7 +242,7 @@ impl Run {
             program,
             env: self.env.iter().cloned().collect(),
             workdir: self.workdir.clone(),
-            network: NetworkMode::None,
+            network: self.network.mode()?,
             limits: Limits {
                 memory_bytes: self.memory,
                 cpus: self.cpus,
