@@ -108,18 +108,20 @@ impl Places {
     }
 }
 
-/// `aether-init`: configured, or beside this program.
+/// Where a package puts `aether-init`: nobody starts it by hand.
+const PACKAGED_INIT: &str = "/usr/libexec/aether/aether-init";
+
+/// `aether-init`: configured, or beside this program, or where a package puts it.
 pub(super) fn init_program(config: &Config) -> anyhow::Result<PathBuf> {
-    let init = match &config.init {
-        Some(path) => path.clone(),
-        None => std::env::current_exe().context("cannot find this program")?.with_file_name("aether-init"),
-    };
-    anyhow::ensure!(
-        init.is_file(),
-        "{} does not exist\nhint: it belongs beside aetherd (or set init in the configuration)",
-        init.display()
-    );
-    Ok(init)
+    if let Some(init) = &config.init {
+        anyhow::ensure!(init.is_file(), "{} does not exist\nhint: correct init in the configuration", init.display());
+        return Ok(init.clone());
+    }
+    let beside = std::env::current_exe().context("cannot find this program")?.with_file_name("aether-init");
+    let found = [beside.clone(), PathBuf::from(PACKAGED_INIT)].into_iter().find(|init| init.is_file());
+    found.with_context(|| {
+        format!("{} does not exist\nhint: it belongs beside aetherd (or set init in the configuration)", beside.display())
+    })
 }
 
 /// Made if missing, owned and with the mode as said, never through a link.
