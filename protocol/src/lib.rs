@@ -13,6 +13,7 @@ pub mod event;
 pub mod fs;
 pub mod id;
 pub mod isolation;
+pub mod models;
 pub mod network;
 pub mod secret;
 pub mod spec;
@@ -21,7 +22,8 @@ pub mod timestamp;
 pub mod tty;
 
 pub use agent::{
-    AgentInfo, AgentPhase, AgentState, DiskUsage, Enforcement, EnforcementMode, ExitInfo, LayerReport, UidRange, Usage,
+    AgentInfo, AgentPhase, AgentState, DiskUsage, Enforcement, EnforcementMode, ExitInfo, LayerReport, PolicyDigest, UidRange,
+    Usage,
 };
 pub use audit::{AuditCheck, AuditRecord, canonical_json};
 pub use command::{Command, CommandEnvelope, Response};
@@ -31,6 +33,7 @@ pub use fs::{FileEntry, FileKind};
 pub use id::{AgentId, AgentName, InvalidId, SecretName, TtyId};
 pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
 pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
+pub use models::{AgentModels, ModelProvider, ModelUsage};
 pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, Profile, Program};
 pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, NetworkMode, error::ApiError};
+use crate::{AgentName, ModelProvider, NetworkMode, error::ApiError};
 
 /// The largest single argument or environment value, in bytes (Linux allows 128 KiB, `MAX_ARG_STRLEN`).
 pub const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
@@ -33,6 +33,10 @@ pub struct AgentSpec {
     #[serde(default)]
     #[ts(as = "Option<NetworkMode>", optional)]
     pub network: NetworkMode,
+    /// Providers that its programs may ask through the model gateway; none when empty.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<ModelProvider>>", optional)]
+    pub models: Vec<ModelProvider>,
     /// Limits of its cgroup.
     #[serde(default)]
     #[ts(as = "Option<Limits>", optional)]
@@ -155,6 +159,10 @@ pub struct Limits {
     #[serde(default)]
     #[ts(type = "number | null", optional)]
     pub inodes: Option<u64>,
+    /// Tokens that its calls through the model gateway may use in all, read and written.
+    #[serde(default)]
+    #[ts(type = "number | null", optional)]
+    pub model_tokens: Option<u64>,
 }
 
 /// A host directory lent to an agent; inside, its files belong to the agent's user.

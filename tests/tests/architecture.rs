@@ -21,6 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aether-llm", &["aether-protocol"]),
     ("aether-runtime", &["aether-protocol", "aether-llm"]),
     ("aether-doctor", &["aether-protocol", "aether-sandbox", "aether-store"]),
+    ("aether-secrets", &["aether-protocol"]),
+    ("aether-gateway", &["aether-protocol", "aether-secrets"]),
     ("aether-cli", &["aether-protocol", "aether-doctor"]),
     (
         "aether-supervisor",
@@ -34,6 +36,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "aether-runtime",
             "aether-llm",
             "aether-doctor",
+            "aether-secrets",
+            "aether-gateway",
         ],
     ),
     ("aether-tests", &["aether-protocol"]),

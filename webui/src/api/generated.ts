@@ -190,6 +190,27 @@ pid: AgentRef,
 content: string, };
 
 /**
+ * The model gateway as one agent has it.
+ */
+export type AgentModels = { 
+/**
+ * The providers it may ask.
+ */
+providers: Array<ModelProvider>, 
+/**
+ * Tokens it may use in all; absent: no limit.
+ */
+tokenBudget: number | null, 
+/**
+ * Tokens used so far, read and written.
+ */
+tokensUsed: number, 
+/**
+ * What the calls came to, by step and model.
+ */
+usage: Array<ModelUsage>, };
+
+/**
  * Name of an agent: `[a-z0-9][a-z0-9-]{0,62}`, unique among agents that have not been removed.
  */
 export type AgentName = string;
@@ -310,6 +331,10 @@ workdir?: string | null,
  * What the network may reach.
  */
 network?: NetworkMode, 
+/**
+ * Providers that its programs may ask through the model gateway; none when empty.
+ */
+models?: Array<ModelProvider>, 
 /**
  * Limits of its cgroup.
  */
@@ -520,6 +545,15 @@ outcome: unknown,
  * Its place in the chain, in hexadecimal digits.
  */
 hash: string, };
+
+/**
+ * A user and a password.
+ */
+export type BasicPlace = { 
+/**
+ * The user.
+ */
+user: string, };
 
 /**
  * The closed set of commands; `type` has the name on the wire.
@@ -958,6 +992,77 @@ maxSteps?: number | null, };
 export type GpuList = Record<symbol, never>;
 
 /**
+ * A grant in force.
+ */
+export type Grant = { 
+/**
+ * Its number.
+ */
+id: number, 
+/**
+ * The secret.
+ */
+secret: SecretName, 
+/**
+ * Whose requests.
+ */
+agent: AgentId, 
+/**
+ * To which host.
+ */
+host: string, 
+/**
+ * Only with this method.
+ */
+method: string | null, 
+/**
+ * Only below this path.
+ */
+path: string | null, 
+/**
+ * Where it goes.
+ */
+place: SecretPlace, 
+/**
+ * Since when.
+ */
+createdAt: Timestamp, };
+
+/**
+ * Lets one agent have a secret added to its requests to one host.
+ */
+export type GrantSpec = { 
+/**
+ * The agent: name, id, number or a unique prefix.
+ */
+agent: string, 
+/**
+ * The host: one exact name, without a port.
+ */
+host: string, 
+/**
+ * The only method; any when absent.
+ */
+method?: string | null, 
+/**
+ * What the path has to begin with, as whole parts; any path when absent.
+ */
+path?: string | null, 
+/**
+ * Where it goes.
+ */
+place: SecretPlace, };
+
+/**
+ * A header.
+ */
+export type HeaderPlace = { 
+/**
+ * Its name, for example `X-Api-Key`.
+ */
+name: string, };
+
+/**
  * Answer of `GET /health` (public; says nothing about agents beyond counts).
  */
 export type HealthInfo = { 
@@ -1166,12 +1271,62 @@ diskBytes?: number | null,
 /**
  * Files and directories that its home may hold.
  */
-inodes?: number | null, };
+inodes?: number | null, 
+/**
+ * Tokens that its calls through the model gateway may use in all, read and written.
+ */
+modelTokens?: number | null, };
 
 /**
  * Providers of models; answers with `ProviderStatus[]`.
  */
 export type LlmList = Record<symbol, never>;
+
+/**
+ * A provider of models, by the interface its programs speak.
+ */
+export type ModelProvider = "openai" | "anthropic" | "gemini" | "ollama";
+
+/**
+ * What the calls of one agent to one model in one step came to.
+ */
+export type ModelUsage = { 
+/**
+ * Step of the built-in agent during which the calls were made; 0 for programs.
+ */
+step: number, 
+/**
+ * The provider.
+ */
+provider: ModelProvider, 
+/**
+ * The model, as the request named it.
+ */
+model: string, 
+/**
+ * Calls.
+ */
+calls: number, 
+/**
+ * Of those, how many got no complete good answer.
+ */
+failed: number, 
+/**
+ * Tokens read, as the provider counted them.
+ */
+inputTokens: number, 
+/**
+ * Tokens written, as the provider counted them.
+ */
+outputTokens: number, 
+/**
+ * Time until the ends of the answers, summed, milliseconds.
+ */
+latencyMs: number, 
+/**
+ * Cost in millionths of a US dollar by the configured prices; absent when the model has no price.
+ */
+costMicrousd: number | null, };
 
 /**
  * Origin of a lent directory.
@@ -1631,6 +1786,15 @@ available: boolean,
 detail: string, };
 
 /**
+ * A parameter of the query.
+ */
+export type QueryPlace = { 
+/**
+ * Its name, for example `key`.
+ */
+name: string, };
+
+/**
  * The public key that reports are signed with.
  */
 export type ReportKey = { 
@@ -1711,6 +1875,41 @@ lines: Array<string>,
  * Changes with every change of the picture.
  */
 version: number, };
+
+/**
+ * A secret as people see it.
+ */
+export type SecretInfo = { 
+/**
+ * Its name.
+ */
+name: SecretName, 
+/**
+ * How often it was set.
+ */
+version: number, 
+/**
+ * When it was set first.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was set last.
+ */
+updatedAt: Timestamp, 
+/**
+ * What it may be used for.
+ */
+grants: Array<Grant>, };
+
+/**
+ * Name of a secret: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, for example `GITHUB_TOKEN`.
+ */
+export type SecretName = string;
+
+/**
+ * Where in a request a secret goes.
+ */
+export type SecretPlace = { "type": "bearer" } | { "type": "header" } & HeaderPlace | { "type": "basic" } & BasicPlace | { "type": "query" } & QueryPlace;
 
 /**
  * A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.

@@ -11,6 +11,8 @@ mod exec;
 mod inspect;
 mod logs;
 mod ls;
+mod man;
+mod model_args;
 mod network_args;
 mod ps;
 mod rm;
@@ -52,6 +54,8 @@ pub(crate) enum Verb {
     SignIn(signin::SignIn),
     Version(version::Version),
     Completion(completion::Completion),
+    #[command(hide = true)]
+    Man(man::Man),
 }
 
 /// What every verb has at hand.
@@ -96,6 +100,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::VerifyReport(verb) => verb.run(&context),
         Verb::Version(verb) => verb.run(&context).await,
         Verb::Completion(verb) => verb.run(&context),
+        Verb::Man(verb) => verb.run(&context),
     }
 }
 

@@ -16,7 +16,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::{Context, network_args::NetworkArgs, parse_env};
+use super::{Context, model_args::ModelArgs, network_args::NetworkArgs, parse_env};
 use crate::{
     client::events::Events,
     failure::Failure,
@@ -78,6 +78,8 @@ pub(crate) struct Run {
     image: String,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    models: ModelArgs,
     /// Most memory, for example 512M or 1.5G
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
@@ -243,12 +245,14 @@ impl Run {
             env: self.env.iter().cloned().collect(),
             workdir: self.workdir.clone(),
             network: self.network.mode()?,
+            models: self.models.providers(),
             limits: Limits {
                 memory_bytes: self.memory,
                 cpus: self.cpus,
                 pids: self.pids,
                 disk_bytes: self.disk,
                 inodes: self.inodes,
+                model_tokens: self.models.model_tokens,
             },
             profile: self.profile,
             mounts: mounts.collect(),

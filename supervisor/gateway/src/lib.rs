@@ -1,0 +1,2 @@
+//! The model gateway.
+#![forbid(unsafe_code)]
