@@ -19,6 +19,9 @@ enum Write {
     DeleteAgent(AgentId),
     TakeSlot(AgentId),
     ReleaseSlot(AgentId, u32),
+    Prepare(AgentId),
+    TakePrepared(AgentId),
+    DropPrepared(AgentId),
     Event(Box<NewEvent>),
     BeginStep(AgentId, NewStep),
     FinishCall(AgentId, u32, u32, Value),
@@ -102,6 +105,27 @@ impl Change {
         self
     }
 
+    /// Sets a uid slot aside for a sandbox that is built ahead, for an agent that will have this id.
+    #[must_use]
+    pub fn prepare(mut self, agent: &AgentId) -> Self {
+        self.writes.push(Write::Prepare(agent.clone()));
+        self
+    }
+
+    /// Lends an agent, recorded before or in this change, the slot that was set aside for it.
+    #[must_use]
+    pub fn take_prepared(mut self, agent: &AgentId) -> Self {
+        self.writes.push(Write::TakePrepared(agent.clone()));
+        self
+    }
+
+    /// Takes back the slot that was set aside: only when nothing carries its uids any more.
+    #[must_use]
+    pub fn drop_prepared(mut self, agent: &AgentId) -> Self {
+        self.writes.push(Write::DropPrepared(agent.clone()));
+        self
+    }
+
     /// Appends an event.
     #[must_use]
     pub fn event(mut self, event: NewEvent) -> Self {
@@ -176,6 +200,9 @@ impl Change {
                 Write::DeleteAgent(id) => agents::delete(db, &id)?,
                 Write::TakeSlot(agent) => done.slots.push(leases::take(db, &agent, slots)?),
                 Write::ReleaseSlot(agent, slot) => leases::release(db, &agent, slot)?,
+                Write::Prepare(agent) => done.slots.push(leases::prepare(db, &agent, slots)?),
+                Write::TakePrepared(agent) => done.slots.push(leases::take_prepared(db, &agent)?),
+                Write::DropPrepared(agent) => leases::drop_prepared(db, &agent)?,
                 Write::Event(event) => done.events.push(events::append(db, *event)?),
                 Write::BeginStep(agent, step) => steps::begin(db, &agent, &step)?,
                 Write::FinishCall(agent, step, position, outcome) => steps::finish(db, &agent, step, position, &outcome)?,

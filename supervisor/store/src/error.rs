@@ -82,6 +82,9 @@ pub enum StoreError {
         /// The slot.
         slot: u32,
     },
+    /// No sandbox was built ahead for an agent of this name.
+    #[error("nothing is prepared for agent {0}")]
+    NotPrepared(AgentId),
     /// The agent still holds a slot and cannot be deleted.
     #[error("agent {0} still holds a uid slot")]
     StillLeased(AgentId),

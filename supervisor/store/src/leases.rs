@@ -1,7 +1,8 @@
 //! Slots of host uids, each lent to at most one agent.
 //!
 //! A slot is recorded before it is used and comes back exactly once. The slot that has been unused longest is lent next:
-//! slots never used first, then in the order of their return.
+//! slots never used first, then in the order of their return. A slot that is set aside for a sandbox built ahead is nobody's yet,
+//! and is lent to nobody else.
 
 use aether_protocol::AgentId;
 use rusqlite::{Connection, OptionalExtension};
@@ -36,27 +37,89 @@ impl Store {
         })
         .await
     }
+
+    /// Every slot set aside, and the id that its agent would have.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prepared(&self) -> Result<Vec<Lease>, StoreError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT slot, agent_id FROM prepared ORDER BY slot")?;
+            let mut rows = statement.query([])?;
+            let mut prepared = Vec::new();
+            while let Some(r) = rows.next()? {
+                let agent: String = r.get(1)?;
+                prepared.push(Lease { slot: r.get(0)?, agent: row::parse("agent id", &agent)? });
+            }
+            Ok(prepared)
+        })
+        .await
+    }
 }
 
 pub(crate) fn take(db: &Connection, agent: &AgentId, slots: u32) -> Result<u32, StoreError> {
     if held(db, agent)?.is_some() {
         return Err(StoreError::AlreadyLeased(agent.clone()));
     }
+    let slot = free(db, slots)?;
+    lend(db, agent, slot)?;
+    Ok(slot)
+}
+
+/// The slot to hand out next.
+fn free(db: &Connection, slots: u32) -> Result<u32, StoreError> {
     let used: u32 = db.prepare_cached("SELECT coalesce(max(slot) + 1, 0) FROM leases")?.query_row([], |r| r.get(0))?;
     if used < slots {
-        db.prepare_cached("INSERT INTO leases (slot, agent_id) VALUES (?1, ?2)")?
-            .execute((used, agent.as_str()))
-            .map_err(|e| unknown_agent(e, agent))?;
         return Ok(used);
     }
     db.prepare_cached(
-        "UPDATE leases SET agent_id = ?1, released_as = NULL WHERE slot =
-           (SELECT slot FROM leases WHERE agent_id IS NULL AND slot < ?2 ORDER BY released_as LIMIT 1) RETURNING slot",
+        "SELECT slot FROM leases WHERE agent_id IS NULL AND slot < ?1 AND slot NOT IN (SELECT slot FROM prepared)
+         ORDER BY released_as LIMIT 1",
     )?
-    .query_row((agent.as_str(), slots), |r| r.get(0))
-    .optional()
-    .map_err(|e| unknown_agent(e, agent))?
+    .query_row([slots], |r| r.get(0))
+    .optional()?
     .ok_or(StoreError::NoFreeSlot(slots))
+}
+
+fn lend(db: &Connection, agent: &AgentId, slot: u32) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO leases (slot, agent_id) VALUES (?1, ?2)
+         ON CONFLICT (slot) DO UPDATE SET agent_id = ?2, released_as = NULL",
+    )?
+    .execute((slot, agent.as_str()))
+    .map(drop)
+    .map_err(|e| unknown_agent(e, agent))
+}
+
+pub(crate) fn prepare(db: &Connection, agent: &AgentId, slots: u32) -> Result<u32, StoreError> {
+    let slot = free(db, slots)?;
+    let order = row::int(counters::next(db, counters::SLOT_RELEASE)?);
+    db.prepare_cached(
+        "INSERT INTO leases (slot, released_as) VALUES (?1, ?2) ON CONFLICT (slot) DO UPDATE SET released_as = ?2",
+    )?
+    .execute((slot, order))?;
+    db.prepare_cached("INSERT INTO prepared (agent_id, slot) VALUES (?1, ?2)")?.execute((agent.as_str(), slot))?;
+    Ok(slot)
+}
+
+pub(crate) fn take_prepared(db: &Connection, agent: &AgentId) -> Result<u32, StoreError> {
+    let slot = no_longer_prepared(db, agent)?;
+    lend(db, agent, slot)?;
+    Ok(slot)
+}
+
+pub(crate) fn drop_prepared(db: &Connection, agent: &AgentId) -> Result<(), StoreError> {
+    let slot = no_longer_prepared(db, agent)?;
+    let order = row::int(counters::next(db, counters::SLOT_RELEASE)?);
+    db.prepare_cached("UPDATE leases SET released_as = ?2 WHERE slot = ?1")?.execute((slot, order))?;
+    Ok(())
+}
+
+fn no_longer_prepared(db: &Connection, agent: &AgentId) -> Result<u32, StoreError> {
+    db.prepare_cached("DELETE FROM prepared WHERE agent_id = ?1 RETURNING slot")?
+        .query_row([agent.as_str()], |r| r.get(0))
+        .optional()?
+        .ok_or_else(|| StoreError::NotPrepared(agent.clone()))
 }
 
 pub(crate) fn release(db: &Connection, agent: &AgentId, slot: u32) -> Result<(), StoreError> {

@@ -16,12 +16,13 @@ use crate::OpenError;
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How many migrations there are.
-const NEWEST: usize = 2;
+const NEWEST: usize = 3;
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     let steps: [M<'static>; NEWEST] = [
         M::up(include_str!("migrations/0001_initial.sql")),
         M::up_with_hook(include_str!("migrations/0002_audit_chain.sql"), crate::audit::chain_old_records),
+        M::up(include_str!("migrations/0003_prepared.sql")),
     ];
     steps.into_iter().collect()
 });

@@ -116,6 +116,17 @@ impl Store {
         Ok(answer)
     }
 
+    /// Completes when the writer has taken its turn. What it says of the disk does not matter: it answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`] when it has ended.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        match self.commit(Change::new().relaxed(true)).await {
+            Err(StoreError::Closed) => Err(StoreError::Closed),
+            _ => Ok(()),
+        }
+    }
+
     /// Every event committed from now on, in the order of numbers and without gaps. A listener that is more than 4096 events
     /// behind is told so (`Lagged`) and reads the rest with [`Store::query_events`].
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Notice>> {

@@ -225,6 +225,29 @@ async fn the_slot_unused_longest_is_lent_next_and_guards_its_agent() {
 }
 
 #[tokio::test]
+async fn a_slot_set_aside_is_lent_to_its_agent_and_to_nobody_else() {
+    let dir = tempfile::tempdir().expect("dir");
+    let store = Store::open(&dir.path().join("aether.db"), Options { slots: 3, keep_events: 10 }).expect("open");
+    for n in 1..=3 {
+        store.commit(insert(n)).await.expect("insert");
+    }
+    let ahead = store.commit(Change::new().prepare(&id(8)).prepare(&id(9))).await.expect("prepare");
+    assert_eq!(ahead.slots, [0, 1]);
+    assert!(store.leases().await.expect("leases").is_empty(), "nobody's yet");
+    assert_eq!(store.commit(Change::new().take_slot(&id(1))).await.expect("take").slots, [2]);
+    assert!(matches!(store.commit(Change::new().take_slot(&id(2))).await, Err(StoreError::NoFreeSlot(3))), "two are set aside");
+    assert!(matches!(store.commit(Change::new().prepare(&id(7))).await, Err(StoreError::NoFreeSlot(3))));
+    let taken = store.commit(insert(9).take_prepared(&id(9))).await.expect("take");
+    assert_eq!((taken.agents[0].slot, taken.slots), (Some(1), vec![1]));
+    assert!(matches!(store.commit(Change::new().take_prepared(&id(9))).await, Err(StoreError::NotPrepared(_))), "once");
+    let left: Vec<_> = store.prepared().await.expect("prepared").into_iter().map(|lease| (lease.agent, lease.slot)).collect();
+    assert_eq!(left, [(id(8), 0)]);
+    store.commit(Change::new().drop_prepared(&id(8))).await.expect("drop");
+    assert_eq!(store.commit(Change::new().take_slot(&id(2))).await.expect("take").slots, [0]);
+    assert!(store.prepared().await.expect("prepared").is_empty());
+}
+
+#[tokio::test]
 async fn steps_calls_and_messages_come_back_in_order() {
     let dir = tempfile::tempdir().expect("dir");
     let path = dir.path().join("aether.db");
