@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use aether_protocol::{AgentEvent, AgentId, Event};
+use aether_protocol::{AgentEvent, AgentId, Event, Grant, ModelUsage, SecretName};
 use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::{
-    AgentField, AgentRecord, AuditEntry, MessageRecord, NewAgent, NewEvent, NewStep, StoreError, agents, audit, events, leases,
-    messages, settings, steps,
+    AgentField, AgentRecord, AuditEntry, MessageRecord, NewAgent, NewEvent, NewGrant, NewStep, StoreError, agents, audit, events,
+    leases, messages, models, secrets, settings, steps,
 };
 
 type EventsOf = Box<dyn FnOnce(&AgentRecord) -> Vec<AgentEvent> + Send>;
@@ -30,6 +30,11 @@ enum Write {
     Setting(String, Option<String>),
     Audit(AuditEntry),
     PruneEvents(u64),
+    SetSecret(SecretName, u64, Vec<u8>),
+    DeleteSecret(SecretName),
+    Grant(Box<NewGrant>),
+    Revoke(u64),
+    ModelUsage(AgentId, Box<ModelUsage>),
 }
 
 /// A list of writes; built by value, committed by [`Store::commit`](crate::Store::commit).
@@ -50,6 +55,8 @@ pub struct Committed {
     pub events: Vec<Event>,
     /// The messages taken, in order.
     pub messages: Vec<MessageRecord>,
+    /// The grants made, in order.
+    pub grants: Vec<Grant>,
 }
 
 impl Change {
@@ -182,6 +189,41 @@ impl Change {
         self
     }
 
+    /// Sets a secret, sealed for this version: one more than it has, 1 for a new one.
+    #[must_use]
+    pub fn set_secret(mut self, name: &SecretName, version: u64, sealed: Vec<u8>) -> Self {
+        self.writes.push(Write::SetSecret(name.clone(), version, sealed));
+        self
+    }
+
+    /// Deletes a secret with its grants.
+    #[must_use]
+    pub fn delete_secret(mut self, name: &SecretName) -> Self {
+        self.writes.push(Write::DeleteSecret(name.clone()));
+        self
+    }
+
+    /// Lets a secret be used.
+    #[must_use]
+    pub fn grant(mut self, new: NewGrant) -> Self {
+        self.writes.push(Write::Grant(Box::new(new)));
+        self
+    }
+
+    /// Takes a grant back.
+    #[must_use]
+    pub fn revoke(mut self, grant: u64) -> Self {
+        self.writes.push(Write::Revoke(grant));
+        self
+    }
+
+    /// Counts calls to a model.
+    #[must_use]
+    pub fn model_usage(mut self, agent: &AgentId, more: ModelUsage) -> Self {
+        self.writes.push(Write::ModelUsage(agent.clone(), Box::new(more)));
+        self
+    }
+
     pub(crate) fn apply(self, db: &Connection, slots: u32) -> Result<Committed, StoreError> {
         let mut done = Committed::default();
         let mut inserted = Vec::new();
@@ -213,6 +255,11 @@ impl Change {
                 Write::PruneEvents(keep) => {
                     events::prune(db, keep)?;
                 }
+                Write::SetSecret(name, version, sealed) => secrets::set(db, &name, version, &sealed)?,
+                Write::DeleteSecret(name) => secrets::delete(db, &name)?,
+                Write::Grant(new) => done.grants.push(secrets::grant(db, &new)?),
+                Write::Revoke(id) => secrets::revoke(db, id)?,
+                Write::ModelUsage(agent, more) => models::add(db, &agent, &more)?,
             }
         }
         for id in &inserted {

@@ -88,6 +88,9 @@ pub enum StoreError {
     /// The agent still holds a slot and cannot be deleted.
     #[error("agent {0} still holds a uid slot")]
     StillLeased(AgentId),
+    /// It was changed or removed by somebody else meanwhile.
+    #[error("the {0} was changed or removed meanwhile")]
+    Outdated(&'static str),
     /// The disk is full.
     #[error("the disk that holds the database is full")]
     NoSpace,

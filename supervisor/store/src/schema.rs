@@ -16,13 +16,14 @@ use crate::OpenError;
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How many migrations there are.
-const NEWEST: usize = 3;
+const NEWEST: usize = 4;
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     let steps: [M<'static>; NEWEST] = [
         M::up(include_str!("migrations/0001_initial.sql")),
         M::up_with_hook(include_str!("migrations/0002_audit_chain.sql"), crate::audit::chain_old_records),
         M::up(include_str!("migrations/0003_prepared.sql")),
+        M::up(include_str!("migrations/0004_secrets.sql")),
     ];
     steps.into_iter().collect()
 });

@@ -1,0 +1,137 @@
+//! Sealed secrets and what they may be used for. Nothing here can open one.
+
+use aether_protocol::{AgentId, Grant, SecretName, SecretPlace, Timestamp};
+use rusqlite::Connection;
+
+use crate::{Store, StoreError, row};
+
+/// A secret as it is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretRecord {
+    /// Its name.
+    pub name: SecretName,
+    /// How often it was set.
+    pub version: u64,
+    /// Its value, sealed.
+    pub sealed: Vec<u8>,
+    /// When it was set first.
+    pub created_at: Timestamp,
+    /// When it was set last.
+    pub updated_at: Timestamp,
+}
+
+impl std::fmt::Debug for SecretRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretRecord").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// A grant to be recorded; its number is given by the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGrant {
+    /// The secret.
+    pub secret: SecretName,
+    /// Whose requests.
+    pub agent: AgentId,
+    /// To which host.
+    pub host: String,
+    /// Only with this method.
+    pub method: Option<String>,
+    /// Only below this path.
+    pub path: Option<String>,
+    /// Where it goes.
+    pub place: SecretPlace,
+}
+
+impl Store {
+    /// Every secret, sealed, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn secrets(&self) -> Result<Vec<SecretRecord>, StoreError> {
+        self.read(|db| {
+            let mut statement =
+                db.prepare_cached("SELECT name, version, sealed, created_ms, updated_ms FROM secrets ORDER BY name")?;
+            let mut rows = statement.query([])?;
+            let mut secrets = Vec::new();
+            while let Some(r) = rows.next()? {
+                secrets.push(SecretRecord {
+                    name: row::parse("secret name", &r.get::<_, String>(0)?)?,
+                    version: row::uint(r.get(1)?),
+                    sealed: r.get(2)?,
+                    created_at: Timestamp::from_unix_millis(r.get(3)?),
+                    updated_at: Timestamp::from_unix_millis(r.get(4)?),
+                });
+            }
+            Ok(secrets)
+        })
+        .await
+    }
+
+    /// Every grant, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn grants(&self) -> Result<Vec<Grant>, StoreError> {
+        self.read(|db| {
+            let mut statement =
+                db.prepare_cached("SELECT id, secret, agent_id, host, method, path, place, created_ms FROM grants ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut grants = Vec::new();
+            while let Some(r) = rows.next()? {
+                grants.push(Grant {
+                    id: row::uint(r.get(0)?),
+                    secret: row::parse("secret name", &r.get::<_, String>(1)?)?,
+                    agent: row::parse("agent id", &r.get::<_, String>(2)?)?,
+                    host: r.get(3)?,
+                    method: r.get(4)?,
+                    path: r.get(5)?,
+                    place: row::from_json("place", &r.get::<_, String>(6)?)?,
+                    created_at: Timestamp::from_unix_millis(r.get(7)?),
+                });
+            }
+            Ok(grants)
+        })
+        .await
+    }
+}
+
+/// Sets a secret to its next version. Versions rise by one, so that two who set it at once do not both believe it.
+pub(crate) fn set(db: &Connection, name: &SecretName, version: u64, sealed: &[u8]) -> Result<(), StoreError> {
+    let now = Timestamp::now().unix_millis().unwrap_or(0);
+    let changed = match version {
+        1 => db
+            .prepare_cached("INSERT INTO secrets (name, version, sealed, created_ms, updated_ms) VALUES (?1, 1, ?2, ?3, ?3) ON CONFLICT DO NOTHING")?
+            .execute((name.as_str(), sealed, now))?,
+        _ => db
+            .prepare_cached("UPDATE secrets SET version = ?2, sealed = ?3, updated_ms = ?4 WHERE name = ?1 AND version = ?2 - 1")?
+            .execute((name.as_str(), row::int(version), sealed, now))?,
+    };
+    if changed == 1 { Ok(()) } else { Err(StoreError::Outdated("secret")) }
+}
+
+/// Deletes a secret with its grants.
+pub(crate) fn delete(db: &Connection, name: &SecretName) -> Result<(), StoreError> {
+    let deleted = db.prepare_cached("DELETE FROM secrets WHERE name = ?1")?.execute([name.as_str()])?;
+    if deleted == 1 { Ok(()) } else { Err(StoreError::Outdated("secret")) }
+}
+
+pub(crate) fn grant(db: &Connection, new: &NewGrant) -> Result<Grant, StoreError> {
+    let now = Timestamp::now().unix_millis().unwrap_or(0);
+    let mut statement = db.prepare_cached(
+        "INSERT INTO grants (secret, agent_id, host, method, path, place, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+    )?;
+    let place = row::to_json("place", &new.place)?;
+    let values = (new.secret.as_str(), new.agent.as_str(), &new.host, &new.method, &new.path, place, now);
+    let id: i64 = statement.query_row(values, |r| r.get(0)).map_err(|error| match error.sqlite_extended_error_code() {
+        Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => StoreError::Outdated("secret or agent"),
+        _ => error.into(),
+    })?;
+    let NewGrant { secret, agent, host, method, path, place } = new.clone();
+    Ok(Grant { id: row::uint(id), secret, agent, host, method, path, place, created_at: Timestamp::from_unix_millis(now) })
+}
+
+pub(crate) fn revoke(db: &Connection, id: u64) -> Result<(), StoreError> {
+    let deleted = db.prepare_cached("DELETE FROM grants WHERE id = ?1")?.execute([row::int(id)])?;
+    if deleted == 1 { Ok(()) } else { Err(StoreError::Outdated("grant")) }
+}
