@@ -1,7 +1,7 @@
 //! What a sandbox's first process gives up before it becomes `aether-init`: identity, capabilities, privileges, paths and
 //! system calls. Everything later started inside inherits it.
 
-use std::{borrow::Cow, io};
+use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use landlock::{
@@ -12,33 +12,40 @@ use nix::{
     sys::resource::{Resource, getrlimit, setrlimit},
     unistd::{Gid, Uid, setgroups, setresgid, setresuid},
 };
-use seccompiler::BpfProgram;
 
 use super::{
     failure::{at, refused},
+    filters::Filters,
     syscalls,
     weaken::{Part, Weakened},
 };
 use crate::{
     plan::{AGENT_HOME, AGENT_ID, INIT_ID, LentMount, PlanLayer, Profile, SandboxPlan},
     sys::task::{join_new_session_keyring, set_no_new_privs, set_securebits},
-    wire::spawner::SpawnFailure,
+    wire::spawner::{Filter, SpawnFailure},
 };
 
-/// Prepared once: the filter, and the Landlock version to require.
+/// Prepared once: the filters, and the Landlock version to require.
 pub(super) struct Confinement {
-    pub(super) filter: BpfProgram,
+    pub(super) filters: Filters,
     pub(super) landlock_abi: u32,
 }
 
+/// What a sandbox is given, in words that can be compared.
+pub(super) struct Policies {
+    pub(super) filters: Vec<Filter>,
+    pub(super) ruleset: String,
+}
+
 impl Confinement {
-    /// The filter of a sandbox. That of the standard profile is ready; the others are compiled when they are needed.
-    pub(super) fn filter_of(&self, profile: Profile, mounts: &[LentMount]) -> Result<Cow<'_, BpfProgram>, SpawnFailure> {
-        if profile == Profile::Standard || self.filter.is_empty() {
-            return Ok(Cow::Borrowed(&self.filter));
-        }
-        let filter = syscalls::compile_for(profile, profile.may_set_id(mounts));
-        filter.map(Cow::Owned).map_err(|cause| refused(Some(PlanLayer::Seccomp), "compile the filter", cause, ""))
+    /// What [`apply`] gives a sandbox, its inheritance included.
+    pub(super) fn policies(&self, profile: Profile, mounts: &[LentMount], weakened: &Weakened) -> Result<Policies, SpawnFailure> {
+        let own = self.filters.of(profile, mounts)?.map(|(filter, _)| filter);
+        let inherited = own.filter(|_| weakened.keeps(Part::SpawnerFilter)).map(|_| Filter::Spawner);
+        let filters = inherited.into_iter().chain(own.filter(|_| weakened.keeps(Part::Seccomp))).collect();
+        let landlocked = weakened.keeps(Part::Landlock) && weakened.keeps(Part::HostLandlock);
+        let ruleset = if landlocked { ruleset_text(self.landlock_abi, profile, mounts) } else { String::new() };
+        Ok(Policies { filters, ruleset })
     }
 }
 
@@ -86,9 +93,8 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
     if confinement.landlock_abi > 0 && weakened.keeps(Part::Landlock) && weakened.keeps(Part::HostLandlock) {
         landlock(confinement.landlock_abi, plan)?;
     }
-    if !confinement.filter.is_empty() && weakened.keeps(Part::Seccomp) {
-        let filter = confinement.filter_of(plan.profile, &plan.mounts)?;
-        seccompiler::apply_filter(&filter)
+    if let Some((_, filter)) = confinement.filters.of(plan.profile, &plan.mounts)?.filter(|_| weakened.keeps(Part::Seccomp)) {
+        seccompiler::apply_filter(filter)
             .map_err(|e| at(PlanLayer::Seccomp, "install the filter")(io::Error::other(e.to_string())))?;
     }
     Ok(())
@@ -288,7 +294,7 @@ fn rules(abi: ABI, profile: Profile, mounts: &[LentMount]) -> Vec<(&str, BitFlag
 }
 
 /// The rules as text: the version, then a path and its access bits on each line. Empty without Landlock.
-pub(super) fn ruleset_text(abi: u32, profile: Profile, mounts: &[LentMount]) -> String {
+fn ruleset_text(abi: u32, profile: Profile, mounts: &[LentMount]) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     if abi > 0 {

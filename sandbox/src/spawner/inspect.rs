@@ -1,11 +1,13 @@
-//! What only a privileged process can read of a live sandbox: which namespaces its PID 1 is in. And what it was confined with.
+//! What only a privileged process can read of a live sandbox: which namespaces its PID 1 is in. And what this
+//! spawner would confine it with.
 
 use std::fs;
 
 use super::{
-    confine,
+    confine::Policies,
     failure::{at, refused},
     serve::{Spawner, is_namespace_init},
+    weaken::Weakened,
 };
 use crate::{
     plan::{LentMount, PlanLayer, Profile, SandboxId},
@@ -36,16 +38,6 @@ pub(super) fn inspect(
         return Err(gone());
     }
     let namespaces = namespaces.map_err(at(PlanLayer::Namespaces, "read its namespaces"))?;
-    let filter = spawner.confinement.filter_of(profile, mounts)?;
-    let filter = filter.iter().flat_map(|i| {
-        let [low, high] = i.code.to_ne_bytes();
-        let [a, b, c, d] = i.k.to_ne_bytes();
-        [low, high, i.jt, i.jf, a, b, c, d]
-    });
-    Ok(Inspection {
-        pid,
-        namespaces,
-        filter: filter.collect(),
-        ruleset: confine::ruleset_text(spawner.confinement.landlock_abi, profile, mounts),
-    })
+    let Policies { filters, ruleset } = spawner.confinement.policies(profile, mounts, &Weakened::default())?;
+    Ok(Inspection { pid, namespaces, filters, ruleset })
 }

@@ -19,14 +19,15 @@ use nix::{
 use super::{
     cgroup::Group,
     child::Birth,
-    confine,
+    confine::{self, Policies},
     failure::{at, refused},
+    netns::PreparedNet,
     serve::Spawner,
     weaken::Weakened,
 };
 use crate::{
     host::HostSupport,
-    plan::{LayerState, PlanLayer, Profile, RANGE_SIZE, SandboxId, SandboxPlan},
+    plan::{LayerState, NetworkPlan, PlanLayer, Profile, RANGE_SIZE, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
         task::{Cloned, clone_into, exit_now},
@@ -37,6 +38,15 @@ use crate::{
 /// Longest time a sandbox may take to set itself up.
 const SETUP_SECONDS: i64 = 20;
 
+/// A sandbox whose first process is on its way to become `aether-init`.
+pub(super) struct Begun {
+    /// What is told about it.
+    pub(super) launched: Launched,
+    pub(super) pidfd: OwnedFd,
+    /// Closed by the child when it is what it has to be; a packet before that is its failure.
+    child: OwnedFd,
+}
+
 /// Builds the sandbox of a plan.
 pub(super) fn launch(
     spawner: &Spawner,
@@ -44,6 +54,18 @@ pub(super) fn launch(
     weakened: &Weakened,
     lent: &[OwnedFd],
 ) -> Result<(Launched, OwnedFd), SpawnFailure> {
+    let begun = begin(spawner, plan, weakened, lent)?;
+    match wait_for_init(&begun, plan, weakened) {
+        Ok(()) => Ok((begun.launched, begun.pidfd)),
+        Err(failure) => {
+            discard(spawner, &plan.id);
+            Err(failure)
+        }
+    }
+}
+
+/// Everything that the spawner does for a sandbox; what its first process does for itself goes on when this returns.
+pub(super) fn begin(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, lent: &[OwnedFd]) -> Result<Begun, SpawnFailure> {
     check(plan, lent)?;
     let mut layers = layers(&weakened.host(&spawner.host), plan)?;
     if spawner.tree.find(&plan.id).is_some() {
@@ -56,13 +78,26 @@ pub(super) fn launch(
     }
     let group =
         spawner.tree.create(&plan.id, &weakened.limits(&plan.limits)).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
-    let launched = start(spawner, plan, weakened, lent, &group).and_then(|init| home.close().map(|()| init));
-    match launched {
-        Ok((pid, pidfd)) => Ok((Launched { pid, cgroup: group.path.clone(), layers }, pidfd)),
-        Err(failure) => {
-            discard(spawner, &plan.id, &group);
-            Err(failure)
-        }
+    // Before the clone, so that the child installs this very filter.
+    let policies = spawner.confinement.policies(plan.profile, &plan.mounts, weakened);
+    let begun = policies.and_then(|Policies { filters, ruleset }| {
+        let (pid, pidfd, child) = start(spawner, plan, weakened, lent, &group)?;
+        home.close()?;
+        Ok(Begun { launched: Launched { pid, cgroup: group.path.clone(), layers, filters, ruleset }, pidfd, child })
+    });
+    begun.inspect_err(|_| discard(spawner, &plan.id))
+}
+
+/// Waits until the child is what it has to be, and believes it only after a look.
+pub(super) fn wait_for_init(begun: &Begun, plan: &SandboxPlan, weakened: &Weakened) -> Result<(), SpawnFailure> {
+    let timeout = TimeVal::new(SETUP_SECONDS, 0);
+    setsockopt(&begun.child, ReceiveTimeout, &timeout)
+        .map_err(|e| at(PlanLayer::Namespaces, "wait for aether-init")(e.into()))?;
+    let mut buffer = [0; 4096];
+    match recv_packet(begun.child.as_fd(), &mut buffer).map_err(at(PlanLayer::Namespaces, "wait for aether-init"))? {
+        (0, _) => confine::check_init(begun.launched.pid, plan, weakened),
+        (length, _) => Err(postcard::from_bytes(&buffer[..length])
+            .unwrap_or_else(|e| refused(None, "read the report of the child", e.to_string(), ""))),
     }
 }
 
@@ -87,11 +122,9 @@ pub(super) fn kill_stray(spawner: &Spawner, id: &SandboxId, cgroup: &str) -> Res
     Ok(())
 }
 
-fn discard(spawner: &Spawner, id: &SandboxId, group: &Group) {
-    // Best effort on the way out of a failure that is reported anyway; a rest is swept at the next start.
-    let _ = group.kill(Duration::from_secs(5));
-    let _ = spawner.tree.remove(id);
-    let _ = fs::remove_file(socket_path(spawner, id));
+/// Takes away what a failure left, which is reported anyway: best effort, a rest is swept at the next start.
+pub(super) fn discard(spawner: &Spawner, id: &SandboxId) {
+    let _ = kill(spawner, id);
 }
 
 fn start(
@@ -100,17 +133,19 @@ fn start(
     weakened: &Weakened,
     lent: &[OwnedFd],
     group: &Group,
-) -> Result<(u32, OwnedFd), SpawnFailure> {
+) -> Result<(u32, OwnedFd, OwnedFd), SpawnFailure> {
     let listener = listen(spawner, &plan.id).map_err(at(PlanLayer::Filesystem, "bind the control socket"))?;
     let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
     let (ours, theirs) = pair.map_err(|e| at(PlanLayer::Namespaces, "make a socket pair")(e.into()))?;
+    let net = network(spawner, plan)?;
     let namespaces = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS;
-    match clone_into(namespaces.bits(), Some(group.directory()))
+    match spawner
+        .net
+        .clone_into(net.as_ref(), namespaces, Some(group.directory()))
         .map_err(at(PlanLayer::Namespaces, "clone3 into new namespaces"))?
     {
         Cloned::Child => {
@@ -124,6 +159,7 @@ fn start(
                 init: &spawner.init,
                 null: &spawner.null,
                 listener: &listener,
+                net: net.as_ref(),
                 sync: theirs,
             }
             .run()
@@ -131,8 +167,17 @@ fn start(
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             raise(spawner, (plan, weakened), lent, pid, &ours)?;
-            Ok((pid, pidfd))
+            Ok((pid, pidfd, ours))
         }
+    }
+}
+
+/// A namespace that is ready; a sandbox without a network can do without, and makes one itself.
+fn network(spawner: &Spawner, plan: &SandboxPlan) -> Result<Option<PreparedNet>, SpawnFailure> {
+    match (spawner.net.take(plan.network), plan.network) {
+        (Ok(net), _) => Ok(Some(net)),
+        (Err(_), NetworkPlan::LoopbackOnly) => Ok(None),
+        (Err(error), NetworkPlan::Relayed) => Err(at(PlanLayer::Network, "take a network namespace")(error)),
     }
 }
 
@@ -151,17 +196,7 @@ fn raise(
     let mounts = spawner.stage.sandbox(plan, weakened, userns.as_fd(), lent)?;
     let mut fds = vec![mounts.etc.as_fd(), mounts.usr.as_fd(), mounts.dev.as_fd(), mounts.home.as_fd()];
     fds.extend(mounts.system.iter().chain(&mounts.lent).map(AsFd::as_fd));
-    let step = || at(PlanLayer::Namespaces, "hand the mounts over");
-    send_packet(child.as_fd(), b"go", &fds).map_err(step())?;
-    let timeout = TimeVal::new(SETUP_SECONDS, 0);
-    setsockopt(child, ReceiveTimeout, &timeout).map_err(|e| step()(e.into()))?;
-    let mut buffer = [0; 4096];
-    // The child's end closes when init is what it has to be; a packet before that is a failure.
-    match recv_packet(child.as_fd(), &mut buffer).map_err(at(PlanLayer::Namespaces, "wait for aether-init"))? {
-        (0, _) => confine::check_init(pid, plan, weakened),
-        (length, _) => Err(postcard::from_bytes(&buffer[..length])
-            .unwrap_or_else(|e| refused(None, "read the report of the child", e.to_string(), ""))),
-    }
+    send_packet(child.as_fd(), b"go", &fds).map_err(at(PlanLayer::Namespaces, "hand the mounts over"))
 }
 
 fn socket_path(spawner: &Spawner, id: &SandboxId) -> String {
@@ -187,7 +222,7 @@ fn open_userns(pid: u32) -> io::Result<OwnedFd> {
 }
 
 /// The spawner trusts nobody's compile step.
-fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
+pub(super) fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
     let bad = |cause: String, hint: &str| Err(refused(None, "check the plan", cause, hint));
     let host = &plan.hostname;
     let host_ok =
@@ -230,7 +265,7 @@ fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFailure> {
 }
 
 /// Every layer as it will be, or the refusal that names the missing one and its fix.
-fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<LayerState>, SpawnFailure> {
+pub(super) fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<LayerState>, SpawnFailure> {
     PlanLayer::ALL
         .into_iter()
         .map(|layer| {
@@ -266,7 +301,10 @@ fn describe(layer: PlanLayer, plan: &SandboxPlan, found: &str) -> String {
     match layer {
         PlanLayer::UserNamespace => format!("host ids {} to {}", plan.ids.start(), plan.ids.start() + RANGE_SIZE - 1),
         PlanLayer::Namespaces => "pid, mount, ipc, uts, cgroup".into(),
-        PlanLayer::Network => "own namespace, loopback only".into(),
+        PlanLayer::Network => match plan.network {
+            NetworkPlan::LoopbackOnly => "own namespace, loopback only".into(),
+            NetworkPlan::Relayed => "own namespace, loopback only; connections and names are relayed".into(),
+        },
         PlanLayer::Memory => format!("{} MiB, no swap ({found})", plan.limits.memory_bytes >> 20),
         PlanLayer::Pids => format!("{} ({found})", plan.limits.pids),
         PlanLayer::Cpu => format!("{} ms per 100 ms ({found})", plan.limits.cpu_quota_usec / 1000),

@@ -1,6 +1,7 @@
 //! The spawner's life: set up once, then one request at a time until the control socket closes.
 
 use std::{
+    cell::RefCell,
     fs, io,
     os::fd::{AsFd, OwnedFd},
     time::Duration,
@@ -17,19 +18,22 @@ use super::{
     confine::{self, Confinement},
     disk::Disk,
     failure::{at, refused},
+    filters::Filters,
     home, inspect, launch,
     mounts::Stage,
-    probe, service, syscalls,
+    netns::NetPool,
+    prepared::{self, Waiting},
+    probe, service,
     weaken::{self, Weakened},
 };
 use crate::{
     host::{Feature, HostSupport},
-    plan::{PlanLayer, SandboxId, SandboxPlan},
+    plan::{PlanLayer, SandboxId},
     sys::{
         packet::{recv_packet, send_packet},
         task::{ignore_signal, pidfd_open, sealed_program, set_securebits, set_undumpable},
     },
-    wire::spawner::{LiveSandbox, MAX_PACKET, PAGE, SpawnFailure, SpawnerReply, SpawnerRequest},
+    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnFailure, SpawnerReply, SpawnerRequest},
 };
 
 /// Keeps capabilities when the file-system uid changes (`SECBIT_NO_SETUID_FIXUP`, capabilities(7)): an overlay has to be
@@ -46,8 +50,14 @@ pub(super) struct Spawner {
     /// The sealed copy of `aether-init`.
     pub(super) init: OwnedFd,
     pub(super) null: OwnedFd,
+    /// Network namespaces that are ready.
+    pub(super) net: NetPool,
     /// Directory of the control sockets.
     pub(super) sockets: OwnedFd,
+    /// The spawner's own namespace of host names, the way back from others.
+    pub(super) uts: OwnedFd,
+    /// Sandboxes built ahead.
+    pub(super) prepared: RefCell<Waiting>,
 }
 
 /// A host without a usable cgroup2 can only say so.
@@ -68,6 +78,7 @@ pub(super) fn run() -> io::Result<()> {
         let (length, fds) = recv_packet(control, &mut buffer)?;
         if length == 0 {
             if let Role::Ready(spawner) = role {
+                prepared::give_up(&spawner);
                 spawner.tree.remove_roots();
             }
             return Ok(());
@@ -87,6 +98,9 @@ pub(super) fn run() -> io::Result<()> {
 
 fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     ignore_signal(libc::SIGCHLD);
+    let null = reserve_low_descriptors()?;
+    // Before anything is given up that it needs.
+    let net = NetPool::start(null.as_fd())?;
     set_undumpable()?;
     set_securebits(NO_SETUID_FIXUP)?;
     confine::keep_core_limit()?;
@@ -95,7 +109,6 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
         service::filter_spawner()?;
     }
     umask(Mode::from_bits_truncate(0o022));
-    let null = reserve_low_descriptors()?;
     let with_path = |path: &std::path::Path| {
         let path = path.display().to_string();
         move |error: io::Error| io::Error::other(format!("{path}: {error}"))
@@ -103,18 +116,29 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     let init = sealed_program(c"aether-init", &fs::read(&config.init).map_err(with_path(&config.init))?)?;
     let directory = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let sockets = open(&config.sockets, directory, Mode::empty()).map_err(|e| with_path(&config.sockets)(e.into()))?;
+    let uts = open("/proc/self/ns/uts", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let tree = Tree::open(&config.cgroup_name, config.cgroup_root.as_deref());
     let mut stage = Stage::enter(config).map_err(|e| io::Error::other(format!("set up the spawner's mounts: {e}")))?;
     home::prepare()?;
     let disk = Disk::open(&stage, config)?;
     home::empty_trash()?;
-    let host = probe::probe(config, &mut stage, &disk, tree.as_ref());
+    let host = probe::probe(config, &mut stage, &disk, tree.as_ref(), net.relay());
     let Ok(tree) = tree else { return Ok(Role::Unable(Box::new(host))) };
-    let confinement = Confinement {
-        filter: if host.seccomp.works { syscalls::compile().map_err(io::Error::other)? } else { Vec::new() },
-        landlock_abi: host.landlock_abi,
-    };
-    Ok(Role::Ready(Box::new(Spawner { stage, tree, disk, host, confinement, init, null, sockets })))
+    let confinement =
+        Confinement { filters: Filters::new(host.seccomp.works).map_err(io::Error::other)?, landlock_abi: host.landlock_abi };
+    Ok(Role::Ready(Box::new(Spawner {
+        stage,
+        tree,
+        disk,
+        host,
+        confinement,
+        init,
+        null,
+        net,
+        sockets,
+        uts,
+        prepared: RefCell::default(),
+    })))
 }
 
 /// Opens `/dev/null` until the numbers below 10 are taken, so that a child may put what it likes there just before its exec.
@@ -142,10 +166,15 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
     };
     match request {
         SpawnerRequest::Host => (SpawnerReply::Host(Box::new(spawner.host.clone())), Vec::new()),
-        SpawnerRequest::Launch(plan) => launch(spawner, &plan, &Weakened::default(), fds),
+        SpawnerRequest::Launch(plan) => launched(launch::launch(spawner, &plan, &Weakened::default(), fds)),
+        SpawnerRequest::Prepare(plan) => done(prepared::prepare(spawner, *plan)),
+        SpawnerRequest::Claim(plan) => launched(prepared::claim(spawner, &plan)),
         #[cfg(feature = "weaken")]
-        SpawnerRequest::LaunchWithout(plan, parts) => launch(spawner, &plan, &Weakened::without(parts), fds),
-        SpawnerRequest::Kill(id) => done(launch::kill(spawner, &id)),
+        SpawnerRequest::LaunchWithout(plan, parts) => launched(launch::launch(spawner, &plan, &Weakened::without(parts), fds)),
+        SpawnerRequest::Kill(id) => {
+            drop(spawner.prepared.borrow_mut().remove(&id));
+            done(launch::kill(spawner, &id))
+        }
         SpawnerRequest::KillStray { id, cgroup } => done(launch::kill_stray(spawner, &id, &cgroup)),
         SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
         SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
@@ -158,12 +187,16 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerRepl
             Ok(used) => (SpawnerReply::DiskUse(used), Vec::new()),
             Err(error) => (SpawnerReply::Failed(at(PlanLayer::Filesystem, "see what the home takes up")(error)), Vec::new()),
         },
+        SpawnerRequest::Filter(filter) => match spawner.confinement.filters.bytes(filter) {
+            Ok(program) => (SpawnerReply::Filter(program), Vec::new()),
+            Err(cause) => (SpawnerReply::Failed(refused(Some(PlanLayer::Seccomp), "compile the filter", cause, "")), Vec::new()),
+        },
         SpawnerRequest::List(after) => list(spawner, after.as_ref()),
     }
 }
 
-fn launch(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, fds: &[OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
-    match launch::launch(spawner, plan, weakened, fds) {
+fn launched(result: Result<(Launched, OwnedFd), SpawnFailure>) -> (SpawnerReply, Vec<OwnedFd>) {
+    match result {
         Ok((launched, pidfd)) => (SpawnerReply::Launched(launched), vec![pidfd]),
         Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
     }

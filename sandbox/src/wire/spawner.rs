@@ -23,6 +23,12 @@ pub enum SpawnerRequest {
     /// Build a sandbox; one directory descriptor per [`SandboxPlan::mounts`] travels beside it.
     /// Answered by [`SpawnerReply::Launched`] with a pidfd.
     Launch(Box<SandboxPlan>),
+    /// Begin a sandbox ahead, for an agent that nobody has asked for yet: without lent directories. Answered by
+    /// [`SpawnerReply::Done`] while it goes on building itself. Nobody's when this spawner ends: then it is taken down.
+    Prepare(Box<SandboxPlan>),
+    /// Give a prepared sandbox to its agent. The plan is that of its preparation, with any host name and limits. Answered by
+    /// [`SpawnerReply::Launched`] with a pidfd; when that fails, nothing is left but the home.
+    Claim(Box<SandboxPlan>),
     /// Kill everything in the sandbox's cgroup and wait (at most 5 s) until nothing of it runs; then remove its cgroup,
     /// control socket and runtime directory. Answered by [`SpawnerReply::Done`]; also when there was nothing.
     Kill(SandboxId),
@@ -49,6 +55,8 @@ pub enum SpawnerRequest {
     Inspect(SandboxId, Profile, Vec<LentMount>),
     /// What the home of that name takes up. Answered by [`SpawnerReply::DiskUse`].
     DiskUse(SandboxId),
+    /// The program of a filter. Answered by [`SpawnerReply::Filter`].
+    Filter(Filter),
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
@@ -71,6 +79,24 @@ pub enum SpawnerReply {
     Inspected(Box<Inspection>),
     /// To [`SpawnerRequest::DiskUse`].
     DiskUse(DiskUse),
+    /// To [`SpawnerRequest::Filter`]: 8 bytes an instruction as in `struct sock_filter`.
+    #[serde(with = "serde_bytes")]
+    Filter(Vec<u8>),
+}
+
+/// A filter of system calls that a spawner installs. Its program never changes while that spawner runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Filter {
+    /// The spawner's own, which every sandbox inherits.
+    Spawner,
+    /// The profile `standard`.
+    Standard,
+    /// The profile `packages` where no file may get a set-id bit.
+    Packages,
+    /// The profile `packages`.
+    PackagesSetId,
+    /// The profile `browser`.
+    Browser,
 }
 
 /// What a home takes up and may take up, as far as the kernel or the means of limiting it says.
@@ -93,9 +119,8 @@ pub struct Inspection {
     pub pid: u32,
     /// Its namespaces: name and what `/proc/<pid>/ns/<name>` points at, for example `net:[4026532281]`.
     pub namespaces: Vec<(String, String)>,
-    /// The seccomp program that this spawner installs, 8 bytes an instruction as in `struct sock_filter`; empty for none.
-    #[serde(with = "serde_bytes")]
-    pub filter: Vec<u8>,
+    /// The filters that this spawner installs in such a sandbox, in order; it may have been launched by another one.
+    pub filters: Vec<Filter>,
     /// The Landlock rules that this spawner enforces for such a sandbox, one line each; empty for none.
     pub ruleset: String,
 }
@@ -109,6 +134,10 @@ pub struct Launched {
     pub cgroup: String,
     /// Every layer.
     pub layers: Vec<LayerState>,
+    /// The filters of system calls that it was given, in the order in which they were installed; none without seccomp.
+    pub filters: Vec<Filter>,
+    /// The Landlock rules that it was given, one line each; empty for none.
+    pub ruleset: String,
 }
 
 /// A sandbox found alive.
