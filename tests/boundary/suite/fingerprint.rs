@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use crate::bench::Bench;
+use crate::{bench::Bench, surroundings};
 
 const KNOBS: [&str; 8] = [
     "kernel/core_pattern",
@@ -41,6 +41,13 @@ impl Fingerprint {
         facts.insert("mounts".into(), mounts);
         facts.insert("canary".into(), fs::read_to_string(bench.directory.join("canary"))?);
         facts.insert("spawner's descriptors".into(), descriptors(bench.spawner_pid()));
+        facts.insert("spawner's threads".into(), surroundings::status(bench.spawner_pid(), "Threads"));
+        for (name, pid) in [("spawner's namespaces", bench.spawner_pid()), ("suite's namespaces", std::process::id())] {
+            facts.insert(name.into(), surroundings::namespaces(pid));
+        }
+        facts.insert("agents in namespaces of the host".into(), surroundings::agents_outside()?);
+        facts.insert("sockets of agents".into(), surroundings::sockets_of_agents()?);
+        facts.insert("keys".into(), surroundings::keys());
         facts.insert("suite".into(), stamp(Path::new("/proc/self/exe"))?);
         facts.insert("os-release".into(), stamp(Path::new("/usr/lib/os-release"))?);
         tree(&bench.state.join("base"), &mut facts)?;

@@ -17,6 +17,7 @@ mod outside;
 mod probes;
 mod report;
 mod special;
+mod surroundings;
 
 use std::{
     env,
@@ -72,8 +73,11 @@ fn suite(wanted: Option<&str>) -> Result<bool> {
     let mut report = Report::default();
     {
         let bench = Bench::start(directory.path(), &state)?;
+        let before = surroundings::Slow::take(&bench)?;
         matrix::run(&bench, wanted, &mut report)?;
         special::run(&bench, wanted, &mut report)?;
+        let after = surroundings::Slow::take(&bench).and_then(|after| before.same(&after));
+        report.check("all", "no set-id file came or went, and the spawner has not grown", after);
     }
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ISOLATION.md");
     let table = env::var_os("AETHER_BOUNDARY_TABLE").map_or(documents, PathBuf::from);

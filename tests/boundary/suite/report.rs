@@ -147,7 +147,8 @@ Every line is one attempt of hostile code in a real sandbox. The answer is the f
 attempt is still refused with that layer kept and every other one left out; with all of them left out it gets through (the
 control), or nothing would be shown. What namespaces and ids refuse cannot be left out on a host that should survive the test:
 there the control is the same program as root outside any sandbox, and each layer is tried on it alone. The host is compared
-before and after: mounts, kernel settings, the base, the spawner's descriptors. Where the control is `none`, no host has one: the
+before and after: mounts, kernel settings, the base, keys, set-id files, processes and sockets of agents outside their namespaces, the
+spawner's descriptors, threads, namespaces and size. Where the control is `none`, no host has one: the
 layers are stated, not measured, and the note says what shows them.
 
 What an attempt would be is said of each: an `escape` has to be stopped by two layers at least, or the suite fails; `information` tells about
