@@ -234,6 +234,67 @@ fn kills_strays_of_this_service_only(client: &Client) {
     fs::remove_dir(format!("{mount}{own}/aether-elsewhere")).expect("tidy");
 }
 
+/// The process that lets in whatever a launch lets in, under the name and limits of an agent that came later.
+fn prepared_sandboxes_are_claimed_once_and_are_like_others(client: &Client) {
+    let ahead = plan("ahead", 20);
+    let prepare = || client.ask(&SpawnerRequest::Prepare(Box::new(ahead.clone())), &[]).0;
+    assert_eq!(prepare(), SpawnerReply::Done);
+    assert!(matches!(prepare(), SpawnerReply::Failed(failure) if failure.cause.contains("exists already")));
+    let limits = CgroupLimits { memory_bytes: 512 << 20, pids: 99, cpu_quota_usec: 50_000 };
+    let wanted = SandboxPlan { hostname: "claimed".into(), limits, ..ahead.clone() };
+    let claim = |plan: &SandboxPlan| client.ask(&SpawnerRequest::Claim(Box::new(plan.clone())), &[]);
+    let (SpawnerReply::Launched(claimed), fds) = claim(&wanted) else { panic!("claim") };
+    assert_eq!(fds.len(), 1, "its pidfd");
+    let cold =
+        client.launch(&SandboxPlan { id: "cold".parse().expect("id"), home: "cold".parse().expect("id"), ..wanted.clone() });
+    assert_eq!(claimed.layers, cold.layers);
+    assert_eq!((&claimed.filters, &claimed.ruleset), (&cold.filters, &cold.ruleset));
+    for field in
+        ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters"]
+    {
+        assert_eq!(status(claimed.pid, field), status(cold.pid, field), "{field}");
+    }
+    let mounts = |pid: u32| {
+        let table = fs::read_to_string(format!("/proc/{pid}/mountinfo")).expect("mountinfo");
+        let fields = |line: &str| line.replace("/ahead/", "/cold/").split(' ').skip(3).map(str::to_owned).collect::<Vec<_>>();
+        table.lines().map(fields).collect::<Vec<_>>()
+    };
+    assert_eq!(mounts(claimed.pid), mounts(cold.pid));
+    let name = std::process::Command::new("nsenter")
+        .args(["--uts", "--target", &claimed.pid.to_string(), "hostname"])
+        .output()
+        .expect("nsenter");
+    assert_eq!(String::from_utf8_lossy(&name.stdout).trim(), "claimed");
+    let own = fs::read_link(format!("/proc/{}/ns/uts", client.child.pid)).expect("the spawner's");
+    assert_eq!(own, fs::read_link("/proc/self/ns/uts").expect("ours"), "the spawner is back in its own");
+    assert!(matches!(claim(&wanted).0, SpawnerReply::Failed(_)), "once");
+    for id in ["ahead", "cold"] {
+        client.kill(id);
+    }
+}
+
+fn a_sandbox_built_for_another_plan_is_not_given_away(client: &Client) {
+    let ahead = plan("other", 21);
+    let others: [fn(&mut SandboxPlan); 5] = [
+        |plan| plan.profile = Profile::Browser,
+        |plan| plan.ids = IdRange::new(22).expect("slot"),
+        |plan| plan.home = "cold".parse().expect("id"),
+        |plan| plan.tmp_bytes += 1,
+        |plan| plan.may_miss = vec![aether_sandbox::plan::PlanLayer::Landlock],
+    ];
+    for other in others {
+        let mut wanted = ahead.clone();
+        other(&mut wanted);
+        assert_eq!(client.ask(&SpawnerRequest::Prepare(Box::new(ahead.clone())), &[]).0, SpawnerReply::Done);
+        let SpawnerReply::Failed(failure) = client.ask(&SpawnerRequest::Claim(Box::new(wanted)), &[]).0 else {
+            panic!("claimed")
+        };
+        assert_eq!(failure.cause, "it was built for another plan");
+        let SpawnerReply::Live(live) = client.ask(&SpawnerRequest::List(None), &[]).0 else { panic!("list") };
+        assert!(live.is_empty(), "it is gone: {live:?}");
+    }
+}
+
 fn costs(client: &Client) {
     let mut launches = Vec::new();
     for _ in 0..50 {
@@ -257,25 +318,32 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, Test); 7] = [
+    let tests: [(&str, Test); 9] = [
         ("shows_every_layer", shows_every_layer),
         ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),
         ("lends_directories_with_ownership", lends_directories_with_ownership),
         ("lists_kills_and_forgets", lists_kills_and_forgets),
         ("kills_strays_of_this_service_only", kills_strays_of_this_service_only),
+        ("prepared_sandboxes_are_claimed_once_and_are_like_others", prepared_sandboxes_are_claimed_once_and_are_like_others),
+        ("a_sandbox_built_for_another_plan_is_not_given_away", a_sandbox_built_for_another_plan_is_not_given_away),
         ("costs", costs),
     ];
     for (name, test) in tests {
         test(&client);
         println!("test {name} ... ok");
     }
+    // What nobody claims goes with the spawner, its home as well.
+    assert_eq!(client.ask(&SpawnerRequest::Prepare(Box::new(plan("unclaimed", 23))), &[]).0, SpawnerReply::Done);
+    let home = client.dir.path().join("state/homes/unclaimed");
+    assert!(home.exists());
     let Client { child, dir } = client;
     drop(child.control);
     let gone = format!("/proc/{}", child.pid);
     while fs::read_to_string(format!("{gone}/stat")).is_ok_and(|stat| !stat.contains(") Z ")) {
         std::thread::yield_now();
     }
+    assert!(!home.exists(), "the home of a sandbox that nobody claimed");
     drop(dir);
     println!("\ntest result: ok. {} passed; 0 failed", tests.len());
 }

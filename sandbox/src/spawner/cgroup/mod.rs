@@ -244,7 +244,8 @@ impl Group {
         self.unified.as_fd()
     }
 
-    fn limit(&self, limits: &CgroupLimits) -> io::Result<()> {
+    /// Sets its limits, also other ones than it had.
+    pub(super) fn limit(&self, limits: &CgroupLimits) -> io::Result<()> {
         let memory = limits.memory_bytes.to_string();
         let quota = limits.cpu_quota_usec.max(1_000);
         let unified = self.unified.as_fd();
@@ -265,6 +266,8 @@ impl Group {
             let dir = dir.as_fd();
             match *controller {
                 "memory" => {
+                    // Neither may pass the other: one way works when the limits grow, the other when they shrink.
+                    write_if_there(dir, "memory.memsw.limit_in_bytes", &memory).ok();
                     write_at(dir, "memory.limit_in_bytes", &memory)?;
                     write_if_there(dir, "memory.memsw.limit_in_bytes", &memory)?;
                     write_if_there(dir, "memory.swappiness", "0").ok();
