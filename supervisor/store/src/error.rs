@@ -41,6 +41,12 @@ pub enum OpenError {
         /// First problem that `PRAGMA quick_check` reported.
         problem: String,
     },
+    /// The file is a database, but none of ours.
+    #[error("{path} is no database of Aether: name a file that aether backup wrote")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
     /// A migration failed; the file is as it was.
     #[error("cannot bring the database to the current schema: {0}")]
     Migration(#[from] rusqlite_migration::Error),
@@ -102,6 +108,12 @@ pub enum StoreError {
         /// Why.
         problem: String,
     },
+    /// The disk that holds the database fails, or may only be read.
+    #[error("the disk that holds the database fails: {0}")]
+    Disk(String),
+    /// A copy could not be written.
+    #[error("{0}")]
+    Copy(String),
     /// The writer has ended.
     #[error("the store is closed")]
     Closed,
@@ -114,6 +126,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::NoSpace,
+            Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
+                Self::Disk(error.to_string())
+            }
             _ => Self::Sqlite(Arc::new(error)),
         }
     }

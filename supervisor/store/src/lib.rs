@@ -8,6 +8,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod backup;
 pub mod change;
 mod counters;
 pub mod error;

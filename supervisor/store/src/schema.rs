@@ -35,13 +35,18 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     keep_temporary_data_in_memory(&db)?;
-    refuse_damaged(path, &db)?;
-    refuse_newer(path, &db)?;
+    refuse_damaged(path, &db, Thorough::No)?;
+    let found = refuse_newer(path, &db)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and they were acknowledged.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.set_prepared_statement_cache_capacity(64);
+    if (1..NEWEST).contains(&found) {
+        let kept = crate::backup::before_migration(path, found)?;
+        tracing::info!(from = found, to = NEWEST, copy = %kept.display(), "the database gets a new schema; a copy is kept");
+    }
+    // All missing steps in one transaction.
     MIGRATIONS.to_latest(&mut db)?;
     Ok(db)
 }
@@ -73,9 +78,19 @@ fn restrict_mode(path: &Path) -> std::io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(0o600))
 }
 
-fn refuse_damaged(path: &Path, db: &Connection) -> Result<(), OpenError> {
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thorough {
+    /// Everything, indexes against tables as well.
+    Yes,
+    /// What a start has time for.
+    No,
+}
+
+pub(crate) fn refuse_damaged(path: &Path, db: &Connection, thorough: Thorough) -> Result<(), OpenError> {
+    let pragma = if thorough == Thorough::Yes { "PRAGMA integrity_check(1)" } else { "PRAGMA quick_check(1)" };
     let damaged = |problem: String| OpenError::Damaged { path: path.to_owned(), problem };
-    let found: String = match db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)) {
+    let found: String = match db.query_row(pragma, [], |r| r.get(0)) {
         Ok(found) => found,
         Err(e) => match e.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => return Err(damaged(e.to_string())),
@@ -85,7 +100,8 @@ fn refuse_damaged(path: &Path, db: &Connection) -> Result<(), OpenError> {
     if found == "ok" { Ok(()) } else { Err(damaged(found)) }
 }
 
-fn refuse_newer(path: &Path, db: &Connection) -> Result<(), OpenError> {
+/// The version of the schema.
+pub(crate) fn refuse_newer(path: &Path, db: &Connection) -> Result<usize, OpenError> {
     let found = match MIGRATIONS.current_version(db)? {
         SchemaVersion::NoneSet => 0,
         SchemaVersion::Inside(n) | SchemaVersion::Outside(n) => n.get(),
@@ -93,7 +109,7 @@ fn refuse_newer(path: &Path, db: &Connection) -> Result<(), OpenError> {
     if found > NEWEST {
         return Err(OpenError::Newer { path: path.to_owned(), found, known: NEWEST });
     }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

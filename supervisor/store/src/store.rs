@@ -1,7 +1,7 @@
 //! The handle everybody holds.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
     thread::JoinHandle,
 };
@@ -72,6 +72,7 @@ struct Inner {
     writer: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
     news: broadcast::Sender<Arc<Notice>>,
+    path: PathBuf,
 }
 
 impl Store {
@@ -89,7 +90,13 @@ impl Store {
             .name("store-writer".into())
             .spawn(move || writer.run(&queue))
             .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-        let inner = Inner { requests: Mutex::new(Some(requests)), writer: Mutex::new(Some(thread)), readers, news };
+        let inner = Inner {
+            requests: Mutex::new(Some(requests)),
+            writer: Mutex::new(Some(thread)),
+            readers,
+            news,
+            path: path.to_owned(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -131,6 +138,11 @@ impl Store {
     /// behind is told so (`Lagged`) and reads the rest with [`Store::query_events`].
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Notice>> {
         self.inner.news.subscribe()
+    }
+
+    /// The database file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.inner.path
     }
 
     pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
