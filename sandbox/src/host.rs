@@ -35,6 +35,8 @@ pub struct HostSupport {
     pub pids: Feature,
     /// CPU limits.
     pub cpu: Feature,
+    /// Connections made inside to every address can be relayed (sk_lookup, Linux 5.9); otherwise those to the proxy inside only.
+    pub relay: Feature,
     /// `unified` (pure cgroup v2) or `hybrid` (controllers on v1).
     pub cgroup_layout: String,
     /// Uid the daemon runs as.
@@ -53,6 +55,8 @@ pub struct Survey {
     pub seccomp: Feature,
     /// See [`HostSupport::system_calls`].
     pub system_calls: Feature,
+    /// See [`HostSupport::relay`]; `None` for an ordinary user, who cannot try it.
+    pub relay: Option<Feature>,
     /// What only root can try out.
     pub file_systems: Option<FileSystems>,
 }

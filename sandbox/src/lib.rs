@@ -5,6 +5,7 @@
 
 pub mod host;
 pub mod init;
+pub mod net;
 pub mod plan;
 pub mod profile;
 mod removal;

@@ -177,6 +177,8 @@ pub struct LentMount {
 pub enum NetworkPlan {
     /// A namespace with loopback only.
     LoopbackOnly,
+    /// The same, in which connections to all other addresses and questions for names arrive at sockets of the supervisor's.
+    Relayed,
 }
 
 /// A layer of isolation, in the order in which it is set up.

@@ -7,6 +7,7 @@ mod connection;
 mod exec;
 mod files;
 mod identity;
+mod network;
 mod output;
 mod process;
 mod requests;
@@ -16,7 +17,7 @@ mod tree;
 mod worker;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Read},
     os::{
@@ -29,6 +30,7 @@ use std::{
 use self::{
     connection::Connection,
     identity::{Identity, Refusal},
+    network::Network,
     process::Process,
     worker::Worker,
 };
@@ -42,6 +44,8 @@ use crate::{
     wire::{init::InitReply, spawner::SpawnFailure},
 };
 
+pub use self::network::NETWORK;
+
 /// Number of the listening socket that the spawner leaves open.
 pub const LISTENER: i32 = 3;
 /// Number of the socket that the spawner waits at until init has closed it: by then it is what it has to be.
@@ -49,6 +53,7 @@ pub const REPORT: i32 = 4;
 
 const MAX_CONNECTIONS: usize = 64;
 const SCRATCH: usize = 64 << 10;
+const LAST_SIGNAL: i32 = 64;
 const EVENTS: usize = 64;
 
 /// The whole state of PID 1.
@@ -56,6 +61,7 @@ struct Init {
     identity: Identity,
     epoll: Epoll,
     listener: UnixListener,
+    network: Network,
     signals: File,
     /// Given up for a moment to refuse a client when no descriptor is left.
     reserve: Option<File>,
@@ -66,6 +72,8 @@ struct Init {
     drains: BTreeMap<u32, File>,
     /// Which process and output a reader belongs to.
     readers: BTreeMap<u32, (u32, usize)>,
+    /// Outputs that a reader holds back: the only ones with a deadline.
+    stalled: BTreeSet<(u32, usize)>,
     /// Bytes in all rings.
     held: usize,
     last: Last,
@@ -166,13 +174,20 @@ fn serve(identity: Identity) -> io::Result<std::convert::Infallible> {
         nix::sys::prctl::set_dumpable(true)?;
     }
     // With the rest goes the spawner's socket: it hears that everything is as it has to be.
-    children::close_from(4)?;
+    drop(children::inherited(REPORT));
+    let network = Network::inherited();
+    children::close_from(network::AFTER)?;
     children::block_signals(true)?;
+    // Every program gets signals as they are here but for this one: what a parent ignores, its programs would ignore.
+    for signal in 1..=LAST_SIGNAL {
+        // SIGKILL and SIGSTOP refuse: they need nothing.
+        let _ = children::default_signal(signal);
+    }
     children::ignore_signal(libc::SIGPIPE)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
     let listener = UnixListener::from(children::inherited(LISTENER)?);
     listener.set_nonblocking(true)?;
-    let mut init = Init::new(identity, listener, children::child_signals()?)?;
+    let mut init = Init::new(identity, listener, network, children::child_signals()?)?;
     // A child that ended before the signal was blocked gives none.
     init.reap();
     let mut events = Events::new(EVENTS);
@@ -182,7 +197,7 @@ fn serve(identity: Identity) -> io::Result<std::convert::Infallible> {
 }
 
 impl Init {
-    fn new(identity: Identity, listener: UnixListener, signals: OwnedFd) -> io::Result<Self> {
+    fn new(identity: Identity, listener: UnixListener, network: Network, signals: OwnedFd) -> io::Result<Self> {
         let epoll = Epoll::new()?;
         epoll.add(&listener, Kind::Listener.token(0), Interest::Read)?;
         epoll.add(&signals, Kind::Signals.token(0), Interest::Read)?;
@@ -190,6 +205,7 @@ impl Init {
             identity,
             epoll,
             listener,
+            network,
             signals: signals.into(),
             reserve: reserve(),
             connections: BTreeMap::new(),
@@ -197,6 +213,7 @@ impl Init {
             workers: BTreeMap::new(),
             drains: BTreeMap::new(),
             readers: BTreeMap::new(),
+            stalled: BTreeSet::new(),
             held: 0,
             last: Last::default(),
             scratch: vec![0; SCRATCH],
@@ -343,8 +360,8 @@ impl Init {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let streams = self.processes.values().flat_map(|process| &process.outputs);
-        streams.filter_map(|output| output.stream.deadline()).min().map(|deadline| deadline + Duration::from_millis(1))
+        let stalled = self.stalled.iter().filter_map(|(number, at)| self.processes.get(number)?.outputs[*at].stream.deadline());
+        stalled.min().map(|deadline| deadline + Duration::from_millis(1))
     }
 }
 

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Init, Kind, connection::MAX_WAITING, exec, files, process::Process, tree, tree::TreeError, worker, worker::Worker};
+use super::{
+    Init, Kind, LAST_SIGNAL, connection::MAX_WAITING, exec, files, process::Process, tree, tree::TreeError, worker,
+    worker::Worker,
+};
 use crate::{
     sys::epoll::Interest,
     wire::init::{
@@ -22,7 +25,6 @@ const MAX_LABEL: usize = 64;
 /// Bytes of arguments per program when many are listed: with [`MAX_PROCESSES`] of them a list still fits in a frame.
 const MAX_LISTED: usize = 1024;
 const SHORT_LIST: usize = 128;
-const LAST_SIGNAL: i32 = 64;
 
 /// An answer at once, or `None` when it comes later.
 type Answer = Result<Option<InitReply>, InitReply>;
@@ -37,6 +39,13 @@ impl Init {
         }
         let answer = match body {
             InitRequest::Open { path, how } => return self.open(connection, tag, &path, how),
+            InitRequest::NetworkSocket(which) => {
+                let (body, socket) = match self.network.socket(which) {
+                    Ok(socket) => (InitReply::Opened { size: 0 }, Some(socket)),
+                    Err(answer) => (answer, None),
+                };
+                return self.reply(connection, tag, body, socket);
+            }
             InitRequest::Start(start) => self.start(connection, tag, start),
             InitRequest::Write { process, data } => self.write(connection, tag, process, data),
             InitRequest::CloseInput { process } => self.give(connection, tag, process, Vec::new(), true),

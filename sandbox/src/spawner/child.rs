@@ -20,11 +20,12 @@ use super::{
     confine::{self, Confinement},
     failure::at,
     mounts::SandboxMounts,
+    netns::{NetSockets, PreparedNet},
     root,
     weaken::{Part, Weakened},
 };
 use crate::{
-    init::{LISTENER, REPORT},
+    init::{LISTENER, NETWORK, REPORT},
     plan::{AGENT_HOME, PlanLayer, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
@@ -43,6 +44,8 @@ pub(super) struct Birth<'a> {
     pub(super) init: &'a OwnedFd,
     pub(super) null: &'a OwnedFd,
     pub(super) listener: &'a UnixListener,
+    /// The network namespace that the child is in; without, it is in one of its own that has to be furnished.
+    pub(super) net: Option<&'a PreparedNet>,
     pub(super) sync: OwnedFd,
 }
 
@@ -86,7 +89,9 @@ impl Birth<'_> {
             .map_err(|(step, error)| at(PlanLayer::Filesystem, step)(error))?;
         drop(mounts);
         sethostname(&self.plan.hostname).map_err(|e| at(PlanLayer::Namespaces, "set the host name")(e.into()))?;
-        loopback_up().map_err(at(PlanLayer::Network, "bring loopback up"))?;
+        if self.net.is_none() {
+            loopback_up().map_err(at(PlanLayer::Network, "bring loopback up"))?;
+        }
         let limited = || at(PlanLayer::UserNamespace, "limit the namespaces inside");
         let mut mounting = None;
         if self.weakened.keeps(Part::UserNamespaceLimit) {
@@ -121,14 +126,23 @@ impl Birth<'_> {
     }
 
     /// 0, 1, 2: `/dev/null`; 3: the control socket; 4: where init says that it could not become what it has to be, closed once
-    /// it has. Nothing else survives the exec.
+    /// it has; from 5 on: what init keeps for the supervisor of a sandbox with a network. Nothing else survives the exec.
     fn place_descriptors(&self) -> io::Result<()> {
         for target in 0..3 {
             dup_to(self.null.as_fd(), target)?;
         }
         dup_to(self.listener.as_fd(), LISTENER)?;
         dup_to(self.sync.as_fd(), REPORT)?;
-        if self.weakened.keeps(Part::Descriptors) { close_on_exec_from(REPORT.unsigned_abs() + 1) } else { Ok(()) }
+        if self.weakened.keeps(Part::Descriptors) {
+            close_on_exec_from(REPORT.unsigned_abs() + 1)?;
+        }
+        let sockets = self.net.and_then(|net| net.sockets.as_ref()).map(NetSockets::slots).unwrap_or_default();
+        for (target, socket) in (NETWORK..).zip(sockets) {
+            if let Some(socket) = socket {
+                dup_to(socket, target)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -49,6 +49,7 @@ fn hint(layer: PlanLayer, errno: i32) -> &'static str {
         (PlanLayer::Cgroup | PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu, libc::EACCES | libc::EPERM | libc::EROFS) => {
             "delegate the service's cgroup: Delegate=yes in its unit"
         }
+        (PlanLayer::Network, _) => "restart aetherd, which starts the maker of network namespaces again; agents that run go on",
         _ => "",
     }
 }

@@ -25,7 +25,13 @@ const STATE_FIX: &str =
     "put the state directory on ext4, xfs or btrfs (Linux 5.19 or newer) or tmpfs (6.3 or newer), not on overlayfs";
 
 /// Tries everything once.
-pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, disk: &Disk, tree: Result<&Tree, &Feature>) -> HostSupport {
+pub(super) fn probe(
+    config: &SpawnerConfig,
+    stage: &mut Stage,
+    disk: &Disk,
+    tree: Result<&Tree, &Feature>,
+    relay: Feature,
+) -> HostSupport {
     let (landlock_abi, landlock) = landlock();
     let FileSystems { idmapped_state, idmapped_usr, overlay } = file_systems(stage);
     stage.set_idmapped_usr(idmapped_usr.works);
@@ -50,6 +56,7 @@ pub(super) fn probe(config: &SpawnerConfig, stage: &mut Stage, disk: &Disk, tree
         memory: limit(|s| &s.memory),
         pids: limit(|s| &s.pids),
         cpu: limit(|s| &s.cpu),
+        relay,
         cgroup_layout: support.as_ref().map_or("none", |s| s.layout).to_owned(),
         service_uid: config.service_uid,
     }

@@ -55,7 +55,7 @@ pub fn confine_service(writable: &[BorrowedFd<'_>]) -> io::Result<()> {
 }
 
 /// Does this kernel have filters of system calls?
-fn has_filters() -> bool {
+pub(super) fn has_filters() -> bool {
     Path::new("/proc/sys/kernel/seccomp/actions_avail").exists()
 }
 

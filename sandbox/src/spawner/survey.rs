@@ -13,7 +13,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use super::{SpawnerConfig, home, mounts::Stage, probe};
+use super::{SpawnerConfig, home, mounts::Stage, netns, probe};
 use crate::{
     host::{Feature, FileSystems, Survey},
     sys::task::{ignore_signal, set_securebits},
@@ -57,6 +57,7 @@ pub fn survey_main() -> i32 {
         user_namespaces: geteuid().is_root().then(probe::namespaces),
         seccomp: probe::seccomp(),
         system_calls: probe::system_calls(),
+        relay: geteuid().is_root().then(netns::survey),
         file_systems: scratch.map(|scratch| match file_systems(scratch) {
             Ok(found) => found,
             Err(error) => untried(&format!("cannot make mounts as the spawner does: {error}")),

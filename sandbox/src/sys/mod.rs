@@ -2,12 +2,14 @@
 
 #![allow(unsafe_code)]
 
+pub mod bpf;
 pub mod btrfs;
 pub mod clock;
 pub mod epoll;
 pub mod fdpass;
 pub mod loopdev;
 pub mod mount;
+pub mod netns;
 pub mod packet;
 pub mod process;
 pub mod pty;

@@ -84,6 +84,22 @@ pub enum InitRequest {
     Rename { from: String, to: String },
     /// Copy a file or a tree (modes and links kept, owner is the agent).
     Copy { from: String, to: String },
+    /// One of the sockets of a sandbox with a network; [`InitReply::Opened`] with a copy of it beside, of size 0. `ENOTCONN` when the
+    /// sandbox has no such socket.
+    NetworkSocket(NetworkSocket),
+}
+
+/// A socket that lies in the network namespace of a sandbox and is served from outside; see [`crate::net`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NetworkSocket {
+    /// Listens; accepts connections to all IPv4 addresses but loopback's and the sandbox's own. Non-blocking.
+    Tcp4,
+    /// Gets questions sent to port 53 of those addresses, each with the address it was sent to (`IP_PKTINFO`). Non-blocking.
+    Udp4,
+    /// As `Tcp4` for IPv6.
+    Tcp6,
+    /// As `Udp4` for IPv6 (`IPV6_PKTINFO`).
+    Udp6,
 }
 
 /// A program to start.
