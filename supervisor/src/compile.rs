@@ -151,6 +151,7 @@ mod tests {
             memory: yes(),
             pids: yes(),
             cpu: yes(),
+            relay: yes(),
             cgroup_layout: "unified".into(),
             service_uid: 900,
         }

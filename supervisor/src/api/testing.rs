@@ -26,7 +26,7 @@ use tokio::{
 use super::{ApiState, Setup, connection::serve_with};
 use crate::{
     auth::Token,
-    config::Config,
+    config::Current,
     fleet::{Fleet, Foundation, Roots},
     links::spawner::SpawnerLink,
 };
@@ -48,7 +48,7 @@ pub(crate) async fn fleet(dir: &Path) -> Fleet {
         socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).expect("a socket pair");
     std::thread::spawn(move || play_spawner(&theirs));
     let foundation = Foundation {
-        config: Arc::new(Config::default()),
+        config: Current::default(),
         store: aether_store::Store::open(&dir.join("aether.db"), aether_store::Options::default()).expect("a store"),
         spawner: SpawnerLink::new(ours).expect("a thread"),
         state: dir.to_owned(),
@@ -92,6 +92,7 @@ fn able_host() -> HostSupport {
         memory: yes(),
         pids: yes(),
         cpu: yes(),
+        relay: yes(),
         cgroup_layout: "unified".to_owned(),
         service_uid: nix::unistd::getuid().as_raw(),
     }
