@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod audit;
 pub mod command;
+pub mod declared;
 pub mod error;
 pub mod event;
 pub mod fs;
@@ -32,8 +33,8 @@ pub use event::{AgentEvent, Event};
 pub use fs::{FileEntry, FileKind};
 pub use id::{AgentId, AgentName, InvalidId, SecretName, TtyId};
 pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
-pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
 pub use models::{AgentModels, ModelProvider, ModelUsage};
+pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
 pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, Profile, Program};
 pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};

@@ -1,8 +1,8 @@
 //! What the API gets to serve with.
 
-use std::{net::TcpListener, os::unix::net::UnixListener, path::PathBuf, sync::Arc};
+use std::{net::TcpListener, os::unix::net::UnixListener, path::PathBuf};
 
-use crate::{config::Config, fleet::Fleet};
+use crate::{config::Current, fleet::Fleet};
 
 /// Everything the API needs: `api::serve(serving)` runs until [`Fleet::stopping`] completes, then drains.
 pub struct Serving {
@@ -15,7 +15,7 @@ pub struct Serving {
     /// Holds the token; in a directory that the service's user may write.
     pub token_file: PathBuf,
     /// The configuration.
-    pub config: Arc<Config>,
+    pub config: Current,
     /// Uid this process runs as.
     pub service_uid: u32,
     /// Group whose members may use the Unix socket, when it exists.

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aether-doctor", &["aether-protocol", "aether-sandbox", "aether-store"]),
     ("aether-secrets", &["aether-protocol"]),
     ("aether-gateway", &["aether-protocol", "aether-secrets"]),
-    ("aether-cli", &["aether-protocol", "aether-doctor"]),
+    ("aether-cli", &["aether-protocol", "aether-doctor", "aether-store"]),
     (
         "aether-supervisor",
         &[

@@ -7,7 +7,6 @@ use std::{
         unix::net::UnixListener,
     },
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use aether_sandbox::{

@@ -16,15 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     EventHub, audit,
-    isolation::Signer,
+    isolation::{Policies, Signer},
     log::OutputLog,
     mounts::{Parcel, Roots},
+    pool::Pool,
     providers::Providers,
     registry::{Entry, Registry},
     screen::Screens,
     visit::Visits,
 };
-use crate::{config::Config, links::init::InitLink, links::spawner::SpawnerLink};
+use crate::{config::Current, links::init::InitLink, links::spawner::SpawnerLink};
 
 /// Process number of the main program: the first one started in its sandbox.
 pub(crate) const MAIN: u32 = 1;
@@ -49,12 +50,14 @@ pub(crate) struct Live {
 
 /// Everything the fleet has.
 pub(crate) struct Core {
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: Current,
     pub(crate) store: Store,
     pub(crate) spawner: SpawnerLink,
     pub(crate) events: EventHub,
     pub(crate) host: HostSupport,
     pub(crate) registry: Mutex<Registry>,
+    /// Sandboxes built ahead.
+    pub(crate) pool: Pool,
     pub(crate) live: Mutex<HashMap<AgentId, Arc<Live>>>,
     pub(crate) logs: Mutex<HashMap<AgentId, Arc<OutputLog>>>,
     pub(crate) parcels: Mutex<HashMap<AgentId, Vec<Parcel>>>,
@@ -62,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) visits: Visits,
     pub(crate) screens: Screens,
     pub(crate) providers: Providers,
+    /// What the spawner gives sandboxes, by digest.
+    pub(crate) policies: Policies,
     /// Signs reports.
     pub(crate) signer: Signer,
     /// State directory, as this process reaches it.
@@ -189,6 +194,9 @@ pub(crate) fn no_agent(id: &AgentId) -> ApiError {
     ApiError::not_found(format!("there is no agent {id}"), "aether ps -a lists all agents")
 }
 
+/// What to do about a disk that fails.
+const DISK_HINT: &str = "see the kernel's log (dmesg) and mount the disk writable again; agents that run go on";
+
 /// What people are told when the store refuses.
 pub(crate) fn store_error(error: &StoreError) -> ApiError {
     match error {
@@ -200,7 +208,14 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
         StoreError::NoFreeSlot(slots) => {
             ApiError::new(ErrorCode::Busy, format!("all {slots} uid ranges are in use"), "wait until agents end")
         }
-        StoreError::NoSpace => ApiError::new(ErrorCode::NoSpace, "the disk that holds the state is full", "free some space"),
+        StoreError::NoSpace => {
+            let hint = "free some space; agents that run go on, and new ones are taken as soon as there is room";
+            ApiError::new(ErrorCode::NoSpace, "the disk that holds the state is full", hint)
+        },
+        StoreError::Disk(cause) => {
+            tracing::error!(%cause, "the disk of the state fails");
+            ApiError::new(ErrorCode::Unavailable, format!("the disk that holds the state fails: {cause}"), DISK_HINT)
+        }
         StoreError::Closed => ApiError::new(ErrorCode::Unavailable, "the service is stopping", "try again after its restart"),
         other => {
             tracing::error!(error = %other, "the store failed");

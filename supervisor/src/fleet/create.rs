@@ -4,11 +4,19 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use aether_protocol::{
     AgentId, AgentInfo, AgentName, AgentPhase, AgentSpec, AgentState, ApiError, ErrorCode, Profile, Program,
-    event::{ProcessQueued, ProcessSpawned},
+    event::{ProcessQueued, ProcessSpawned, ProcessStateChange},
 };
-use aether_store::{AuditEntry, Change, NewAgent};
+use aether_store::{AuditEntry, Change, Committed, NewAgent};
 
-use super::{Caller, audit, core::Core, core::lock, launch, log::OutputLog, mounts, registry};
+use super::{
+    Caller, audit,
+    core::{Core, lock},
+    end, goal, launch,
+    log::OutputLog,
+    mounts,
+    pool::{self, Claimed, Ready},
+    registry, watch,
+};
 use crate::compile::check_host;
 
 /// Creates an agent. Runs to its end also when nobody waits for it any more.
@@ -31,23 +39,33 @@ pub(crate) async fn create(
         let registry = core.registry();
         (registry.live(), registry.waiting())
     };
-    let starts = waiting == 0 && live < core.config.agents.max_concurrent as usize;
-    if !starts && waiting >= core.config.agents.queue_limit as usize {
+    let starts = waiting == 0 && live < core.config.get().agents.max_concurrent as usize;
+    if !starts && waiting >= core.config.get().agents.queue_limit as usize {
         let message = format!("the queue is full ({waiting} agents wait)");
         return Err(ApiError::new(ErrorCode::Busy, message, "wait until some have ended, or raise agents.queue_limit"));
     }
-    let new = new_agent(core, spec, caller, model, starts)?;
+    let ready = if starts && !name_taken(core, &spec) { core.pool.take(core, &spec) } else { None };
+    let ids = ready.as_ref().map_or_else(pool::new_id, |ready| Ok(ready.id.clone()));
+    let new = match ids.and_then(|id| new_agent(core, id, spec, caller, model, starts)) {
+        Ok(new) => new,
+        Err(error) => {
+            ready.into_iter().for_each(|ready| core.pool.put_back(ready));
+            return Err(error);
+        }
+    };
+    let (new, claimed) = claim(core, ready, new).await?;
     let id = new.id.clone();
     audit::about(&id);
+    if let Some(claimed) = claimed {
+        ahead(core, new, caller, claimed, creating).await?;
+        return core.info(&id);
+    }
     // Not acknowledged before it runs, and that is committed again, for the disk: after a power cut neither sandbox nor promise is
     // there. One that only waits is acknowledged by this commit.
     let relaxed = starts || new.spec.ephemeral;
-    let change = record(new, caller, waiting).take_slot_if(starts, &id).relaxed(relaxed);
+    let change = record(new, caller, waiting, None).take_slot_if(starts, &id).relaxed(relaxed);
     let committed = core.write(change).await?;
-    let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;
-    core.registry().insert(record);
-    let log = OutputLog::fresh(&core.state.join("logs"), id.as_str());
-    lock(&core.logs).insert(id.clone(), Arc::new(log));
+    enter(core, committed)?;
     if !parcels.is_empty() {
         lock(&core.parcels).insert(id.clone(), parcels);
     }
@@ -56,6 +74,74 @@ pub(crate) async fn create(
         launch::launch_or_undo(core, &id).await?;
     }
     core.info(&id)
+}
+
+/// Gives the agent a sandbox that was built ahead. One that turns out to be of no use takes its id along.
+async fn claim(core: &Arc<Core>, ready: Option<Ready>, mut new: NewAgent) -> Result<(NewAgent, Option<Claimed>), ApiError> {
+    let Some(ready) = ready else { return Ok((new, None)) };
+    match ready.claim(core, &new.spec, &new.name).await {
+        Ok(claimed) => Ok((new, Some(claimed))),
+        Err(error) => {
+            tracing::warn!(error = %error.message, "a sandbox built ahead is of no use; another one is built");
+            pool::drop_remains(core, &new.id).await;
+            new.id = pool::new_id()?;
+            new.home = new.id.as_str().to_owned();
+            Ok((new, None))
+        }
+    }
+}
+
+/// Records an agent that has its sandbox already, and starts what it is for meanwhile. Nobody is told before both are done; what a
+/// crash leaves in between belongs to nobody and is taken down at the next start.
+async fn ahead(
+    core: &Arc<Core>,
+    new: NewAgent,
+    caller: &Caller,
+    claimed: Claimed,
+    creating: tokio::sync::MutexGuard<'_, ()>,
+) -> Result<(), ApiError> {
+    let Claimed { launched, pidfd, init } = claimed;
+    let (id, spec) = (new.id.clone(), new.spec.clone());
+    let recorded = async {
+        let fields = launch::running(core, &spec, launched).await?;
+        let change = record(new, caller, 0, Some(launch::first_phase(&spec))).take_prepared(&id).update_agent(&id, fields);
+        enter(core, core.write(change.relaxed(spec.ephemeral)).await?)
+    };
+    let (started, recorded) = tokio::join!(launch::start_program(&init, &spec), recorded);
+    drop(creating);
+    if let Err(error) = recorded {
+        pool::drop_remains(core, &id).await;
+        return Err(error);
+    }
+    let live = launch::adopt_for(core, &id, init, &spec)?;
+    match started {
+        Ok(None) => {
+            watch::follow(core, &id, &live, pidfd);
+            if let Program::Goal(spec) = &spec.program {
+                goal::start(core, &id, &live, spec);
+            }
+            Ok(())
+        }
+        Ok(Some(exit)) => {
+            end::end(core, &id, exit).await;
+            Ok(())
+        }
+        Err(error) => Err(launch::undo(core, &id, error).await),
+    }
+}
+
+/// Shows a recorded agent in memory.
+fn enter(core: &Core, committed: Committed) -> Result<(), ApiError> {
+    let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;
+    let log = OutputLog::fresh(&core.state.join("logs"), record.id.as_str());
+    lock(&core.logs).insert(record.id.clone(), Arc::new(log));
+    core.registry().insert(record);
+    Ok(())
+}
+
+/// The store would refuse it.
+fn name_taken(core: &Core, spec: &AgentSpec) -> bool {
+    spec.name.as_ref().is_some_and(|name| core.registry().has_name(name))
 }
 
 /// Whoever saw an ephemeral agent end may use its name again: it is free as soon as the record is gone, which is waited for.
@@ -76,10 +162,14 @@ impl TakeSlotIf for Change {
     }
 }
 
-fn new_agent(core: &Core, spec: AgentSpec, caller: &Caller, model: Option<String>, starts: bool) -> Result<NewAgent, ApiError> {
-    let mut bytes = [0; 12];
-    getrandom::fill(&mut bytes).map_err(|error| ApiError::internal(format!("no random numbers: {error}")))?;
-    let id = AgentId::from_random(bytes);
+fn new_agent(
+    core: &Core,
+    id: AgentId,
+    spec: AgentSpec,
+    caller: &Caller,
+    model: Option<String>,
+    starts: bool,
+) -> Result<NewAgent, ApiError> {
     let name = match &spec.name {
         Some(name) => name.clone(),
         None => {
@@ -90,7 +180,7 @@ fn new_agent(core: &Core, spec: AgentSpec, caller: &Caller, model: Option<String
         }
     };
     let max_steps = match &spec.program {
-        Program::Goal(goal) => Some(goal.max_steps.unwrap_or(core.config.agents.max_steps)),
+        Program::Goal(goal) => Some(goal.max_steps.unwrap_or(core.config.get().agents.max_steps)),
         Program::Command(_) => None,
     };
     Ok(NewAgent {
@@ -106,7 +196,8 @@ fn new_agent(core: &Core, spec: AgentSpec, caller: &Caller, model: Option<String
     })
 }
 
-fn record(new: NewAgent, caller: &Caller, waiting: usize) -> Change {
+/// `running`: the phase of an agent that runs already.
+fn record(new: NewAgent, caller: &Caller, waiting: usize, running: Option<AgentPhase>) -> Change {
     let (id, reduced, profile) = (new.id.clone(), new.spec.allow_reduced.clone(), new.spec.profile);
     let queued = new.state == AgentState::Queued;
     let change = Change::new().insert_agent(new, move |record| {
@@ -114,6 +205,7 @@ fn record(new: NewAgent, caller: &Caller, waiting: usize) -> Change {
         let priority = record.spec.priority;
         let info = Box::new(registry::info(record.clone()));
         let mut events = vec![ProcessSpawned { pid, info }.into()];
+        events.extend(running.map(|agent_phase| ProcessStateChange { pid, state: AgentState::Running, agent_phase }.into()));
         if queued {
             // Where it stands among equals is known to the registry; this is the place at the end of the queue.
             let position = u32::try_from(waiting + 1).unwrap_or(u32::MAX);

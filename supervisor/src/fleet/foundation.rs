@@ -15,16 +15,16 @@ use super::{
     core::{Core, lock},
     disk, end, exit,
     isolation::Signer,
-    launch,
+    launch, pool,
     providers::Providers,
     recovery, usage,
 };
-use crate::{config::Config, links::spawner::SpawnerLink};
+use crate::{config::Current, links::spawner::SpawnerLink};
 
 /// What the fleet stands on.
 pub struct Foundation {
     /// The configuration.
-    pub config: Arc<Config>,
+    pub config: Current,
     /// The store.
     pub store: Store,
     /// The spawner.
@@ -45,9 +45,10 @@ impl Fleet {
     pub async fn open(foundation: Foundation) -> Result<Self, ApiError> {
         let host = foundation.spawner.host().await?;
         let signer = Signer::open(&foundation.state).map_err(|error| ApiError::internal(error.to_string()))?;
-        let core = Self::assemble(foundation, host, signer);
+        let core = Self::assemble(foundation, host, signer, pool::Pool::new()?);
         recovery::recover(&core).await?;
         tokio::spawn(launch::run_queue(core.clone()));
+        tokio::spawn(pool::keep(core.clone()));
         tokio::spawn(usage::sample(core.clone()));
         tokio::spawn(disk::sample(core.clone()));
         let fleet = Self { core };
@@ -56,18 +57,20 @@ impl Fleet {
         Ok(fleet)
     }
 
-    fn assemble(foundation: Foundation, host: HostSupport, signer: Signer) -> Arc<Core> {
+    fn assemble(foundation: Foundation, host: HostSupport, signer: Signer, pool: pool::Pool) -> Arc<Core> {
         let Foundation { config, store, spawner, state, sockets, roots } = foundation;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         Arc::new(Core {
-            providers: Providers::new(&config.llm.openai),
+            providers: Providers::new(&config.get().llm.openai),
             config,
+            policies: super::isolation::Policies::default(),
             signer,
             events: EventHub::new(store.clone()),
             store,
             spawner,
             host,
             registry: Mutex::default(),
+            pool,
             live: Mutex::new(HashMap::new()),
             logs: Mutex::new(HashMap::new()),
             parcels: Mutex::new(HashMap::new()),
@@ -107,8 +110,18 @@ impl Fleet {
     pub async fn close(&self) {
         self.core.stop_service();
         self.core.visits.leave_all(&self.core).await;
+        pool::drain(&self.core).await;
         lock(&self.core.live).values().for_each(|live| live.over.cancel());
         self.audit(SERVICE, "service.stop", "", json!({})).await;
+    }
+
+    /// Completes when the store's writer and the spawner have answered.
+    ///
+    /// # Errors
+    /// Which of them cannot, in words. A write that a full disk refuses is an answer.
+    pub async fn answers(&self) -> Result<(), String> {
+        self.core.store.answers().await.map_err(|error| error.to_string())?;
+        self.core.spawner.host().await.map(drop).map_err(|error| error.message)
     }
 
     /// Completes when the spawner is gone: nothing can be started or ended any more.

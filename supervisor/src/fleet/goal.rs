@@ -29,7 +29,7 @@ const INTERRUPTIONS: u32 = 8;
 /// Starts (or, with what the store remembers, goes on with) the loop of an agent.
 pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &GoalSpec) {
     let Ok(info) = core.info(id) else { return };
-    let control = Control::new(info.max_steps.unwrap_or(core.config.agents.max_steps));
+    let control = Control::new(info.max_steps.unwrap_or(core.config.get().agents.max_steps));
     if info.state == aether_protocol::AgentState::Paused {
         control.pause();
     }

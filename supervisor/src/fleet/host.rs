@@ -27,7 +27,7 @@ pub(crate) fn status(core: &Core) -> SystemStatus {
         live: count(live),
         queued: count(queued),
         ended: count(ended),
-        max_concurrent: core.config.agents.max_concurrent,
+        max_concurrent: core.config.get().agents.max_concurrent,
         cpus: std::thread::available_parallelism().map_or(1, |n| count(n.get())),
         load: load(&text("/proc/loadavg")),
         memory_total_bytes: meminfo(&memory, "MemTotal:"),

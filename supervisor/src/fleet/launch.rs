@@ -36,13 +36,20 @@ use crate::{
 
 /// Launches a new agent; when that fails, nothing of it remains and the caller is told why.
 pub(crate) async fn launch_or_undo(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError> {
-    let Err(error) = start(core, id).await else { return Ok(()) };
+    match start(core, id).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(undo(core, id, error).await),
+    }
+}
+
+/// Takes back an agent whose launch failed; answers why it did.
+pub(crate) async fn undo(core: &Arc<Core>, id: &AgentId, error: ApiError) -> ApiError {
     let exit = ExitInfo { code: 125, signal: None, reason: Some(error.message.clone()) };
     end::end(core, id, exit).await;
     if let Err(left) = end::remove(core, id).await {
         tracing::error!(agent = %id, error = %left.message, "a failed launch left something behind");
     }
-    Err(error)
+    error
 }
 
 /// Starts the agents that wait, as long as there is a free place. Runs for the life of the service.
@@ -65,7 +72,7 @@ async fn next_to_start(core: &Arc<Core>) -> Option<AgentId> {
     let _creating = core.creating.lock().await;
     let id = {
         let registry = core.registry();
-        if registry.live() >= core.config.agents.max_concurrent as usize || core.stopping.is_cancelled() {
+        if registry.live() >= core.config.get().agents.max_concurrent as usize || core.stopping.is_cancelled() {
             return None;
         }
         registry.first_waiting()?
@@ -109,18 +116,8 @@ async fn launch(core: &Arc<Core>, id: &AgentId) -> Result<Option<ExitInfo>, ApiE
         return Err(ApiError::conflict("the directories lent to it are gone", hint));
     }
     let (launched, pidfd) = sandbox(core, id, &spec, parcels).await?;
-    let has_main = matches!(spec.program, Program::Command(_));
-    let phase = if has_main { AgentPhase::Executing } else { AgentPhase::Thinking };
-    let state = AgentState::Running;
-    let fields = vec![
-        AgentField::State(state),
-        AgentField::Phase(phase),
-        AgentField::Pid(Some(launched.pid)),
-        AgentField::Cgroup(Some(launched.cgroup)),
-        AgentField::Enforcement(Some(enforcement(&launched.layers))),
-        AgentField::StartedAt(Some(Timestamp::now())),
-        AgentField::BootId(Some(core.boot_id.clone())),
-    ];
+    let (state, phase) = (AgentState::Running, first_phase(&spec));
+    let fields = running(core, &spec, launched).await?;
     let event = ProcessStateChange { pid: entry.info.number, state, agent_phase: phase };
     let change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]);
     // The program begins while the record is on its way to the disk; nobody is told before both are there.
@@ -136,6 +133,28 @@ async fn launch(core: &Arc<Core>, id: &AgentId) -> Result<Option<ExitInfo>, ApiE
     Ok(failed)
 }
 
+/// The phase an agent begins in.
+pub(crate) const fn first_phase(spec: &AgentSpec) -> AgentPhase {
+    match spec.program {
+        Program::Command(_) => AgentPhase::Executing,
+        Program::Goal(_) => AgentPhase::Thinking,
+    }
+}
+
+/// What is recorded of an agent whose sandbox runs.
+pub(crate) async fn running(core: &Core, spec: &AgentSpec, launched: Launched) -> Result<Vec<AgentField>, ApiError> {
+    let enforcement = enforcement(core, &launched).await?;
+    Ok(vec![
+        AgentField::State(AgentState::Running),
+        AgentField::Phase(first_phase(spec)),
+        AgentField::Pid(Some(launched.pid)),
+        AgentField::Cgroup(Some(launched.cgroup)),
+        AgentField::Enforcement(Some(enforcement)),
+        AgentField::StartedAt(Some(Timestamp::now())),
+        AgentField::BootId(Some(core.boot_id.clone())),
+    ])
+}
+
 /// Connects to a new sandbox and starts its main program, if it has one; how that "ended" when it cannot be executed.
 async fn begin(
     core: &Arc<Core>,
@@ -144,15 +163,8 @@ async fn begin(
     pidfd: OwnedFd,
 ) -> Result<(Arc<Live>, Option<ExitInfo>), ApiError> {
     let init = connect(core, id).await?;
-    let (has_main, tty) = match &spec.program {
-        Program::Command(command) => (true, command.tty),
-        Program::Goal(_) => (false, false),
-    };
-    let live = adopt(core, id, init, has_main, tty)?;
-    let failed = match &spec.program {
-        Program::Command(command) => start_main(&live.init, spec, command).await?,
-        Program::Goal(_) => None,
-    };
+    let live = adopt_for(core, id, init, spec)?;
+    let failed = start_program(&live.init, spec).await?;
     if failed.is_none() {
         // Its end waits for the gate, which this launch holds until the agent is recorded as running.
         watch::follow(core, id, &live, pidfd);
@@ -179,7 +191,7 @@ async fn sandbox(core: &Core, id: &AgentId, spec: &AgentSpec, parcels: Vec<Parce
     let home = entry.home.parse().map_err(|error| ApiError::internal(format!("{error}")))?;
     let lenders = parcels.iter().map(|parcel| (parcel.uid, parcel.gid)).collect();
     let lent = Lent { id: sandbox_id(id)?, home, ids, lenders };
-    let mut plan = compile(spec, &entry.info.name, &core.host, &core.config.limits, lent)?;
+    let mut plan = compile(spec, &entry.info.name, &core.host, &core.config.get().limits, lent)?;
     if parcels.is_empty() {
         plan.mounts.clear();
     }
@@ -195,6 +207,22 @@ pub(crate) async fn connect(core: &Core, id: &AgentId) -> Result<InitLink, ApiEr
     // By descriptor: the path of the run directory may be longer than a socket address can be.
     let path = PathBuf::from(format!("/proc/self/fd/{}/{id}.sock", core.sockets.as_raw_fd()));
     InitLink::connect(&path).await.map_err(|error| ApiError::internal(format!("the init of {id} cannot be reached: {error}")))
+}
+
+/// Starts the main program, if there is one; how that "ended" when it cannot be executed.
+pub(crate) async fn start_program(init: &InitLink, spec: &AgentSpec) -> Result<Option<ExitInfo>, ApiError> {
+    match &spec.program {
+        Program::Command(command) => start_main(init, spec, command).await,
+        Program::Goal(_) => Ok(None),
+    }
+}
+
+/// Records the live sandbox of a spec in memory.
+pub(crate) fn adopt_for(core: &Core, id: &AgentId, init: InitLink, spec: &AgentSpec) -> Result<Arc<Live>, ApiError> {
+    match &spec.program {
+        Program::Command(command) => adopt(core, id, init, true, command.tty),
+        Program::Goal(_) => adopt(core, id, init, false, false),
+    }
 }
 
 /// Records a live sandbox in memory.
@@ -275,9 +303,11 @@ pub(crate) fn environment<'a>(
     env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect()
 }
 
-fn enforcement(layers: &[LayerState]) -> Enforcement {
+async fn enforcement(core: &Core, launched: &Launched) -> Result<Enforcement, ApiError> {
+    let layers = &launched.layers;
     let mode = if layers.iter().all(|layer| layer.active) { EnforcementMode::Full } else { EnforcementMode::Reduced };
     let report =
         |layer: &LayerState| (layer.layer.name().to_owned(), LayerReport { active: layer.active, detail: layer.detail.clone() });
-    Enforcement { mode, layers: layers.iter().map(report).collect() }
+    let policies = core.policies.digests(&core.spawner, &launched.filters, &launched.ruleset).await?;
+    Ok(Enforcement { mode, layers: layers.iter().map(report).collect(), policies })
 }

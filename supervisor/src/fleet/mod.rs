@@ -5,6 +5,7 @@
 #![allow(clippy::missing_errors_doc, reason = "every error is an `ApiError`, whose code says the kind")]
 
 mod audit;
+mod backup;
 mod control;
 mod core;
 mod create;
@@ -24,6 +25,7 @@ mod log;
 mod mounts;
 mod output;
 mod page;
+mod pool;
 mod processes;
 mod providers;
 mod recovery;

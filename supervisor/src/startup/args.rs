@@ -10,9 +10,12 @@ use crate::config::Listen;
 #[derive(Debug, Parser)]
 #[command(name = "aetherd", version)]
 pub(super) struct Args {
-    /// Configuration file [default: /etc/aether/aether.toml, when it exists]
+    /// Configuration file; FILE.d/*.toml are read after it [default: /etc/aether/aether.toml, when it exists]
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Read the configuration, its drop-ins and the declared agents beside it, say what is wrong with them, and end
+    #[arg(long)]
+    pub(super) check_config: bool,
     /// State directory [default: /var/lib/aether]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
@@ -28,4 +31,7 @@ pub(super) struct Args {
     /// User id to become [default: that of the user "aether", or 64999 when there is none]
     #[arg(long, value_name = "UID", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) service_uid: Option<u32>,
+    /// Print the manual page
+    #[arg(long, hide = true)]
+    pub(super) man: bool,
 }

@@ -1,12 +1,18 @@
 //! From a root process to an unprivileged service: what needs root is done first, then privilege is given up for good.
 
+mod activation;
 mod args;
+mod check;
 mod identity;
 mod listen;
+mod logging;
+mod manual;
+mod notify;
 mod places;
+mod reload;
 mod service;
 
-use std::{fs::File, io::IsTerminal, os::fd::AsFd, path::Path, process::ExitCode, sync::Arc};
+use std::{fs::File, os::fd::AsFd, path::Path, process::ExitCode};
 
 use aether_sandbox::spawner::{self, SpawnerConfig};
 use aether_store::{Options, Store};
@@ -15,7 +21,7 @@ use clap::Parser;
 
 use self::{args::Args, identity::Identity, places::Places};
 use crate::{
-    config::{self, Config, Listen},
+    config::{self, ConfigError, Current, Listen, Loaded},
     fleet::Roots,
     links::spawner::SpawnerLink,
 };
@@ -26,35 +32,38 @@ const BAD_CONFIG: u8 = 78;
 /// The whole of `aetherd` after it was clear that it is not the spawner.
 pub fn run() -> ExitCode {
     let args = Args::parse();
-    let config = match config::load(args.config.as_deref()) {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("error: {error}\nhint: correct or remove that line; every key is optional");
-            return ExitCode::from(BAD_CONFIG);
-        }
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("AETHER_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    match start(&args, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    if args.man {
+        return manual::run();
     }
+    if args.check_config {
+        return check::run(&args);
+    }
+    let outcome = config::load(args.config.as_deref()).map_err(anyhow::Error::new).and_then(|config| {
+        logging::begin();
+        start(&args, config)
+    });
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    if let Some(config) = error.downcast_ref::<ConfigError>() {
+        eprintln!("error: {config}\nhint: {}", config.fix());
+        return ExitCode::from(BAD_CONFIG);
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }
 
-fn start(args: &Args, config: Config) -> anyhow::Result<()> {
+fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
+    // Before anything else is opened or started: whatever is started now would inherit them.
+    let passed = activation::take()?;
     anyhow::ensure!(
         nix::unistd::geteuid().is_root(),
         "aetherd must be started as root\nhint: it starts the part that builds sandboxes, then becomes an unprivileged user by itself"
     );
+    loaded.read_secrets()?;
+    loaded.check_host()?;
+    let cgroup_root = loaded.cgroup_root(std::env::var("AETHER_CGROUP_ROOT").ok()).map_err(anyhow::Error::msg)?;
+    // A reload reads the file again wherever this process stands then.
+    let file = args.config.as_deref().map(std::path::absolute).transpose().context("--config")?;
+    let config = loaded.config;
     let identity = Identity::find(args.service_uid, &config.service)?;
     let places = Places::prepare(args, &config, &identity)?;
     let _lock = places.lock()?;
@@ -70,13 +79,17 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
         service_gid: identity.gid.as_raw(),
         volume: config.storage.volume.0,
         cgroup_name: places.cgroup_name(),
-        cgroup_root: None,
+        cgroup_root,
     })
     .context("cannot start the spawner")?;
-    let unix = listen::unix(&places.socket, identity.socket_group)?;
-    let tcp = match args.listen.or(config.listen).unwrap_or_default() {
-        Listen::At(address) => Some(listen::tcp(address)?),
-        Listen::None => None,
+    let unix = match passed.unix {
+        Some(unix) => unix,
+        None => listen::unix(&places.socket, identity.socket_group)?,
+    };
+    let tcp = match (passed.tcp, args.listen.or(config.listen).unwrap_or_default()) {
+        (Some(tcp), _) => Some(tcp),
+        (None, Listen::At(address)) => Some(listen::tcp(address)?),
+        (None, Listen::None) => None,
     };
     let roots = Roots::open(&config.mounts.roots).map_err(anyhow::Error::msg)?;
     let sockets = places.open_sockets()?;
@@ -90,9 +103,10 @@ fn start(args: &Args, config: Config) -> anyhow::Result<()> {
     // From here on there is no privilege, and only from here on are there other threads.
     let store = Store::open(&state.join("aether.db"), Options::default()).context("cannot open the database")?;
     let spawner = SpawnerLink::new(spawner.control).context("cannot start a thread")?;
-    let config = Arc::new(config);
+    let config = Current::new(config);
     service::run(service::Ground {
         config,
+        file,
         store,
         spawner,
         state,

@@ -4,7 +4,6 @@ use std::{
     net::TcpListener,
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::PathBuf,
-    sync::Arc,
     time::Duration,
 };
 
@@ -12,18 +11,21 @@ use aether_store::Store;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::identity::Identity;
+use super::{identity::Identity, notify, reload};
 use crate::{
     api,
-    config::Config,
+    config::Current,
     fleet::{Fleet, Foundation, Roots},
     links::spawner::SpawnerLink,
     serving::Serving,
 };
+use sd_notify::NotifyState;
 
 /// What was made ready with privilege.
 pub(super) struct Ground {
-    pub(super) config: Arc<Config>,
+    pub(super) config: Current,
+    /// The configuration file, when it was named.
+    pub(super) file: Option<PathBuf>,
     pub(super) store: Store,
     pub(super) spawner: SpawnerLink,
     pub(super) state: PathBuf,
@@ -61,9 +63,11 @@ pub(super) fn run(ground: Ground) -> anyhow::Result<()> {
 }
 
 async fn serve(ground: Ground) -> anyhow::Result<()> {
-    let Ground { config, store, spawner, state, sockets, roots, unix, tcp, socket, identity, at_exit } = ground;
+    let Ground { config, file, store, spawner, state, sockets, roots, unix, tcp, socket, identity, at_exit } = ground;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
+    // From here on a signal to read the configuration again ends nothing, however early it comes.
+    let hangup = signal(SignalKind::hangup())?;
     let token_file = state.join("token");
     let foundation = Foundation { config: config.clone(), store, spawner, state, sockets, roots };
     let fleet = Fleet::open(foundation).await.map_err(|error| anyhow::anyhow!("{}\nhint: {}", error.message, error.hint))?;
@@ -73,7 +77,7 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
         unix,
         tcp,
         token_file,
-        config,
+        config: config.clone(),
         service_uid: identity.uid.as_raw(),
         socket_gid: identity.socket_group.map(nix::unistd::Gid::as_raw),
     };
@@ -82,9 +86,10 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
         Some(address) => println!("aetherd: ready on http://{address} and {}", socket.display()),
         None => println!("aetherd: ready on {}", socket.display()),
     }
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::debug!(%error, "nobody waits for the notice of readiness");
-    }
+    notify::tell(&[NotifyState::Ready]);
+    tokio::spawn(notify::status(fleet.clone()));
+    tokio::spawn(notify::feed_watchdog(fleet.clone()));
+    tokio::spawn(reload::on_signal(hangup, file, config));
     let cause = tokio::select! {
         _ = terminated.recv() => Cause::Asked,
         _ = interrupted.recv() => Cause::Asked,
@@ -92,7 +97,7 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
         () = fleet.spawner_gone() => Cause::SpawnerGone,
         done = &mut served => Cause::Served(done.unwrap_or_else(|error| Err(std::io::Error::other(error)))),
     };
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    notify::tell(&[NotifyState::Stopping, NotifyState::Status("stopping; agents go on")]);
     match cause {
         // Without the spawner nothing can be ended or taken down: agents stay, and the next service takes them over.
         Cause::SpawnerGone => anyhow::bail!(

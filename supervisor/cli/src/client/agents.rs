@@ -83,6 +83,11 @@ impl Client {
         self.post(&uri(agent, "/stop"), &body).await
     }
 
+    /// Removes an ended agent.
+    pub(crate) async fn remove(&self, agent: &str) -> Result<Answer, Failure> {
+        self.delete(&uri(agent, "")).await
+    }
+
     /// Waits until its end is recorded and nothing of it runs.
     pub(crate) async fn wait(&self, agent: &str) -> Result<ExitInfo, Failure> {
         self.get(&uri(agent, "/wait")).await?.data()

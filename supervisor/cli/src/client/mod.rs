@@ -173,7 +173,7 @@ impl Client {
         Ok(sender)
     }
 
-    fn lost(&self, why: &str) -> Failure {
+    pub(crate) fn lost(&self, why: &str) -> Failure {
         Failure::Unreachable {
             cause: format!("the supervisor at {} broke the connection: {why}", self.socket.display()),
             hint: "see its log, then try again".to_owned(),

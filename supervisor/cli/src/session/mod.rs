@@ -7,5 +7,6 @@ mod input;
 mod link;
 mod output;
 pub(crate) mod process;
+pub(crate) mod relay;
 mod scan;
 mod signals;

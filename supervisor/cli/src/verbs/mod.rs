@@ -1,7 +1,9 @@
 //! One file per verb; its doc comment is its help.
 
+mod agent_unit;
 mod attach;
 mod audit;
+mod backup;
 mod completion;
 mod control;
 mod cp;
@@ -15,6 +17,7 @@ mod man;
 mod model_args;
 mod network_args;
 mod ps;
+mod restore;
 mod rm;
 mod run;
 mod signal;
@@ -49,6 +52,10 @@ pub(crate) enum Verb {
     Ls(ls::Ls),
     Doctor(doctor::Doctor),
     Audit(audit::Audit),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    #[command(hide = true)]
+    AgentUnit(agent_unit::AgentUnit),
     VerifyReport(verify_report::VerifyReport),
     #[command(name = "signin")]
     SignIn(signin::SignIn),
@@ -97,6 +104,9 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::SignIn(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,
         Verb::Audit(verb) => verb.run(&context).await,
+        Verb::Backup(verb) => verb.run(&context).await,
+        Verb::Restore(verb) => verb.run(&context),
+        Verb::AgentUnit(verb) => verb.run(&context).await,
         Verb::VerifyReport(verb) => verb.run(&context),
         Verb::Version(verb) => verb.run(&context).await,
         Verb::Completion(verb) => verb.run(&context),

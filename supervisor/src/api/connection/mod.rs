@@ -95,6 +95,7 @@ pub struct UnixPeer {
 /// When a listener or the token's file cannot be used.
 pub async fn serve(serving: Serving) -> io::Result<()> {
     let Serving { fleet, unix, tcp, token_file, config, service_uid, socket_gid: _ } = serving;
+    let config = config.get();
     let setup = Setup {
         token: Token::load_or_create(&token_file)?,
         service_uid,

@@ -1,5 +1,6 @@
 //! `/api/v1/system` and the doctor.
 
+mod backup;
 mod doctor;
 mod figures;
 mod report_key;
@@ -16,4 +17,5 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(figures::figures))
         .routes(routes!(doctor::doctor))
         .routes(routes!(report_key::report_key))
+        .routes(routes!(backup::backup))
 }

@@ -3,6 +3,7 @@
 mod facts;
 mod judge;
 mod key;
+mod policies;
 
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use aether_protocol::{
 use aether_sandbox::plan::IdRange;
 use serde_json::json;
 
-pub(crate) use self::key::Signer;
 use self::{
     facts::Facts,
     judge::{Expected, judge},
     key::sha256,
 };
+pub(crate) use self::{key::Signer, policies::Policies};
 use super::{
     Fleet, audit,
     core::{Core, sandbox_id, store_error},
@@ -53,7 +54,7 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     let slot = core.entry(id)?.slot.and_then(IdRange::new).ok_or_else(over)?;
     let lenders = info.spec.mounts.iter().map(|_| (0, 0)).collect();
     let lent = Lent { id: sandbox_id(id)?, home: sandbox_id(id)?, ids: slot, lenders };
-    let plan = compile(&info.spec, &info.name, &core.host, &core.config.limits, lent)?;
+    let plan = compile(&info.spec, &info.name, &core.host, &core.config.get().limits, lent)?;
     let audit = core.store.audit_head().await.map_err(|error| store_error(&error))?;
     let seen = core.spawner.inspect(sandbox_id(id)?, plan.profile, plan.mounts.clone()).await;
     // It may end while it is looked at; its record follows a moment later.
@@ -61,13 +62,16 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     let facts =
         tokio::task::spawn_blocking(move || Facts::read(pid)).await.map_err(|error| ApiError::internal(error.to_string()))?;
     let facts = facts.filter(|_| seen.pid == pid).ok_or_else(over)?;
-    let launched = info.enforcement.as_ref().map(|enforcement| &enforcement.layers);
+    let given = core.policies.digests(&core.spawner, &seen.filters, &seen.ruleset).await?;
+    let launched = info.enforcement.clone().ok_or_else(over)?;
     let expected = Expected {
         start: range.start,
         plan: &plan,
         cgroup: info.cgroup.as_deref().unwrap_or_default(),
         landlock_abi: core.host.landlock_abi,
-        landlocked: launched.is_some_and(|layers| layers.get("landlock").is_some_and(|layer| layer.active)),
+        landlocked: launched.layers.get("landlock").is_some_and(|layer| layer.active),
+        launched: &launched.policies,
+        given: &given,
     };
     let layers = judge(&facts, &seen, &expected);
     Ok(IsolationReport {
