@@ -70,6 +70,8 @@ pub struct Measured {
     pub overlay: Option<Feature>,
     /// Limits of the space of homes.
     pub disk: Option<Feature>,
+    /// Relaying of connections to every address.
+    pub relay: Option<Feature>,
     /// Placement of agents.
     pub cgroup: Option<Feature>,
     /// Limit of memory.
@@ -104,6 +106,7 @@ impl From<&HostSupport> for Measured {
             idmapped_usr: tried(&host.idmapped_usr),
             overlay: tried(&host.overlay),
             disk: tried(&host.disk),
+            relay: tried(&host.relay),
             cgroup: tried(&host.cgroup),
             memory: tried(&host.memory),
             pids: tried(&host.pids),
@@ -123,6 +126,7 @@ impl From<Survey> for Measured {
             user_namespaces: survey.user_namespaces,
             seccomp: Some(survey.seccomp),
             system_calls: Some(survey.system_calls),
+            relay: survey.relay,
             idmapped_state,
             idmapped_usr,
             overlay,

@@ -14,8 +14,9 @@ use std::{
 use aether_protocol::{ApiError, ErrorCode};
 use aether_sandbox::{
     sys::packet::recv_packet,
-    wire::init::{FromInit, InitReply, InitRequest, MAX_FRAME, ToInit},
+    wire::init::{FromInit, InitReply, InitRequest, MAX_FRAME, NetworkSocket, ToInit},
 };
+use nix::errno::Errno;
 use tokio::{
     io::{AsyncWriteExt, Interest},
     net::{UnixStream, unix::OwnedWriteHalf},
@@ -40,6 +41,20 @@ const WAITING: usize = 64;
 #[derive(Clone)]
 pub struct InitLink {
     shared: Arc<Shared>,
+}
+
+/// The sockets by which a sandbox with a network is served; see [`aether_sandbox::net`]. They lie in its namespace, which lives as
+/// long as one of them is open.
+#[derive(Debug)]
+pub struct NetworkSockets {
+    /// See [`NetworkSocket::Tcp4`], and so on.
+    pub tcp4: OwnedFd,
+    /// Questions for names.
+    pub udp4: OwnedFd,
+    /// Where the host has IPv6.
+    pub tcp6: Option<OwnedFd>,
+    /// Where the host has IPv6.
+    pub udp6: Option<OwnedFd>,
 }
 
 struct Shared {
@@ -120,6 +135,27 @@ impl InitLink {
         let frame = encode(&ToInit { tag, body })?;
         self.shared.frames.send(frame).await.map_err(|_| gone())?;
         reply.await.map_err(|_| gone())
+    }
+
+    /// The sockets by which this sandbox's network is served: copies of the same at every call.
+    ///
+    /// # Errors
+    /// `Conflict` for a sandbox without a network; as [`InitLink::ask`].
+    pub async fn network_sockets(&self) -> Result<NetworkSockets, ApiError> {
+        let all = [NetworkSocket::Tcp4, NetworkSocket::Udp4, NetworkSocket::Tcp6, NetworkSocket::Udp6];
+        let [tcp4, udp4, tcp6, udp6] = all.map(|which| self.network_socket(which));
+        let (tcp4, udp4, tcp6, udp6) = tokio::try_join!(tcp4, udp4, tcp6, udp6)?;
+        let none = || ApiError::new(ErrorCode::Conflict, "the sandbox has no network", "start an agent with a network");
+        Ok(NetworkSockets { tcp4: tcp4.ok_or_else(none)?, udp4: udp4.ok_or_else(none)?, tcp6, udp6 })
+    }
+
+    async fn network_socket(&self, which: NetworkSocket) -> Result<Option<OwnedFd>, ApiError> {
+        match self.exchange(InitRequest::NetworkSocket(which)).await? {
+            (InitReply::Opened { .. }, Some(socket)) => Ok(Some(socket)),
+            (InitReply::Failed { errno, .. }, _) if Errno::from_raw(errno) == Errno::ENOTCONN => Ok(None),
+            (InitReply::Failed { errno, step }, _) => Err(from_init(errno, &step)),
+            (other, _) => Err(unexpected(&other)),
+        }
     }
 
     /// Asks without waiting for an answer: for what is dropped.

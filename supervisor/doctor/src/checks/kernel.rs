@@ -14,6 +14,7 @@ const NAMESPACE_LIMIT: Check = named("user-namespace-limit", "one user namespace
 const LANDLOCK: Check = named("landlock", "the second wall around an agent's files");
 const SECCOMP: Check = named("seccomp", "the list of system calls an agent may make");
 const CALLS: Check = named("system-calls", "how sandboxes are built and files are reached without races");
+const RELAY: Check = named("network-relay", "a policed network also for programs that know no proxy");
 const IDMAPPED_STATE: Check = named("idmapped-state", "homes whose files carry no ids of the host");
 const IDMAPPED_USR: Check = named("idmapped-usr", "names of owners below /usr inside a sandbox");
 const OVERLAY: Check = named("overlay", "an agent's home above the read-only base");
@@ -55,6 +56,7 @@ pub(super) fn judge(facts: &Facts, measured: &Measured) -> Vec<Finding> {
         landlock(measured),
         seccomp(facts, measured),
         CALLS.measured(measured.system_calls.as_ref(), Failure),
+        RELAY.measured(measured.relay.as_ref(), Warning),
         IDMAPPED_STATE.measured(measured.idmapped_state.as_ref(), Failure),
         IDMAPPED_USR.measured(measured.idmapped_usr.as_ref(), Warning),
         OVERLAY.measured(measured.overlay.as_ref(), Failure),
@@ -200,6 +202,7 @@ mod tests {
             landlock: Some(Feature::yes("ABI 2")),
             seccomp: Some(Feature::yes("allowlist")),
             idmapped_usr: Some(Feature::no("EINVAL", "z")),
+            relay: Some(Feature::no("EINVAL", "z")),
             ..Measured::default()
         };
         let findings = judge(&Facts::read(&laid.host()), &measured);
@@ -207,6 +210,7 @@ mod tests {
             ("landlock", Warning),
             ("seccomp", Failure),
             ("idmapped-usr", Warning),
+            ("network-relay", Warning),
             ("user-namespace-limit", Warning),
             ("file-systems", Warning),
             ("keyrings", Ok),
