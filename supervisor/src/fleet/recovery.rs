@@ -12,7 +12,7 @@ use aether_store::{AgentField, AgentFilter, AgentRecord, Change};
 
 use super::{
     core::{Core, sandbox_id},
-    end, exit, goal, launch, retire, watch,
+    end, exit, goal, launch, pool, retire, watch,
 };
 
 /// What is done for one agent.
@@ -67,6 +67,7 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
             core.spawner.kill(sandbox.id).await?;
         }
     }
+    pool::sweep(core).await?;
     return_leases(core).await?;
     sweep_logs(core);
     for (id, action) in actions {

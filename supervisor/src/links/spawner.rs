@@ -1,6 +1,7 @@
 //! The link to the spawner: one request at a time on a thread of its own, since the socket blocks.
 
 use std::{
+    collections::VecDeque,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     sync::mpsc,
 };
@@ -10,7 +11,7 @@ use aether_sandbox::{
     host::HostSupport,
     plan::{LentMount, Profile, SandboxId, SandboxPlan},
     sys::packet::{recv_packet, send_packet},
-    wire::spawner::{DiskUse, Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
+    wire::spawner::{DiskUse, Filter, Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
 use nix::{
     errno::Errno,
@@ -25,6 +26,8 @@ use super::errors::from_spawner;
 type Answer = (SpawnerReply, Vec<OwnedFd>);
 
 struct Job {
+    /// Waits until nothing else does.
+    later: bool,
     request: SpawnerRequest,
     fds: Vec<OwnedFd>,
     answer: oneshot::Sender<Answer>,
@@ -50,7 +53,8 @@ impl SpawnerLink {
         std::thread::Builder::new().name("spawner-link".into()).spawn(move || {
             let _last = ended.drop_guard();
             let mut buffer = vec![0; MAX_PACKET];
-            while let Ok(job) = queue.recv() {
+            let mut later = VecDeque::new();
+            while let Some(job) = next(&queue, &mut later) {
                 match exchange(control.as_fd(), &mut buffer, &job.request, &job.fds) {
                     Ok(answer) => drop(job.answer.send(answer)),
                     Err(error) => {
@@ -92,6 +96,28 @@ impl SpawnerLink {
     /// The layer and step that failed; nothing is left behind then.
     pub async fn launch(&self, plan: SandboxPlan, mounts: Vec<OwnedFd>) -> Result<(Launched, OwnedFd), ApiError> {
         match self.ask(SpawnerRequest::Launch(Box::new(plan)), mounts).await? {
+            (SpawnerReply::Launched(launched), mut fds) if !fds.is_empty() => Ok((launched, fds.remove(0))),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Begins a sandbox ahead, after everything that somebody waits for.
+    ///
+    /// # Errors
+    /// The layer and step that failed; nothing but the home is left behind then.
+    pub async fn prepare(&self, plan: SandboxPlan) -> Result<(), ApiError> {
+        match self.queue(SpawnerRequest::Prepare(Box::new(plan)), Vec::new(), true).await? {
+            (SpawnerReply::Done, _) => Ok(()),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Takes a prepared sandbox for the agent of `plan`; answers with the pidfd of its init.
+    ///
+    /// # Errors
+    /// The layer and step that failed; nothing but the home is left behind then.
+    pub async fn claim(&self, plan: SandboxPlan) -> Result<(Launched, OwnedFd), ApiError> {
+        match self.ask(SpawnerRequest::Claim(Box::new(plan)), Vec::new()).await? {
             (SpawnerReply::Launched(launched), mut fds) if !fds.is_empty() => Ok((launched, fds.remove(0))),
             (other, _) => Err(unexpected(&other)),
         }
@@ -169,6 +195,17 @@ impl SpawnerLink {
         }
     }
 
+    /// The program of a filter of system calls that the spawner installs, 8 bytes an instruction.
+    ///
+    /// # Errors
+    /// `Unavailable` when the spawner is gone.
+    pub async fn filter(&self, filter: Filter) -> Result<Vec<u8>, ApiError> {
+        match self.ask(SpawnerRequest::Filter(filter), Vec::new()).await? {
+            (SpawnerReply::Filter(program), _) => Ok(program),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
     /// What a home takes up and may take up.
     ///
     /// # Errors
@@ -188,9 +225,28 @@ impl SpawnerLink {
     }
 
     async fn ask(&self, request: SpawnerRequest, fds: Vec<OwnedFd>) -> Result<Answer, ApiError> {
+        self.queue(request, fds, false).await
+    }
+
+    async fn queue(&self, request: SpawnerRequest, fds: Vec<OwnedFd>, later: bool) -> Result<Answer, ApiError> {
         let (answer, reply) = oneshot::channel();
-        self.jobs.send(Job { request, fds, answer }).map_err(|_| lost())?;
+        self.jobs.send(Job { later, request, fds, answer }).map_err(|_| lost())?;
         reply.await.map_err(|_| lost())
+    }
+}
+
+/// The next job: what may wait comes when nothing else is there. `None` when there will be no more.
+fn next(queue: &mpsc::Receiver<Job>, later: &mut VecDeque<Job>) -> Option<Job> {
+    loop {
+        let job = match queue.try_recv() {
+            Ok(job) => job,
+            Err(_) if !later.is_empty() => return later.pop_front(),
+            Err(_) => queue.recv().ok()?,
+        };
+        if !job.later {
+            return Some(job);
+        }
+        later.push_back(job);
     }
 }
 
