@@ -1,15 +1,18 @@
 //! What was found against what has to be: one layer each, with every fact that speaks for or against it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use aether_protocol::IsolationLayer;
+use aether_protocol::{IsolationLayer, PolicyDigest};
 use aether_sandbox::{
     plan::{PlanLayer, Profile, RANGE_SIZE, SandboxPlan},
     profile::PACKAGES_CAPABILITIES,
     wire::spawner::Inspection,
 };
 
-use super::{facts::Facts, key::sha256};
+use super::{
+    facts::Facts,
+    policies::{FILTER, RULESET, SPAWNER_FILTER},
+};
 
 /// What the plan promised.
 pub(super) struct Expected<'a> {
@@ -23,6 +26,10 @@ pub(super) struct Expected<'a> {
     pub(super) landlock_abi: u32,
     /// The rules were enforced at the launch.
     pub(super) landlocked: bool,
+    /// What it was given at the launch, as recorded then.
+    pub(super) launched: &'a BTreeMap<String, PolicyDigest>,
+    /// What the spawner of now gives such a sandbox.
+    pub(super) given: &'a BTreeMap<String, PolicyDigest>,
 }
 
 /// Parts of `/proc` that must not be what they are outside, where this host has them.
@@ -220,6 +227,26 @@ impl Case<'_> {
         format!("at most {most} bytes, no swap")
     }
 
+    /// What the kernel was given and does not show: as recorded at the launch, beside what a launch of now would give. That another
+    /// version gave something else takes nothing from what is in force.
+    fn policy(&self, found: &mut Found, name: &str, unit: &str) {
+        let said = |digest: &PolicyDigest| format!("{} {unit}, sha256 {}", digest.size, digest.sha256);
+        match (self.expected.launched.get(name), self.expected.given.get(name)) {
+            (Some(launched), given) => {
+                let given = match given {
+                    Some(given) if given == launched => "the same".to_owned(),
+                    Some(given) => format!("another one, {}: a service of another version launched this agent", said(given)),
+                    None => "none".to_owned(),
+                };
+                found.fact(
+                    format!("{name} given at the launch: {}; a launch now gives {given}", said(launched)),
+                    launched.size > 0,
+                );
+            }
+            (None, _) => found.absent(format!("no {name} is on record as given at the launch")),
+        }
+    }
+
     fn pids(&self, found: &mut Found) -> String {
         let most = self.expected.plan.limits.pids.to_string();
         self.limit(found, "pids", |value| value == most);
@@ -240,8 +267,7 @@ impl Case<'_> {
         found.fact(format!("landlock_create_ruleset(2): ABI {abi}"), abi > 0);
         let word = if self.expected.landlocked { "fully enforced" } else { "not enforced" };
         found.fact(format!("at the launch: {word} (the kernel shows no process's rules afterwards)"), self.expected.landlocked);
-        let rules = self.seen.ruleset.lines().count();
-        found.fact(format!("ruleset: {rules} lines, sha256 {}", sha256(self.seen.ruleset.as_bytes())), rules > 0);
+        self.policy(found, RULESET, "lines");
         "the profile's rules enforced in full".to_owned()
     }
 
@@ -249,10 +275,8 @@ impl Case<'_> {
         self.status(found, "Seccomp", |value| value == "2");
         // The sandbox's own and the spawner's, which it inherits.
         self.status(found, "Seccomp_filters", |value| value.parse().is_ok_and(|filters: u32| filters > 1));
-        let filter = &self.seen.filter;
-        let fact =
-            format!("filter handed to the kernel at a launch: {} instructions, sha256 {}", filter.len() / 8, sha256(filter));
-        found.fact(fact, !filter.is_empty());
+        self.policy(found, FILTER, "instructions");
+        self.policy(found, SPAWNER_FILTER, "instructions");
         "the sandbox's filter and the spawner's in force (mode 2)".to_owned()
     }
 

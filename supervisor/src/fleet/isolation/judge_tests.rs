@@ -69,7 +69,15 @@ fn good(plan: &SandboxPlan) -> (Facts, Inspection) {
         own_namespaces: names.map(|name| (name.to_owned(), format!("{name}:[1]"))).into(),
     };
     let namespaces = names.map(|name| (name.to_owned(), format!("{name}:[2]"))).into();
-    (facts, Inspection { pid: 77, namespaces, filter: vec![0; 16], ruleset: "abi V6\n/ 0x1\n".into() })
+    (facts, Inspection { pid: 77, namespaces, filters: vec![], ruleset: String::new() })
+}
+
+fn digest(size: u32, byte: &str) -> PolicyDigest {
+    PolicyDigest { size, sha256: byte.repeat(32) }
+}
+
+fn policies() -> BTreeMap<String, PolicyDigest> {
+    [(FILTER, "0a"), (SPAWNER_FILTER, "0b"), (RULESET, "0c")].map(|(name, byte)| (name.to_owned(), digest(9, byte))).into()
 }
 
 /// The layers that are missing after a change of the facts.
@@ -77,7 +85,16 @@ fn missing(change: impl FnOnce(&mut Facts, &mut Inspection)) -> Vec<String> {
     let plan = plan();
     let (mut facts, mut seen) = good(&plan);
     change(&mut facts, &mut seen);
-    let expected = Expected { start: plan.ids.start(), plan: &plan, cgroup: "/aether/abc", landlock_abi: 7, landlocked: true };
+    let policies = policies();
+    let expected = Expected {
+        start: plan.ids.start(),
+        plan: &plan,
+        cgroup: "/aether/abc",
+        landlock_abi: 7,
+        landlocked: true,
+        launched: &policies,
+        given: &policies,
+    };
     let layers = judge(&facts, &seen, &expected);
     assert_eq!(layers.len(), PlanLayer::ALL.len());
     for layer in &layers {
@@ -125,8 +142,6 @@ fn every_difference_is_a_missing_layer() {
     assert_eq!(missing(|facts, _| facts.limits.clear()), ["memory", "pids", "cpu"]);
     assert_eq!(missing(|_, seen| seen.namespaces[3].1 = "net:[1]".into()), ["network"]);
     assert_eq!(missing(|_, seen| seen.namespaces.clear()), ["user-namespace", "namespaces", "network"]);
-    assert_eq!(missing(|_, seen| seen.ruleset.clear()), ["landlock"]);
-    assert_eq!(missing(|_, seen| seen.filter.clear()), ["seccomp"]);
 }
 
 #[test]
@@ -146,4 +161,34 @@ fn every_weak_mount_is_a_missing_layer() {
     assert_eq!(missing(|facts, _| facts.mounts.retain(|mount| mount.point != "/mnt/data")), ["filesystem"]);
     let sysfs = Mount { point: "/sys".into(), kind: "sysfs".into(), flags: "ro,nosuid,nodev".into(), frozen: true };
     assert_eq!(missing(|facts, _| facts.mounts.push(sysfs)), ["filesystem"]);
+}
+
+#[test]
+fn what_was_given_at_the_launch_is_what_counts() {
+    let plan = plan();
+    let (facts, seen) = good(&plan);
+    let judged = |launched: &BTreeMap<String, PolicyDigest>, given: &BTreeMap<String, PolicyDigest>| {
+        let (start, landlocked) = (plan.ids.start(), true);
+        judge(
+            &facts,
+            &seen,
+            &Expected { start, plan: &plan, cgroup: "/aether/abc", landlock_abi: 7, landlocked, launched, given },
+        )
+    };
+    let layer = |layers: &[IsolationLayer], name: &str| layers.iter().find(|layer| layer.name == name).expect("a layer").clone();
+    for (name, of) in [(FILTER, "seccomp"), (SPAWNER_FILTER, "seccomp"), (RULESET, "landlock")] {
+        // A later version gives something else: the report names what this agent has.
+        let mut newer = policies();
+        newer.insert(name.to_owned(), digest(8, "ff"));
+        let found = layer(&judged(&policies(), &newer), of);
+        let old = format!("sha256 {}; a launch now gives another one, 8", policies()[name].sha256);
+        assert!(found.active && found.evidence.iter().any(|fact| fact.contains(&old)), "{found:?}");
+        let same = layer(&judged(&newer, &newer), of);
+        assert!(same.evidence.iter().any(|fact| fact.contains("ff; a launch now gives the same")), "{same:?}");
+        // What is not on record is not proven.
+        let mut unknown = policies();
+        unknown.remove(name);
+        let found = layer(&judged(&unknown, &policies()), of);
+        assert!(!found.active && found.problem.contains(name), "{found:?}");
+    }
 }
