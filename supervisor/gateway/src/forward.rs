@@ -1,0 +1,102 @@
+//! The way out: one client for all, no redirects, no proxies, and a key for the moment of a request.
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{StatusCode, header, http::request::Parts};
+use reqwest::{Client, Response, Url};
+use tokio::time::{sleep, timeout};
+
+use crate::{Key, Settings, place, refusal::Refusal};
+
+/// Wait before the second try to connect; doubled for each further one.
+const BACKOFF: Duration = Duration::from_millis(250);
+
+/// Sends requests out.
+#[derive(Debug, Clone)]
+pub(crate) struct Outward {
+    client: Client,
+    settings: Arc<Settings>,
+}
+
+impl Outward {
+    pub(crate) fn new(settings: Arc<Settings>) -> Result<Self, reqwest::Error> {
+        // Another part of the program may have installed a provider first; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .connect_timeout(settings.connect)
+            // A redirect would carry the key to wherever the answer says.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, settings })
+    }
+
+    /// Asks. Only what was never sent is sent again.
+    pub(crate) async fn ask(
+        &self,
+        url: &str,
+        mut parts: Parts,
+        key: Option<&Key>,
+        body: bytes::Bytes,
+    ) -> Result<Response, Refusal> {
+        let bad = || Refusal::new(StatusCode::BAD_GATEWAY, "the provider's address in the configuration is no URL");
+        let target = match parts.uri.query() {
+            Some(query) => format!("{url}?{query}"),
+            None => url.to_owned(),
+        };
+        parts.uri = target.parse().map_err(|_| bad())?;
+        parts.headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity"));
+        if let Some(key) = key {
+            place::put(key, &mut parts).map_err(|cause| Refusal::new(StatusCode::BAD_GATEWAY, cause))?;
+        }
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| bad())?;
+        let mut attempt = 1;
+        let response = loop {
+            let mut request = self.client.request(parts.method.clone(), url.clone()).headers(parts.headers.clone());
+            if !body.is_empty() {
+                request = request.body(body.clone());
+            }
+            match timeout(self.settings.first_byte, request.send()).await {
+                Ok(Ok(response)) => break response,
+                Ok(Err(error)) if error.is_connect() && attempt < self.settings.tries => {
+                    sleep(BACKOFF * (1 << (attempt - 1).min(6))).await;
+                    attempt += 1;
+                }
+                Ok(Err(error)) => return Err(unreachable(&error, attempt)),
+                Err(_) => {
+                    let text = format!("the provider did not answer within {} s", self.settings.first_byte.as_secs());
+                    return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, text));
+                }
+            }
+        };
+        acceptable(response)
+    }
+}
+
+/// What can be passed on: nothing that leads elsewhere, nothing that cannot be read.
+fn acceptable(response: Response) -> Result<Response, Refusal> {
+    if response.status().is_redirection() && response.status() != StatusCode::NOT_MODIFIED {
+        return Err(Refusal::new(StatusCode::BAD_GATEWAY, "the provider redirects: set its base URL to where it leads"));
+    }
+    let encoded = response.headers().get_all(header::CONTENT_ENCODING).iter().any(|value| value != "identity");
+    if encoded {
+        let text = "the provider packs its answer although it was asked not to: it cannot be scrubbed, so it stays outside";
+        return Err(Refusal::new(StatusCode::BAD_GATEWAY, text));
+    }
+    Ok(response)
+}
+
+/// Without the URL: its query may hold a key.
+fn unreachable(error: &reqwest::Error, attempt: u32) -> Refusal {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    tracing::info!(attempt, %cause, "a provider of models cannot be reached");
+    let text = if error.is_connect() {
+        format!("the provider cannot be reached (tried {attempt} times)")
+    } else {
+        "the connection to the provider broke before it answered".to_owned()
+    };
+    Refusal::new(StatusCode::BAD_GATEWAY, text)
+}
