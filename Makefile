@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. The rest are parts of them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vm build fmt generate bench bench-quick
+.PHONY: help run test test-vm build fmt generate bench bench-quick deb rpm
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -28,3 +28,9 @@ bench: ## What Aether costs beside its peers and the kernel's floor; writes docs
 
 bench-quick: ## The core of it in minutes; writes to target/ only
 	@scripts/bench.sh --quick
+
+deb: ## A package for Debian and Ubuntu, in target/package
+	@scripts/package.sh deb
+
+rpm: ## A package for Fedora, RHEL and their kin, in target/package
+	@scripts/package.sh rpm

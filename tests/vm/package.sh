@@ -1,0 +1,287 @@
+#!/bin/bash
+# Runs in the virtual machine: the package as people install it. /host: aether.deb, its newer versions in newer/, and this folder.
+# The machine restarts in between: what is done is on its disk. `package.sh all` does what `package.sh short` leaves out as well.
+# shellcheck disable=SC2317,SC2329  # most functions are called by name
+set -u
+# shellcheck source=tests/vm/holds.sh
+. "$(dirname "$0")/holds.sh"
+kept=/root/package-test
+mkdir -p "$kept"
+export DEBIAN_FRONTEND=noninteractive
+
+# prints WORDS COMMAND...: does it succeed and print exactly that?
+prints() {
+  local wanted="$1" said
+  shift
+  said="$("$@")"
+  printf 'status %s, printed: %s\n' "$?" "$said"
+  [ "$said" = "$wanted" ]
+}
+
+# ends STATUS COMMAND...
+ends() {
+  local wanted="$1" status=0
+  shift
+  "$@" || status=$?
+  echo "status $status"
+  [ "$status" -eq "$wanted" ]
+}
+
+# fails WORDS COMMAND...: does it fail, and say that?
+fails() {
+  local words="$1" said
+  shift
+  if said="$("$@" 2>&1)"; then
+    printf 'it did not fail: %s\n' "$said"
+    return 1
+  fi
+  printf '%s\n' "$said"
+  [[ "$said" == *"$words"* ]]
+}
+
+# soon COMMAND...: does it succeed within a minute?
+soon() {
+  local tries=0
+  until "$@" >/dev/null 2>&1; do
+    if [ $((tries += 1)) -gt 300 ]; then
+      "$@"
+      return
+    fi
+    sleep 0.2
+  done
+}
+
+# value UNIT PROPERTY
+value() {
+  systemctl show --value -p "$2" "$1"
+}
+
+# state NAME: of an agent.
+state() {
+  aether ps -a --json | NAME="$1" python3 -c '
+import json, os, sys
+print(next(a["state"] for a in json.load(sys.stdin) if a["name"] == os.environ["NAME"]))'
+}
+
+# cgroup NAME: where the processes of an agent are.
+cgroup() {
+  aether inspect --json "$1" | python3 -c '
+import glob, json, sys
+agent = json.load(sys.stdin)
+print(glob.glob("/sys/fs/cgroup/aether.slice/aether-agents.service/aether-*/" + agent["id"])[0])'
+}
+
+# pids NAME: of its processes, as the machine sees them.
+pids() {
+  sort -n "$(cgroup "$1")/cgroup.procs" | tr '\n' ' '
+}
+
+# the_same_pids NAME PIDS...
+the_same_pids() {
+  prints "$2" pids "$1"
+}
+
+installed() {
+  dpkg -i /host/aether.deb
+}
+
+# lists WORDS COMMAND...: is there a line with these words in what it prints?
+lists() {
+  local words="$1"
+  shift
+  "$@" | tee /dev/stderr | grep -qF -- "$words"
+}
+
+hog() {
+  aether run --rm --memory 48M -- sh -c 'head -c 200M /dev/zero | tail -c 200M >/dev/null'
+}
+
+# forks: how many of forty processes an agent with room for twenty can start.
+forks() {
+  aether run --rm --pids 20 -- sh -c 'n=0; while [ $n -lt 40 ]; do sleep 3 & n=$((n + 1)); done' 2>&1 | grep -qi 'fork'
+}
+
+# throttled NAME: did the kernel hold it back?
+throttled() {
+  local times
+  times="$(sed -n 's/^nr_throttled //p' "$(cgroup "$1")/cpu.stat")"
+  echo "throttled $times times"
+  [ "$times" -gt 0 ]
+}
+
+# limit NAME FILE VALUE
+limit() {
+  prints "$3" cat "$(cgroup "$1")/$2"
+}
+
+# keeps_asking: asks the API without a pause, and writes the moment of each answer down.
+keeps_asking() {
+  while :; do
+    aether ps >/dev/null 2>&1 && date +%s.%N >>"$kept/answers"
+  done
+}
+
+# widest: the longest time between two answers is at most five seconds.
+widest() {
+  awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { print NR, "answers, at most", gap, "s apart"; exit gap > 5 || NR < 20 }' \
+    "$kept/answers"
+}
+
+# older: to put an older version over a newer one.
+older() {
+  dpkg -i /host/aether.deb
+}
+
+# field NAME: does each record of the journal that has it say something, and is there one?
+field() {
+  journalctl -u aetherd -o json --no-pager | FIELD="$1" python3 -c '
+import json, os, sys
+said = [r[os.environ["FIELD"]] for r in map(json.loads, sys.stdin) if os.environ["FIELD"] in r]
+print(said[:3]); sys.exit(not said)'
+}
+
+# nothing_runs: no process of a sandbox or of the service.
+nothing_runs() {
+  local found
+  found="$(for exe in /proc/[0-9]*/exe; do readlink "$exe"; done 2>/dev/null | grep aether)"
+  printf '%s\n' "$found"
+  [ -z "$found" ] && ! pgrep -x 'aether.*'
+}
+
+nothing_mounted() {
+  ! grep -h aether /proc/[0-9]*/mountinfo
+}
+
+no_cgroup() {
+  prints '' find /sys/fs/cgroup -name '*aether*'
+}
+
+# no_file: of the package, its configuration or its state; where dpkg keeps what it knows of packages does not count.
+no_file() {
+  prints '' find / -xdev -name '*aether*' -not -path "/host/*" -not -path '/var/lib/dpkg/*' -not -path '/var/log/*' -not -path "$kept*" \
+    -not -path '/proc/*' -not -path '/root/lent*'
+}
+
+declare_agent() {
+  mkdir -p /etc/aether/agents.d
+  printf 'command = ["sh", "-c", "while :; do echo tick; sleep 1; done"]\n' >/etc/aether/agents.d/clock.toml
+}
+
+if [ ! -e "$kept/restarted" ]; then
+  printf -- '-- install\n'
+  holds 'the package installs' installed
+  journalctl -u aetherd --no-pager -n 20
+  holds 'the service is up' prints active value aetherd.service ActiveState
+  holds 'its socket, too' prints active value aetherd.socket ActiveState
+  holds 'systemd finds nothing wrong with the units' systemd-analyze verify aetherd.service aetherd.socket aether-agents.service aether.slice
+  holds 'the service has a user of its own' prints aether stat -c %U /var/lib/aether/aether.db
+  holds 'an agent runs' prints hello aether run --rm -- echo hello
+  holds 'doctor finds nothing wrong' ends 0 aether doctor
+  mkdir -p /root/lent
+  holds 'a directory can be lent' ends 0 aether run --rm -v /root/lent:/mnt/lent:rw -- touch /mnt/lent/file
+  holds 'and what the agent wrote is there' test -f /root/lent/file
+
+  printf -- '\n-- limits\n'
+  id="$(aether run -d --name limited --memory 64M --pids 20 --cpus 0.2 -- sh -c 'while :; do :; done')"
+  holds "an agent's cgroup is below the place of agents" cgroup limited
+  holds 'memory is limited there' limit limited memory.max 67108864
+  holds 'processes, too' limit limited pids.max 20
+  holds 'processors, too' limit limited cpu.max '20000 100000'
+  holds 'the kernel holds it back' soon throttled limited
+  holds 'an agent that forks without end is refused processes' forks
+  before="$(pids limited)"
+  holds 'an agent out of memory ends with 137' ends 137 hog
+  holds 'its neighbour goes on' the_same_pids limited "$before"
+  holds 'and so does the service' prints active value aetherd.service ActiveState
+  holds 'systemd-cgls shows agents in one slice' lists "$id" systemd-cgls --no-pager --unit aether.slice
+
+  printf -- '\n-- restarts\n'
+  main="$(value aetherd.service MainPID)"
+  holds 'systemctl daemon-reload' systemctl daemon-reload
+  holds 'leaves agents alone' the_same_pids limited "$before"
+  holds 'systemctl restart' systemctl restart aetherd
+  holds 'is another process' test "$(value aetherd.service MainPID)" != "$main"
+  holds 'with the same agents' the_same_pids limited "$before"
+  holds 'that it knows' prints running state limited
+  systemctl kill --signal KILL --kill-whom main aetherd
+  holds 'after kill -9 it is back' soon prints running state limited
+  holds 'with the same agents' the_same_pids limited "$before"
+  holds 'systemctl stop' systemctl stop aetherd.service
+  holds 'leaves agents running' the_same_pids limited "$before"
+  holds 'a call wakes the service by its socket' prints running state limited
+  holds 'and it is up' prints active value aetherd.service ActiveState
+  holds 'systemctl reload' systemctl reload aetherd
+  holds 'the journal has fields' field PRIORITY
+
+  printf -- '\n-- a declared agent\n'
+  declare_agent
+  holds 'systemctl start aether-agent@clock' systemctl start aether-agent@clock
+  holds 'it runs' prints running state clock
+  holds 'systemctl status tells its state' lists running systemctl status --no-pager aether-agent@clock
+  holds 'journalctl has its output' soon lists tick journalctl --no-pager -u aether-agent@clock -o cat
+  before_clock="$(pids clock)"
+  holds 'systemctl restart aetherd leaves it alone' systemctl restart aetherd
+  holds 'with the same processes' the_same_pids clock "$before_clock"
+  holds 'and the unit is up' prints active value aether-agent@clock ActiveState
+  holds 'systemctl restart starts it anew' systemctl restart aether-agent@clock
+  holds 'it runs' prints running state clock
+  holds 'systemctl stop' systemctl stop aether-agent@clock
+  holds 'ends it' test "$(state clock)" != running
+  holds 'an agent that nobody declared is not started' test "$(systemctl start aether-agent@nobody; value aether-agent@nobody ActiveState)" = inactive
+
+  printf -- '\n-- upgrades\n'
+  keeps_asking &
+  asking=$!
+  for package in /host/newer/*.deb; do
+    holds "upgrade to $(dpkg-deb -f "$package" Version)" dpkg -i "$package"
+  done
+  sleep 2
+  kill "$asking"
+  wait "$asking" 2>/dev/null
+  holds 'the API answers at least every five seconds' widest
+  holds 'agents live through it' the_same_pids limited "$before"
+  holds 'and can be worked with' prints hello aether exec limited -- echo hello
+  holds 'an older version is refused' fails 'is older' older
+  holds 'which leaves the service alone' prints active value aetherd.service ActiveState
+  holds 'and its agents' the_same_pids limited "$before"
+  holds 'the package is whole' prints 'install ok installed' dpkg-query -W -f '${Status}' aether
+
+  if [ "${1:-all}" = all ]; then
+    printf -- '\n-- exposure\n'
+    systemd-analyze security --no-pager aetherd.service >/out/security-aetherd.txt
+    systemd-analyze security --no-pager aether-agent@clock.service >/out/security-agent.txt
+    tail -n 1 /out/security-aetherd.txt /out/security-agent.txt
+    holds 'aether-agent@clock starts with the machine' systemctl enable --now aether-agent@clock
+    holds 'it runs' prints running state clock
+    echo "$passed $failed" >"$kept/restarted"
+    sync
+    printf -- '\n-- restart of the machine\n'
+    systemctl reboot
+    exec sleep 600
+  fi
+else
+  read -r passed failed <"$kept/restarted"
+  holds 'the service comes back with the machine' soon prints active value aetherd.service ActiveState
+  holds 'a declared agent returns' soon prints running state clock
+  holds 'another is said to have ended' test "$(state limited)" != running
+  holds 'by its cause' lists 'restart' aether inspect limited
+fi
+
+printf -- '\n-- removal\n'
+aether run -d --name last -- sleep 1000 >/dev/null
+holds 'remove' dpkg -r aether
+holds 'ends every process' nothing_runs
+holds 'leaves no cgroup' no_cgroup
+holds 'leaves no mount' nothing_mounted
+holds 'keeps the state' test -f /var/lib/aether/aether.db
+holds 'it can be installed again' dpkg -i "$(printf '%s\n' /host/newer/*.deb | tail -n 1)"
+holds 'and knows its agents' test "$(state last)" != running
+holds 'purge' dpkg -P aether
+holds 'ends every process' nothing_runs
+holds 'leaves no cgroup' no_cgroup
+holds 'leaves no mount' nothing_mounted
+holds 'leaves no file' no_file
+holds 'leaves what was lent' test -f /root/lent/file
+holds 'leaves no unit' prints '' systemctl list-units --no-legend --all 'aether*'
+
+counted
