@@ -20,22 +20,37 @@ pub struct Leaks {
     daemon_descriptors: usize,
     spawner_descriptors: usize,
     records: BTreeSet<String>,
+    /// Sandboxes built ahead.
+    unclaimed: usize,
 }
 
 impl Leaks {
     /// Looks around.
     pub fn of(daemon: &Daemon) -> Self {
+        let records: BTreeSet<String> = daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect();
+        let mut waiting = BTreeSet::new();
+        // Those that an agent just took are built again; a host that lacks a layer builds none.
+        for _ in 0..200 {
+            waiting = unclaimed(daemon, &records);
+            if waiting.len() >= AHEAD {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let scope = daemon.service_cgroup();
         let spawner = daemon.spawner();
+        let nobodys = |path: &Path| path.components().any(|part| waiting.contains(part.as_os_str().to_str().unwrap_or_default()));
+        let whole = |path: &PathBuf| !nobodys(&path.with_extension(""));
         Self {
-            processes: processes(&scope),
-            cgroups: cgroups(&scope),
+            unclaimed: waiting.len(),
+            processes: processes(&scope, &|cgroup| !nobodys(Path::new(cgroup))),
+            cgroups: cgroups(&scope).into_iter().filter(whole).collect(),
             host_mounts: proc::mounts(std::process::id()).into_iter().filter(|line| line.contains(&daemon.dir_name())).collect(),
             spawner_mounts: proc::mounts(spawner),
-            files: agent_files(daemon),
+            files: agent_files(daemon).into_iter().filter(whole).collect(),
             daemon_descriptors: proc::descriptors(daemon.pid()),
             spawner_descriptors: proc::descriptors(spawner),
-            records: daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect(),
+            records,
         }
     }
 
@@ -64,6 +79,9 @@ impl Leaks {
         left.extend(now.records.difference(&self.records).map(|id| format!("record {id}")));
         left.extend(more("mount on the host", &self.host_mounts, &now.host_mounts));
         left.extend(more("mount of the spawner", &self.spawner_mounts, &now.spawner_mounts));
+        if now.unclaimed > self.unclaimed.max(AHEAD) {
+            left.push(format!("{} sandboxes that no agent has, {AHEAD} are built ahead", now.unclaimed));
+        }
         // A connection of the client that just asked may still be open in the daemon.
         if now.daemon_descriptors > self.daemon_descriptors + 2 {
             left.push(format!("descriptors of the daemon: {} before, {} now", self.daemon_descriptors, now.daemon_descriptors));
@@ -90,11 +108,23 @@ fn more(what: &str, before: &[String], now: &[String]) -> Vec<String> {
     left
 }
 
-/// Processes in any cgroup below the service's own.
-fn processes(scope: &str) -> BTreeSet<String> {
+/// Sandboxes that a service builds ahead by default.
+const AHEAD: usize = 4;
+
+/// Sandboxes that are whole and belong to no agent: those built ahead, and any that lost their record.
+fn unclaimed(daemon: &Daemon, records: &BTreeSet<String>) -> BTreeSet<String> {
+    let names = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let sockets =
+        names(daemon.run_dir().join("agents")).filter_map(|name| Some(name.to_str()?.strip_suffix(".sock")?.to_owned()));
+    let homes: BTreeSet<_> = names(daemon.stage().join("homes")).collect();
+    sockets.filter(|id| homes.contains(std::ffi::OsStr::new(id)) && !records.contains(id)).collect()
+}
+
+/// Processes in any cgroup below the service's own that `wanted` says yes to.
+fn processes(scope: &str, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
     proc::all()
         .into_iter()
-        .filter(|pid| proc::cgroup(*pid).is_some_and(|path| path.starts_with(&format!("{scope}/"))))
+        .filter(|pid| proc::cgroup(*pid).is_some_and(|path| path.starts_with(&format!("{scope}/")) && wanted(&path)))
         .map(|pid| {
             let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             format!("{pid} {}", String::from_utf8_lossy(&command).replace('\0', " "))
