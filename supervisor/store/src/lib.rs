@@ -17,6 +17,7 @@ pub mod leases;
 pub mod messages;
 pub mod models;
 mod readers;
+mod reserve;
 mod row;
 mod schema;
 pub mod secrets;

@@ -32,16 +32,10 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     check_library()?;
     restrict_mode(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-    let mut db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    db.busy_timeout(std::time::Duration::from_secs(5))?;
-    keep_temporary_data_in_memory(&db)?;
+    let mut db = connect_writer(path)?;
     refuse_damaged(path, &db, Thorough::No)?;
     let found = refuse_newer(path, &db)?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and they were acknowledged.
-    db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "foreign_keys", true)?;
-    db.set_prepared_statement_cache_capacity(64);
+    set_up_writer(&db)?;
     if (1..NEWEST).contains(&found) {
         let kept = crate::backup::before_migration(path, found)?;
         tracing::info!(from = found, to = NEWEST, copy = %kept.display(), "the database gets a new schema; a copy is kept");
@@ -49,6 +43,29 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     // All missing steps in one transaction.
     MIGRATIONS.to_latest(&mut db)?;
     Ok(db)
+}
+
+/// Opens a database for the writer that was open before.
+pub(crate) fn open_again(path: &Path) -> Result<Connection, OpenError> {
+    let db = connect_writer(path)?;
+    set_up_writer(&db)?;
+    Ok(db)
+}
+
+fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    keep_temporary_data_in_memory(&db)?;
+    Ok(db)
+}
+
+fn set_up_writer(db: &Connection) -> rusqlite::Result<()> {
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and they were acknowledged.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(())
 }
 
 /// Opens one connection that can only read.

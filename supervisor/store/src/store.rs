@@ -2,7 +2,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
 };
 
@@ -13,6 +17,7 @@ use tokio::sync::{broadcast, oneshot};
 use crate::{
     Change, Committed, OpenError, StoreError,
     readers::Readers,
+    reserve::Reserve,
     schema,
     writer::{Request, Writer},
 };
@@ -73,6 +78,7 @@ struct Inner {
     readers: Readers,
     news: broadcast::Sender<Arc<Notice>>,
     path: PathBuf,
+    low: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -85,7 +91,19 @@ impl Store {
         let readers = Readers::open(path)?;
         let (requests, queue) = mpsc::channel();
         let (news, _) = broadcast::channel(NEWS);
-        let writer = Writer { db, options, news: news.clone(), appended: 0, durable: true, unsynced: None };
+        let reserve = Reserve::open(path);
+        let low = reserve.low();
+        let writer = Writer {
+            db,
+            options,
+            news: news.clone(),
+            appended: 0,
+            durable: true,
+            unsynced: None,
+            reserve,
+            path: Some(path.to_owned()),
+            broken: false,
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&queue))
@@ -96,6 +114,7 @@ impl Store {
             readers,
             news,
             path: path.to_owned(),
+            low,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -121,6 +140,14 @@ impl Store {
         let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.as_ref().ok_or(StoreError::Closed)?.send(Request { change, done }).map_err(|_| StoreError::Closed)?;
         Ok(answer)
+    }
+
+    /// Whether there is room for more than what has to be recorded of the agents there are. New work is refused otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`].
+    pub fn has_room(&self) -> Result<(), StoreError> {
+        if self.inner.low.load(Ordering::Relaxed) { Err(StoreError::NoSpace) } else { Ok(()) }
     }
 
     /// Completes when the writer has taken its turn. What it says of the disk does not matter: it answers.

@@ -1,6 +1,7 @@
 //! The one thread that writes.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -8,12 +9,14 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::{Change, Committed, Notice, Options, StoreError, events};
+use crate::{Change, Committed, Notice, Options, StoreError, events, reserve::Reserve, schema};
 
 /// Changes that share one commit at most: bounds how long the first of them waits.
 const GROUP: usize = 128;
 /// Appended events after which old ones are deleted.
 const PRUNE_EVERY: u64 = 1024;
+/// Between two looks at a full disk.
+const RECHECK: Duration = Duration::from_secs(1);
 /// How long a relaxed change may wait for the disk.
 const RELAXED: Duration = Duration::from_millis(500);
 
@@ -32,6 +35,13 @@ pub(crate) struct Writer {
     pub(crate) durable: bool,
     /// When the oldest change was committed that is not on the disk yet.
     pub(crate) unsynced: Option<Instant>,
+    /// Room for when there is none.
+    pub(crate) reserve: Reserve,
+    /// The database file, for opening it again after its disk failed.
+    pub(crate) path: Option<PathBuf>,
+    /// The disk failed: this connection is not used again. What it says of the disk may be wrong, since the kernel reports a
+    /// failed sync once and forgets the pages.
+    pub(crate) broken: bool,
 }
 
 impl Writer {
@@ -53,16 +63,32 @@ impl Writer {
         }
     }
 
-    /// The next request; meanwhile relaxed changes reach the disk in time. `None` when there will be no more.
+    /// The next request; meanwhile relaxed changes reach the disk in time, and a full disk is looked at again. `None` when there
+    /// will be no more.
     fn next(&mut self, requests: &mpsc::Receiver<Request>) -> Option<Request> {
-        while let Some(since) = self.unsynced {
-            match requests.recv_timeout(RELAXED.saturating_sub(since.elapsed())) {
+        loop {
+            let wait = match self.unsynced {
+                Some(since) => RELAXED.saturating_sub(since.elapsed()),
+                None if self.reserve.is_low() => RECHECK,
+                None => return requests.recv().ok(),
+            };
+            match requests.recv_timeout(wait) {
                 Ok(request) => return Some(request),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(mpsc::RecvTimeoutError::Timeout) => self.sync(),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.unsynced.is_some() => self.sync(),
+                Err(mpsc::RecvTimeoutError::Timeout) => self.reserve.look(),
             }
         }
-        requests.recv().ok()
+    }
+
+    /// Opens the database anew after its disk failed: only when everything there is reaches the disk it is used again.
+    fn mend(&mut self) -> Result<(), StoreError> {
+        let Some(path) = self.path.as_ref().filter(|_| self.broken) else { return Ok(()) };
+        let db = schema::open_again(path).map_err(|error| StoreError::Disk(error.to_string()))?;
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        (self.db, self.durable, self.unsynced, self.broken) = (db, true, None, false);
+        tracing::info!("the disk of the state works again");
+        Ok(())
     }
 
     /// Brings committed changes to the disk: a checkpoint first syncs the WAL (<https://sqlite.org/wal.html>, 3.1).
@@ -87,13 +113,18 @@ impl Writer {
 
     fn commit(&mut self, group: Vec<Request>) {
         let mut waiting = Vec::with_capacity(group.len());
-        if let Err(error) = self.choose_durability(&group) {
+        self.reserve.look();
+        if let Err(error) = self.mend().and_then(|()| self.choose_durability(&group)) {
+            self.judge(&error);
             for request in group {
                 let _ = request.done.send(Err(error.clone()));
             }
             return;
         }
         let result = self.apply_all(group, &mut waiting);
+        if let Some(error) = result.as_ref().err().or_else(|| waiting.iter().find_map(|(_, outcome)| outcome.as_ref().err())) {
+            self.judge(&error.clone());
+        }
         if result.is_ok() {
             self.unsynced = if self.durable { None } else { self.unsynced.or_else(|| Some(Instant::now())) };
         }
@@ -113,6 +144,18 @@ impl Writer {
             }
             // The asker may have gone; the change is committed all the same.
             let _ = done.send(outcome);
+        }
+    }
+
+    /// Sees whether an error is the disk's.
+    fn judge(&mut self, error: &StoreError) {
+        match error {
+            StoreError::NoSpace => self.reserve.release(),
+            StoreError::Disk(cause) if !self.broken => {
+                tracing::error!(%cause, "the disk of the state fails; agents go on, nothing is recorded until it works again");
+                self.broken = true;
+            }
+            _ => {}
         }
     }
 
@@ -171,7 +214,7 @@ mod tests {
     use aether_protocol::event::AgentLog;
 
     use super::*;
-    use crate::{NewEvent, schema};
+    use crate::NewEvent;
 
     fn request(bytes: usize) -> (Request, oneshot::Receiver<Result<Committed, StoreError>>) {
         let body = AgentLog { pid: 1, level: "info".into(), message: "x".repeat(bytes) };
@@ -188,7 +231,17 @@ mod tests {
         let pages: u32 = db.query_row("PRAGMA page_count", [], |r| r.get(0)).expect("pages");
         db.query_row(&format!("PRAGMA max_page_count = {}", pages + 16), [], |_| Ok(())).expect("limit");
         let (news, mut heard) = broadcast::channel(64);
-        let writer = Writer { db, options: Options::default(), news, appended: 0, durable: true, unsynced: None };
+        let writer = Writer {
+            db,
+            options: Options::default(),
+            news,
+            appended: 0,
+            durable: true,
+            unsynced: None,
+            reserve: Reserve::none(),
+            path: None,
+            broken: false,
+        };
         let (send, queue) = mpsc::channel();
         // All of them wait before the writer starts: they share one commit.
         let answers: Vec<_> = [100, 1 << 20, 200, 1 << 20, 300]
@@ -220,7 +273,17 @@ mod tests {
         let path = dir.path().join("aether.db");
         let (news, _) = broadcast::channel(64);
         let db = schema::open_writer(&path).expect("open");
-        let mut writer = Writer { db, options: Options::default(), news, appended: 0, durable: true, unsynced: None };
+        let mut writer = Writer {
+            db,
+            options: Options::default(),
+            news,
+            appended: 0,
+            durable: true,
+            unsynced: None,
+            reserve: Reserve::none(),
+            path: None,
+            broken: false,
+        };
         let waits = |writer: &Writer| writer.db.query_row("PRAGMA synchronous", [], |r| r.get::<_, i64>(0)).expect("pragma") == 2;
         let commit = |writer: &mut Writer, relaxed: &[bool]| {
             let group = relaxed.iter().map(|relaxed| {
