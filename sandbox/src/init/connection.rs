@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use super::stream::Answer;
 use crate::{
     sys::{epoll::Interest, fdpass},
     wire::init::{FromInit, InitReply, MAX_FRAME, ToInit},
@@ -134,7 +135,20 @@ impl Connection {
             let step = "answer is larger than a frame".to_owned();
             encode(&FromInit { tag, body: InitReply::Failed { errno: libc::EMSGSIZE, step } })
         });
-        let Some(bytes) = frame else { return };
+        if let Some(bytes) = frame {
+            self.queue(bytes, descriptor);
+        }
+    }
+
+    /// Queues bytes of a stream, the answer that there are most of: copied once.
+    pub(super) fn output(&mut self, answer: &Answer<'_>) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if let Some(bytes) = encode_output(answer) {
+            self.queue(bytes, None);
+        }
+    }
+
+    fn queue(&mut self, bytes: Vec<u8>, descriptor: Option<OwnedFd>) {
         self.unsent_bytes += bytes.len();
         self.unsent.push_back(Frame { bytes, sent: 0, descriptor });
     }
@@ -173,7 +187,28 @@ pub(super) fn again(error: &io::Error) -> bool {
 }
 
 fn encode(reply: &FromInit) -> Option<Vec<u8>> {
-    let mut bytes = postcard::to_extend(reply, vec![0; LENGTH]).ok()?;
+    framed(postcard::to_extend(reply, vec![0; LENGTH]).ok()?)
+}
+
+/// As [`encode`] would do it: everything before the bytes, their number, the bytes, and whether it is the end.
+fn encode_output(answer: &Answer<'_>) -> Option<Vec<u8>> {
+    const AROUND: usize = 32;
+    let Answer { tag, offset, data: [first, rest], end, .. } = *answer;
+    let mut bytes = Vec::with_capacity(AROUND + first.len() + rest.len());
+    bytes.extend([0; LENGTH]);
+    let mut bytes =
+        postcard::to_extend(&FromInit { tag, body: InitReply::Output { offset, data: Vec::new(), end } }, bytes).ok()?;
+    // The number of no bytes, and the end.
+    bytes.truncate(bytes.len() - 2);
+    bytes = postcard::to_extend(&(first.len() + rest.len()), bytes).ok()?;
+    bytes.extend_from_slice(first);
+    bytes.extend_from_slice(rest);
+    bytes.push(end.into());
+    framed(bytes)
+}
+
+/// A message with its length before it.
+fn framed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let length = bytes.len() - LENGTH;
     if length > MAX_FRAME {
         return None;
@@ -211,6 +246,20 @@ mod tests {
         }
         assert_eq!(connection.next_request().unwrap(), Some(request));
         assert!(connection.next_request().unwrap().is_none());
+    }
+
+    #[test]
+    fn output_is_encoded_as_every_answer() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 256 << 10] {
+            let data: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            for (tag, end, cut) in [(1, false, 0), (u64::MAX, true, length), (300, false, length / 3)] {
+                let (first, rest) = data.split_at(cut);
+                let offset = tag / 3;
+                let answer = Answer { connection: 1, tag, offset, data: [first, rest], end };
+                let body = InitReply::Output { offset, data: data.clone(), end };
+                assert_eq!(encode_output(&answer), encode(&FromInit { tag, body }), "{length} bytes, {tag}");
+            }
+        }
     }
 
     #[test]

@@ -33,7 +33,6 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 const REPORT: i32 = 3;
 /// What the child does, in the order of the numbers in its report.
 const STEPS: [&str; 7] = ["setsid", "controlling terminal", "stdio", "signals", "become the agent", "chdir", "execve"];
-const LAST_SIGNAL: i32 = 64;
 
 /// A terminal's master.
 pub(super) type Master = Box<dyn MasterPty + Send>;
@@ -127,11 +126,8 @@ fn prepare(program: &Program, identity: Identity, stdio: &[OwnedFd; 3]) -> Resul
         process::place(fd.as_fd(), at).map_err(|error| (2, error))?;
     }
     process::close_from(4).map_err(|error| (2, error))?;
-    // Ignored signals would stay ignored. SIGKILL, SIGSTOP and those that libc keeps for itself refuse: they need nothing.
-    for signal in 1..=LAST_SIGNAL {
-        let _ = process::default_signal(signal);
-    }
-    process::block_signals(false).map_err(|error| (3, error))?;
+    // The only signal that init ignores, and an ignored one would stay ignored.
+    process::default_signal(libc::SIGPIPE).and_then(|()| process::block_signals(false)).map_err(|error| (3, error))?;
     identity.become_agent().map_err(|error| (4, error))?;
     process::change_directory(&program.workdir).map_err(|error| (5, error))
 }

@@ -81,6 +81,10 @@ impl Init {
         let limit = self.limit(number, at);
         let Some(output) = self.processes.get_mut(&number).map(|process| &mut process.outputs[at]) else { return };
         let wanted = output.stream.room(limit, self.now) > 0;
+        match output.stream.deadline() {
+            Some(_) => self.stalled.insert((number, at)),
+            None => self.stalled.remove(&(number, at)),
+        };
         let Some(source) = &output.source else { return };
         let kind = if at == 0 { Kind::Stdout } else { Kind::Stderr };
         let changed = match (output.armed, wanted) {
@@ -93,13 +97,15 @@ impl Init {
     }
 
     fn answer_readers(&mut self, number: u32, at: usize) {
+        let Some(process) = self.processes.get_mut(&number) else { return };
         loop {
-            let Some(process) = self.processes.get_mut(&number) else { return };
             let connections = &self.connections;
             let ready = |connection: u32| connections.get(&connection).is_none_or(|connection| !connection.congested());
             let Some(answer) = process.outputs[at].stream.answer(ready) else { return };
-            let body = InitReply::Output { offset: answer.offset, data: answer.data, end: answer.end };
-            self.reply(answer.connection, answer.tag, body, None);
+            // Nobody hears it when the client is gone.
+            if let Some(connection) = self.connections.get_mut(&answer.connection) {
+                connection.output(&answer);
+            }
         }
     }
 
@@ -124,10 +130,13 @@ impl Init {
 
     /// Overtakes readers that have stalled for too long.
     pub(super) fn expire(&mut self) {
-        let numbers: Vec<u32> = self.processes.keys().copied().collect();
-        for (number, at) in numbers.into_iter().flat_map(|number| [(number, 0), (number, 1)]) {
+        let stalled: Vec<(u32, usize)> = self.stalled.iter().copied().collect();
+        for (number, at) in stalled {
             let limit = self.limit(number, at);
-            let Some(process) = self.processes.get_mut(&number) else { continue };
+            let Some(process) = self.processes.get_mut(&number) else {
+                self.stalled.remove(&(number, at));
+                continue;
+            };
             if process.outputs[at].stream.expire(limit, self.now) {
                 self.pump(number, at);
             }

@@ -34,19 +34,17 @@ impl Ring {
         self.bytes.extend(kept);
     }
 
-    /// At most `max` bytes from `offset` on, and the offset of the first of them (later when the wanted ones are gone).
-    pub(super) fn read(&self, offset: u64, max: usize) -> (u64, Vec<u8>) {
+    /// At most `max` bytes from `offset` on, in the two pieces in which they lie, and the offset of the first of them (later when
+    /// the wanted ones are gone).
+    pub(super) fn read(&self, offset: u64, max: usize) -> (u64, [&[u8]; 2]) {
         let from = offset.clamp(self.oldest(), self.newest);
         let skip = (from - self.oldest()) as usize;
         let count = (self.len() - skip).min(max);
-        let mut data = Vec::with_capacity(count);
         let (front, back) = self.bytes.as_slices();
         let first = front.get(skip..).unwrap_or_default();
         let first = &first[..first.len().min(count)];
-        data.extend_from_slice(first);
         let rest = back.get(skip.saturating_sub(front.len())..).unwrap_or_default();
-        data.extend_from_slice(&rest[..count - first.len()]);
-        (from, data)
+        (from, [first, &rest[..count - first.len()]])
     }
 
     /// Gives the memory back; the offsets stay true.
@@ -59,15 +57,20 @@ impl Ring {
 mod tests {
     use super::*;
 
+    fn read(ring: &Ring, offset: u64, max: usize) -> (u64, Vec<u8>) {
+        let (offset, data) = ring.read(offset, max);
+        (offset, data.concat())
+    }
+
     #[test]
     fn keeps_the_last_bytes_with_true_offsets() {
         let mut ring = Ring::default();
         ring.push(b"abcdef", 4);
         assert_eq!((ring.oldest(), ring.newest()), (2, 6));
         ring.push(b"gh", 4);
-        assert_eq!(ring.read(0, 100), (4, b"efgh".to_vec()));
-        assert_eq!(ring.read(5, 2), (5, b"fg".to_vec()));
-        assert_eq!(ring.read(99, 2), (8, Vec::new()));
+        assert_eq!(read(&ring, 0, 100), (4, b"efgh".to_vec()));
+        assert_eq!(read(&ring, 5, 2), (5, b"fg".to_vec()));
+        assert_eq!(read(&ring, 99, 2), (8, Vec::new()));
     }
 
     #[test]
@@ -80,7 +83,7 @@ mod tests {
             ring.push(&bytes, 37);
             for skip in 0..ring.len() {
                 let offset = ring.oldest() + skip as u64;
-                assert_eq!(ring.read(offset, 9).1, all[offset as usize..all.len().min(offset as usize + 9)]);
+                assert_eq!(read(&ring, offset, 9).1, all[offset as usize..all.len().min(offset as usize + 9)]);
             }
         }
     }

@@ -38,11 +38,12 @@ struct Reader {
 
 /// An answer to a read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Answer<'r> {
     pub(super) connection: u32,
     pub(super) tag: u64,
     pub(super) offset: u64,
-    pub(super) data: Vec<u8>,
+    /// The bytes, in two pieces.
+    pub(super) data: [&'r [u8]; 2],
     pub(super) end: bool,
 }
 
@@ -139,7 +140,7 @@ impl Stream {
     }
 
     /// The next answer that can be given; `ready` tells whether a connection takes one now.
-    pub(super) fn answer(&mut self, ready: impl Fn(u32) -> bool) -> Option<Answer> {
+    pub(super) fn answer(&mut self, ready: impl Fn(u32) -> bool) -> Option<Answer<'_>> {
         let (ring, end) = (&self.ring, self.end);
         for reader in &mut self.readers {
             let Some((tag, max)) = reader.waiting.front().copied() else { continue };
@@ -149,7 +150,7 @@ impl Stream {
             }
             let (offset, data) = ring.read(reader.offset, max);
             reader.waiting.pop_front();
-            reader.offset = offset + data.len() as u64;
+            reader.offset = offset + (data[0].len() + data[1].len()) as u64;
             reader.overtaken = false;
             let end = end.is_some_and(|end| reader.offset >= end);
             return Some(Answer { connection: reader.connection, tag, offset, data, end });
@@ -199,9 +200,16 @@ mod tests {
 
     const LIMIT: usize = 8;
 
-    fn read(stream: &mut Stream, id: u32, max: usize) -> Option<Answer> {
+    #[derive(Debug, PartialEq, Eq)]
+    struct Got {
+        offset: u64,
+        data: Vec<u8>,
+        end: bool,
+    }
+
+    fn read(stream: &mut Stream, id: u32, max: usize) -> Option<Got> {
         assert!(stream.ask(id, 7, max));
-        stream.answer(|_| true)
+        stream.answer(|_| true).map(|Answer { offset, data, end, .. }| Got { offset, data: data.concat(), end })
     }
 
     #[test]
