@@ -29,6 +29,7 @@ pub struct Daemon {
     dir: tempfile::TempDir,
     child: Option<Child>,
     port: u16,
+    front: Option<PathBuf>,
     scope: OnceCell<String>,
     _turn: MutexGuard<'static, ()>,
 }
@@ -67,7 +68,7 @@ impl Daemon {
         assert!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         fs::write(dir.path().join("aether.toml"), config).expect("write the configuration");
-        let mut daemon = Self { dir, child: None, port: 0, scope: OnceCell::new(), _turn: turn };
+        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceCell::new(), _turn: turn };
         daemon.restart();
         daemon
     }
@@ -80,7 +81,11 @@ impl Daemon {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("open the log");
         let before = log.metadata().expect("log").len();
-        let mut command = Command::new(bin_dir().join("aetherd"));
+        let binary = bin_dir().join("aetherd");
+        let mut command = Command::new(self.front.as_ref().unwrap_or(&binary));
+        if self.front.is_some() {
+            command.arg(&binary);
+        }
         command.arg("--config").arg(self.dir.path().join("aether.toml"));
         command.arg("--state").arg(self.state()).arg("--socket").arg(self.socket());
         // The port of the first start is kept: a browser would come back to it.
@@ -101,6 +106,11 @@ impl Daemon {
         self.child = Some(child);
     }
 
+    /// From its next start on it is started by `program`, which becomes it: as on a host that lacks something.
+    pub fn behind(&mut self, program: PathBuf) {
+        self.front = Some(program);
+    }
+
     /// `kill -9`, as the kernel would do when memory is short. Agents and their inits are not touched.
     ///
     /// # Panics
@@ -109,6 +119,17 @@ impl Daemon {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("kill");
         child.wait().expect("wait");
+    }
+
+    /// `kill -9` of its privileged half, after which it ends itself.
+    ///
+    /// # Panics
+    /// When it does not end within 30 seconds.
+    pub fn kill_spawner9(&mut self) {
+        let spawner = i32::try_from(self.spawner()).expect("a pid");
+        kill(Pid::from_raw(spawner), Signal::SIGKILL).expect("kill");
+        let mut child = self.child.take().expect("it runs");
+        eventually("aetherd to end", Duration::from_secs(30), || child.try_wait().expect("wait"));
     }
 
     /// SIGTERM; it stops its agents first.
