@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use nix::sys::socket::{setsockopt, sockopt};
+
 use super::stream::Answer;
 use crate::{
     sys::{epoll::Interest, fdpass},
@@ -62,6 +64,8 @@ impl Connection {
     /// Takes an accepted stream.
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
+        // As much as the host allows (net.core.wmem_max), so that a long answer is sent at once as a rule.
+        setsockopt(&stream, sockopt::SndBuf, &MAX_UNSENT)?;
         let (received, unsent) = (Vec::new(), VecDeque::new());
         Ok(Self { stream, received, taken: 0, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest: Interest::Read })
     }

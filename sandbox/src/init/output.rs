@@ -5,6 +5,8 @@ use std::{
     io::{self, Read},
 };
 
+use nix::fcntl::FcntlArg;
+
 use super::{Init, Kind, connection::again};
 use crate::{
     sys::epoll::Interest,
@@ -20,9 +22,15 @@ const MAX_ROUNDS: usize = 16;
 /// Pipes of forgotten programs that are still read.
 const MAX_DRAINS: usize = 64;
 
+/// Bytes read before those who read them are answered, unless there is nothing more: a few long answers instead of many short ones.
+const GATHERED: usize = 128 << 10;
+/// Room in the pipe of a program that writes in bulk, bytes: less than what is still read after its end. A pipe has 64 KiB from the
+/// start, which a program fills while init is busy.
+const BULK_PIPE: i32 = 512 << 10;
+
 /// What one read gave.
 enum Got {
-    Bytes,
+    Bytes(usize),
     Nothing,
     End,
 }
@@ -30,8 +38,14 @@ enum Got {
 impl Init {
     /// Reads what a program has printed, as far as its readers allow, and answers them.
     pub(super) fn pump(&mut self, number: u32, at: usize) {
+        let mut gathered = 0;
+        // Who has fallen behind makes room first.
+        self.answer_readers(number, at);
         for _ in 0..MAX_ROUNDS {
-            self.answer_readers(number, at);
+            if gathered >= GATHERED {
+                self.answer_readers(number, at);
+                gathered = 0;
+            }
             let limit = self.limit(number, at);
             let Some(output) = self.processes.get_mut(&number).map(|process| &mut process.outputs[at]) else { return };
             let room = output.stream.room(limit, self.now);
@@ -39,7 +53,7 @@ impl Init {
                 break;
             }
             match self.take(number, at, room, limit) {
-                Got::Bytes => {}
+                Got::Bytes(count) => gathered += count,
                 Got::Nothing | Got::End => break,
             }
         }
@@ -56,7 +70,12 @@ impl Init {
                 let before = output.stream.ring.len();
                 output.stream.push(&self.scratch[..count], limit);
                 self.held = self.held + output.stream.ring.len() - before;
-                Got::Bytes
+                if count == self.scratch.len() && !output.bulk {
+                    output.bulk = true;
+                    // A terminal has no such thing, and a user's pipes together have a limit (pipe(7)): then it stays as it is.
+                    let _ = nix::fcntl::fcntl(source, FcntlArg::F_SETPIPE_SZ(BULK_PIPE));
+                }
+                Got::Bytes(count)
             }
             Err(error) if again(&error) => {
                 output.stream.drained();

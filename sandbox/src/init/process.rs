@@ -56,6 +56,8 @@ pub(super) struct Output {
     pub(super) source: Option<File>,
     /// Does epoll wait for `source`?
     pub(super) armed: bool,
+    /// Its program writes much at a time; the pipe was made larger.
+    pub(super) bulk: bool,
 }
 
 /// Input on its way to a program, in order.
@@ -95,7 +97,7 @@ impl Process {
             if source.is_none() {
                 stream.finish();
             }
-            Output { stream, source, armed: false }
+            Output { stream, source, armed: false, bulk: false }
         });
         Self {
             pid,

@@ -2,6 +2,7 @@
 
 mod agents;
 mod answer;
+mod approvals;
 mod attach;
 mod audit;
 mod body;
@@ -15,6 +16,7 @@ mod kernel;
 pub mod metrics;
 mod openapi;
 mod query;
+mod secrets;
 mod session;
 mod system;
 #[cfg(test)]
@@ -65,6 +67,7 @@ struct Shared {
     stopping: CancellationToken,
     sessions: TaskTracker,
     denials: audit::denied::Denials,
+    figures: kernel::Figures,
     /// Held while the sessions are written, so that an older list never replaces a newer one.
     keeping: tokio::sync::Mutex<()>,
 }
@@ -83,6 +86,7 @@ impl ApiState {
             stopping: CancellationToken::new(),
             sessions: TaskTracker::new(),
             denials: audit::denied::Denials::default(),
+            figures: kernel::Figures::default(),
             keeping: tokio::sync::Mutex::default(),
         }))
     }

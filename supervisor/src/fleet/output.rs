@@ -5,15 +5,18 @@ use std::sync::Arc;
 use aether_protocol::ApiError;
 use aether_sandbox::wire::init::{InitReply, InitRequest};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Chunk, OutputStream, Pace, StartAt, Streams,
     log::{Cursor, OutputLog},
-    watch::READ,
 };
 use crate::links::init::{InitLink, unexpected};
+
+/// Bytes asked for at a time.
+const READ: u32 = 128 * 1024;
 
 /// Reads the output of a process. Dropping it lets the program go on without this reader.
 pub struct OutputReader {
@@ -50,7 +53,7 @@ impl OutputReader {
         from: StartAt,
         pace: Pace,
     ) -> Result<Self, ApiError> {
-        // One piece on its way per reader: what is not taken holds the program back, not our memory.
+        // Two pieces on their way per reader and one that waits: what is not taken holds the program back, not our memory.
         let (sender, chunks) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let mut reader = Self { tty: source.tty, offset: 0, oldest: 0, chunks, _reading: stop.clone().drop_guard() };
@@ -131,8 +134,10 @@ async fn pump(init: &InitLink, source: &Source, stream: OutputStream, at: &Attac
         // What init's ring no longer has, as far as the log has it.
         next = replay_until(log, stream, at.wanted, at.offset, sender).await;
     }
-    loop {
-        let reply = init.ask(InitRequest::Read { reader: at.reader, max: READ }).await;
+    let read = || init.ask(InitRequest::Read { reader: at.reader, max: READ });
+    // The next piece comes while this one is on its way to the client.
+    let mut replies = FuturesOrdered::from_iter([read(), read()]);
+    while let Some(reply) = replies.next().await {
         let (offset, data, end) = match reply {
             Ok(InitReply::Output { offset, data, end }) => (offset, data, end),
             Ok(other) => return drop(unexpected(&other)),
@@ -142,6 +147,7 @@ async fn pump(init: &InitLink, source: &Source, stream: OutputStream, at: &Attac
         if sender.send(Chunk { stream, offset, bytes: Bytes::from(data), end }).await.is_err() || end {
             return;
         }
+        replies.push_back(read());
     }
     match &source.log {
         Some(log) => {

@@ -2,4 +2,5 @@
 
 pub mod errors;
 pub mod init;
+mod requests;
 pub mod spawner;

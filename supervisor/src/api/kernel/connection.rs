@@ -206,6 +206,6 @@ async fn metrics(state: ApiState, out: Outgoing) {
     let mut tick = interval(METRICS);
     loop {
         tick.tick().await;
-        out.offer(&StreamFrame::Metrics(state.fleet().metrics()));
+        out.offer(|| state.0.figures.text(state.fleet()));
     }
 }

@@ -2,12 +2,15 @@
 
 mod commands;
 mod connection;
+mod figures;
 mod files;
 mod lanes;
 mod outgoing;
 mod request;
 mod terminals;
 mod text;
+
+pub(crate) use figures::Figures;
 
 use aether_protocol::ErrorBody;
 use axum::{

@@ -13,9 +13,9 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// Frames that wait for the client at most; then whoever has more to say waits as well.
 const QUEUE: usize = 256;
-/// Frames that travel together at most, and their size.
+/// Frames that travel together at most, and their size: a client that takes nothing holds about twice that here.
 const BATCH: usize = 256;
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 128 << 10;
 /// A client that takes nothing for so long has gone.
 const SEND_TIME: Duration = Duration::from_secs(60);
 
@@ -26,6 +26,8 @@ pub(crate) enum Frame {
     Json(String),
     /// An event, whose JSON text all clients share.
     Event(Arc<Notice>),
+    /// JSON text that all clients share.
+    Shared(Arc<str>),
     /// Are you there?
     Ping,
     /// The end.
@@ -64,10 +66,10 @@ impl Outgoing {
         self.0.send(frame).await.map_err(|_| Gone)
     }
 
-    /// Sends a value unless the queue is full: for what the next one replaces.
-    pub(crate) fn offer(&self, value: &impl Serialize) {
-        if self.0.capacity() > 0 {
-            drop(self.0.try_send(Frame::Json(json(value))));
+    /// Sends a text unless the queue is full: for what the next one replaces.
+    pub(crate) fn offer(&self, text: impl FnOnce() -> Arc<str>) {
+        if let Ok(room) = self.0.try_reserve() {
+            room.send(Frame::Shared(text()));
         }
     }
 
@@ -77,7 +79,8 @@ impl Outgoing {
     }
 }
 
-fn json(value: &impl Serialize) -> String {
+/// The text of a value.
+pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| {
         tracing::error!(%error, "a frame has no JSON form");
         String::from("{}")
@@ -105,6 +108,7 @@ fn pack(frames: impl Iterator<Item = Frame>) -> Vec<Message> {
         match frame {
             Frame::Json(text) => messages.extend(batch.add(&text)),
             Frame::Event(notice) => messages.extend(batch.add(notice.json())),
+            Frame::Shared(text) => messages.extend(batch.add(&text)),
             Frame::Ping => messages.push(Message::Ping(Bytes::new())),
             Frame::Close(code, reason) => {
                 messages.extend(batch.end());
