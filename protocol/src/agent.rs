@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentId, AgentName, AgentSpec, Timestamp};
+use crate::{AgentId, AgentName, AgentSpec, Limits, Timestamp};
 
 /// Life-cycle state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
@@ -89,7 +89,7 @@ pub struct UidRange {
 }
 
 /// Which isolation is really in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Enforcement {
     /// All layers, or fewer by somebody's explicit choice.
@@ -100,6 +100,9 @@ pub struct Enforcement {
     /// (Landlock). An agent keeps it for its life, whatever a later version of the service installs.
     #[serde(default)]
     pub policies: BTreeMap<String, PolicyDigest>,
+    /// The limits that were set at the launch, whatever the defaults are now. None of its disk where nothing can limit it.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A policy of the kernel, by which two can be told apart.

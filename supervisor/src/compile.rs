@@ -6,7 +6,7 @@ use aether_sandbox::{
     plan::{CgroupLimits, DiskLimits, IdRange, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
 };
 
-use crate::config::LimitsConfig;
+use crate::{config::LimitsConfig, egress};
 
 /// What the plan needs beside spec and host.
 #[derive(Debug, Clone)]
@@ -33,13 +33,18 @@ pub fn compile(
     lent: Lent,
 ) -> Result<SandboxPlan, ApiError> {
     check_host(spec, host)?;
+    Ok(plan_of(spec, name, limits, lent))
+}
+
+/// The plan of a spec, whatever the host can do.
+pub fn plan_of(spec: &AgentSpec, name: &AgentName, limits: &LimitsConfig, lent: Lent) -> SandboxPlan {
     let mounts = spec.mounts.iter().zip(&lent.lenders).map(|(mount, (uid, gid))| LentMount {
         target: mount.target.clone(),
         read_only: mount.read_only,
         lender_uid: *uid,
         lender_gid: *gid,
     });
-    Ok(SandboxPlan {
+    SandboxPlan {
         id: lent.id,
         hostname: name.as_str().trim_matches('-').to_owned(),
         ids: lent.ids,
@@ -61,11 +66,14 @@ pub fn compile(
             inodes_required: spec.limits.inodes.is_some(),
         }),
         mounts: mounts.collect(),
-        network: aether_net::compile(aether_net::Mode::None),
+        network: aether_net::compile(match egress::needs_network(spec) {
+            true => aether_net::Mode::Relayed,
+            false => aether_net::Mode::None,
+        }),
         tmp_bytes: limits.tmp.0,
         shm_bytes: limits.shm.0,
         may_miss: spec.allow_reduced.iter().map(|layer| plan_layer(*layer)).collect(),
-    })
+    }
 }
 
 /// Refuses what this host cannot isolate.
@@ -73,6 +81,7 @@ pub fn compile(
 /// # Errors
 /// `Unsupported`, as [`compile`].
 pub fn check_host(spec: &AgentSpec, host: &HostSupport) -> Result<(), ApiError> {
+    egress::compile(&spec.network)?;
     for (layer, feature) in missing(host) {
         if !spec.allow_reduced.iter().any(|allowed| plan_layer(*allowed) == layer) {
             let name = layer.name();

@@ -78,12 +78,14 @@ pub(super) fn begin(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, 
     }
     let group =
         spawner.tree.create(&plan.id, &weakened.limits(&plan.limits)).map_err(at(PlanLayer::Cgroup, "make the cgroup"))?;
+    let disk = plan.disk.filter(|_| home.detail.is_ok());
     // Before the clone, so that the child installs this very filter.
     let policies = spawner.confinement.policies(plan.profile, &plan.mounts, weakened);
     let begun = policies.and_then(|Policies { filters, ruleset }| {
         let (pid, pidfd, child) = start(spawner, plan, weakened, lent, &group)?;
         home.close()?;
-        Ok(Begun { launched: Launched { pid, cgroup: group.path.clone(), layers, filters, ruleset }, pidfd, child })
+        let (cgroup, limits) = (group.path.clone(), plan.limits);
+        Ok(Begun { launched: Launched { pid, cgroup, layers, filters, ruleset, limits, disk }, pidfd, child })
     });
     begun.inspect_err(|_| discard(spawner, &plan.id))
 }

@@ -85,7 +85,7 @@ fn finish(spawner: &Spawner, built: &SandboxPlan, begun: &Begun, plan: &SandboxP
             layer.clone_from(before);
         }
     }
-    Ok(Launched { layers, ..begun.launched.clone() })
+    Ok(Launched { layers, limits: plan.limits, ..begun.launched.clone() })
 }
 
 /// Takes down what nobody has claimed, homes included: whoever asked for it is gone.

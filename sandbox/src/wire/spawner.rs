@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::HostSupport,
-    plan::{LayerState, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
+    plan::{CgroupLimits, DiskLimits, LayerState, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
 };
 
 /// Largest packet, bytes.
@@ -126,7 +126,7 @@ pub struct Inspection {
 }
 
 /// A sandbox that runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Launched {
     /// Host pid of its PID 1 inside.
     pub pid: u32,
@@ -138,6 +138,10 @@ pub struct Launched {
     pub filters: Vec<Filter>,
     /// The Landlock rules that it was given, one line each; empty for none.
     pub ruleset: String,
+    /// The limits of its cgroup.
+    pub limits: CgroupLimits,
+    /// What its home may take up; `None` where nothing keeps it from more.
+    pub disk: Option<DiskLimits>,
 }
 
 /// A sandbox found alive.

@@ -1,6 +1,7 @@
 //! The one way a sandbox comes to life: lease, launch, connect, start, commit.
 
 use std::{
+    collections::BTreeMap,
     os::fd::{AsRawFd, OwnedFd},
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
@@ -9,7 +10,7 @@ use std::{
 
 use aether_protocol::{
     AgentId, AgentPhase, AgentSpec, AgentState, ApiError, CommandSpec, Enforcement, EnforcementMode, ExitInfo, LayerReport,
-    Program, Timestamp,
+    Limits, Program, Timestamp,
     event::{ProcessDequeued, ProcessStateChange},
 };
 use aether_sandbox::{
@@ -31,6 +32,7 @@ use super::{
 use crate::{
     api::metrics::{LAUNCH_SECONDS, LAUNCHES},
     compile::{Lent, compile},
+    gateway,
     links::init::{InitLink, unexpected},
 };
 
@@ -164,7 +166,7 @@ async fn begin(
 ) -> Result<(Arc<Live>, Option<ExitInfo>), ApiError> {
     let init = connect(core, id).await?;
     let live = adopt_for(core, id, init, spec)?;
-    let failed = start_program(&live.init, spec).await?;
+    let failed = start_program(core, id, &live.init, spec).await?;
     if failed.is_none() {
         // Its end waits for the gate, which this launch holds until the agent is recorded as running.
         watch::follow(core, id, &live, pidfd);
@@ -210,9 +212,14 @@ pub(crate) async fn connect(core: &Core, id: &AgentId) -> Result<InitLink, ApiEr
 }
 
 /// Starts the main program, if there is one; how that "ended" when it cannot be executed.
-pub(crate) async fn start_program(init: &InitLink, spec: &AgentSpec) -> Result<Option<ExitInfo>, ApiError> {
+pub(crate) async fn start_program(
+    core: &Core,
+    id: &AgentId,
+    init: &InitLink,
+    spec: &AgentSpec,
+) -> Result<Option<ExitInfo>, ApiError> {
     match &spec.program {
-        Program::Command(command) => start_main(init, spec, command).await,
+        Program::Command(command) => start_main(init, spec, &given(core, id, spec), command).await,
         Program::Goal(_) => Ok(None),
     }
 }
@@ -253,7 +260,12 @@ async fn lease(core: &Core, id: &AgentId) -> Result<u32, ApiError> {
 }
 
 /// Starts the main program; how it "ended" when it cannot be executed.
-async fn start_main(init: &InitLink, spec: &AgentSpec, command: &CommandSpec) -> Result<Option<ExitInfo>, ApiError> {
+async fn start_main(
+    init: &InitLink,
+    spec: &AgentSpec,
+    given: &BTreeMap<String, String>,
+    command: &CommandSpec,
+) -> Result<Option<ExitInfo>, ApiError> {
     let stdio = if command.tty {
         Stdio::Terminal { cols: command.cols.unwrap_or(120), rows: command.rows.unwrap_or(36) }
     } else {
@@ -261,7 +273,7 @@ async fn start_main(init: &InitLink, spec: &AgentSpec, command: &CommandSpec) ->
     };
     let start = StartProcess {
         argv: command.argv.iter().map(|arg| arg.clone().into_bytes()).collect(),
-        env: environment(spec, command.tty, []),
+        env: environment(spec, given, command.tty, []),
         workdir: workdir(spec),
         stdio,
         label: "main".to_owned(),
@@ -279,14 +291,20 @@ pub(crate) fn workdir(spec: &AgentSpec) -> String {
     spec.workdir.clone().unwrap_or_else(|| AGENT_HOME.to_owned())
 }
 
-/// The whole environment of a program.
+/// What the gateway gives an agent's programs: addresses and placeholders.
+pub(crate) fn given(core: &Core, id: &AgentId, spec: &AgentSpec) -> BTreeMap<String, String> {
+    gateway::environment(&spec.models, &core.secrets.names_of(id), &core.secrets.placeholder(id))
+}
+
+/// The whole environment of a program: what it is given, which the spec may change, which `more` may change.
 pub(crate) fn environment<'a>(
     spec: &'a AgentSpec,
+    given: &'a BTreeMap<String, String>,
     tty: bool,
     more: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Vec<Vec<u8>> {
     let user = if spec.profile == aether_protocol::Profile::Packages { "root" } else { "agent" };
-    let mut env = std::collections::BTreeMap::from([
+    let mut env = BTreeMap::from([
         ("HOME", AGENT_HOME),
         ("USER", user),
         ("LOGNAME", user),
@@ -297,7 +315,7 @@ pub(crate) fn environment<'a>(
     if tty {
         env.insert("TERM", "xterm-256color");
     }
-    for (name, value) in spec.env.iter().chain(more) {
+    for (name, value) in given.iter().chain(&spec.env).chain(more) {
         env.insert(name, value);
     }
     env.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect()
@@ -309,5 +327,13 @@ async fn enforcement(core: &Core, launched: &Launched) -> Result<Enforcement, Ap
     let report =
         |layer: &LayerState| (layer.layer.name().to_owned(), LayerReport { active: layer.active, detail: layer.detail.clone() });
     let policies = core.policies.digests(&core.spawner, &launched.filters, &launched.ruleset).await?;
-    Ok(Enforcement { mode, layers: layers.iter().map(report).collect(), policies })
+    let limits = Limits {
+        memory_bytes: Some(launched.limits.memory_bytes),
+        cpus: u32::try_from(launched.limits.cpu_quota_usec).ok().map(|usec| f64::from(usec) / 100_000.0),
+        pids: Some(launched.limits.pids),
+        disk_bytes: launched.disk.map(|disk| disk.bytes),
+        inodes: launched.disk.map(|disk| disk.inodes),
+        model_tokens: None,
+    };
+    Ok(Enforcement { mode, layers: layers.iter().map(report).collect(), policies, limits })
 }

@@ -671,7 +671,11 @@ layers: { [key in string]: LayerReport },
  * What the kernel was given at the launch and shows nobody afterwards, by name: `filter` and `spawner-filter` (seccomp), `ruleset`
  * (Landlock). An agent keeps it for its life, whatever a later version of the service installs.
  */
-policies: { [key in string]: PolicyDigest }, };
+policies: { [key in string]: PolicyDigest }, 
+/**
+ * The limits that were set at the launch, whatever the defaults are now. None of its disk where nothing can limit it.
+ */
+limits: Limits, };
 
 /**
  * Full or reduced.

@@ -6,7 +6,7 @@ use aether_protocol::{IsolationLayer, PolicyDigest};
 use aether_sandbox::{
     plan::{PlanLayer, Profile, RANGE_SIZE, SandboxPlan},
     profile::PACKAGES_CAPABILITIES,
-    wire::spawner::Inspection,
+    wire::spawner::{DiskUse, Inspection},
 };
 
 use super::{
@@ -26,6 +26,10 @@ pub(super) struct Expected<'a> {
     pub(super) landlock_abi: u32,
     /// The rules were enforced at the launch.
     pub(super) landlocked: bool,
+    /// Bytes and files that its home may take up, as limited at the launch.
+    pub(super) disk_limits: (Option<u64>, Option<u64>),
+    /// What the kernel says of that now.
+    pub(super) disk: &'a DiskUse,
     /// What it was given at the launch, as recorded then.
     pub(super) launched: &'a BTreeMap<String, PolicyDigest>,
     /// What the spawner of now gives such a sandbox.
@@ -197,8 +201,30 @@ impl Case<'_> {
                 None => found.absent(format!("{} is not mounted", lent.target)),
             }
         }
-        "a read-only root, an overlay as home, nosuid and nodev on all that can be written, /proc masked, no sysfs or cgroup"
-            .to_owned()
+        let disk = self.disk(found);
+        format!(
+            "a read-only root, an overlay as home, nosuid and nodev on all that can be written, /proc masked, no sysfs or cgroup, {disk}"
+        )
+    }
+
+    /// The limits of its home, read back from the quota or the image that keeps them.
+    fn disk(&self, found: &mut Found) -> String {
+        let used = |used: Option<u64>| used.map_or_else(|| "unknown".to_owned(), |used| used.to_string());
+        let (most_bytes, most_files) = self.expected.disk_limits;
+        let disk = self.expected.disk;
+        let Some(most) = most_bytes else {
+            found.fact("disk: nothing of this host limits it".to_owned(), true);
+            return "no limit of the disk".to_owned();
+        };
+        match disk.bytes_limit {
+            Some(limit) => found.fact(format!("disk: {} of {limit} bytes", used(disk.bytes)), limit <= most),
+            None => found.absent("no limit of the disk is in force"),
+        }
+        // Where there is none, files count as space.
+        if let (Some(limit), Some(most)) = (disk.inodes_limit, most_files) {
+            found.fact(format!("disk: {} of {limit} files", used(disk.inodes)), limit <= most);
+        }
+        format!("at most {most} bytes on disk")
     }
 
     fn cgroup(&self, found: &mut Found) -> String {

@@ -86,7 +86,10 @@ fn missing(change: impl FnOnce(&mut Facts, &mut Inspection)) -> Vec<String> {
     let (mut facts, mut seen) = good(&plan);
     change(&mut facts, &mut seen);
     let policies = policies();
+    let disk = DiskUse { bytes: Some(4096), bytes_limit: Some(1 << 30), inodes: Some(1), inodes_limit: Some(1000) };
     let expected = Expected {
+        disk_limits: (Some(1 << 30), Some(1000)),
+        disk: &disk,
         start: plan.ids.start(),
         plan: &plan,
         cgroup: "/aether/abc",
@@ -163,32 +166,54 @@ fn every_weak_mount_is_a_missing_layer() {
     assert_eq!(missing(|facts, _| facts.mounts.push(sysfs)), ["filesystem"]);
 }
 
-#[test]
-fn what_was_given_at_the_launch_is_what_counts() {
+/// A good sandbox, with other records and another disk.
+fn with(
+    [launched, given]: [&BTreeMap<String, PolicyDigest>; 2],
+    disk_limits: (Option<u64>, Option<u64>),
+    disk: &DiskUse,
+    name: &str,
+) -> IsolationLayer {
     let plan = plan();
     let (facts, seen) = good(&plan);
-    let judged = |launched: &BTreeMap<String, PolicyDigest>, given: &BTreeMap<String, PolicyDigest>| {
-        let (start, landlocked) = (plan.ids.start(), true);
-        judge(
-            &facts,
-            &seen,
-            &Expected { start, plan: &plan, cgroup: "/aether/abc", landlock_abi: 7, landlocked, launched, given },
-        )
+    let start = plan.ids.start();
+    let (cgroup, landlock_abi, landlocked) = ("/aether/abc", 7, true);
+    let expected = Expected { start, plan: &plan, cgroup, landlock_abi, landlocked, disk_limits, disk, launched, given };
+    judge(&facts, &seen, &expected).into_iter().find(|layer| layer.name == name).expect("a layer")
+}
+
+#[test]
+fn what_was_given_at_the_launch_is_what_counts() {
+    let layer = |policies: [&BTreeMap<String, PolicyDigest>; 2], name: &str| {
+        with(policies, (None, None), &DiskUse::default(), name)
     };
-    let layer = |layers: &[IsolationLayer], name: &str| layers.iter().find(|layer| layer.name == name).expect("a layer").clone();
     for (name, of) in [(FILTER, "seccomp"), (SPAWNER_FILTER, "seccomp"), (RULESET, "landlock")] {
         // A later version gives something else: the report names what this agent has.
         let mut newer = policies();
         newer.insert(name.to_owned(), digest(8, "ff"));
-        let found = layer(&judged(&policies(), &newer), of);
+        let found = layer([&policies(), &newer], of);
         let old = format!("sha256 {}; a launch now gives another one, 8", policies()[name].sha256);
         assert!(found.active && found.evidence.iter().any(|fact| fact.contains(&old)), "{found:?}");
-        let same = layer(&judged(&newer, &newer), of);
+        let same = layer([&newer, &newer], of);
         assert!(same.evidence.iter().any(|fact| fact.contains("ff; a launch now gives the same")), "{same:?}");
         // What is not on record is not proven.
         let mut unknown = policies();
         unknown.remove(name);
-        let found = layer(&judged(&unknown, &policies()), of);
+        let found = layer([&unknown, &policies()], of);
         assert!(!found.active && found.problem.contains(name), "{found:?}");
     }
+}
+
+#[test]
+fn the_limit_of_the_disk_is_what_the_kernel_says() {
+    let problem = |limits, bytes_limit, inodes_limit| {
+        let disk = DiskUse { bytes: Some(4096), bytes_limit, inodes: None, inodes_limit };
+        with([&policies(), &policies()], limits, &disk, "filesystem").problem
+    };
+    let limits = (Some(1 << 30), Some(1000));
+    assert_eq!(problem(limits, Some(1 << 30), Some(1000)), "");
+    assert_eq!(problem(limits, Some(1 << 29), None), "", "files may count as space");
+    assert_eq!(problem(limits, Some(1 << 31), Some(1000)), "disk: 4096 of 2147483648 bytes");
+    assert_eq!(problem(limits, Some(1 << 30), Some(1001)), "disk: unknown of 1001 files");
+    assert_eq!(problem(limits, None, Some(1000)), "no limit of the disk is in force");
+    assert_eq!(problem((None, None), None, None), "", "a host without any means says so at the launch");
 }

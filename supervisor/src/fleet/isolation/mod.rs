@@ -8,9 +8,9 @@ mod policies;
 use std::sync::Arc;
 
 use aether_protocol::{
-    AgentId, AgentInfo, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json,
+    AgentId, AgentInfo, AgentSpec, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json,
 };
-use aether_sandbox::plan::IdRange;
+use aether_sandbox::plan::{IdRange, SandboxId};
 use serde_json::json;
 
 use self::{
@@ -23,7 +23,7 @@ use super::{
     Fleet, audit,
     core::{Core, sandbox_id, store_error},
 };
-use crate::compile::{Lent, compile};
+use crate::compile::{Lent, plan_of};
 
 impl Fleet {
     /// Reads every layer of a live agent from the kernel, signs what was found and appends its hash to the audit. The answer is
@@ -52,9 +52,13 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     let over = || without_sandbox(core, &info);
     let (Some(pid), Some(range)) = (info.pid, info.uid_range) else { return Err(over()) };
     let slot = core.entry(id)?.slot.and_then(IdRange::new).ok_or_else(over)?;
+    let launched = info.enforcement.clone().ok_or_else(over)?;
     let lenders = info.spec.mounts.iter().map(|_| (0, 0)).collect();
-    let lent = Lent { id: sandbox_id(id)?, home: sandbox_id(id)?, ids: slot, lenders };
-    let plan = compile(&info.spec, &info.name, &core.host, &core.config.get().limits, lent)?;
+    let home = core.entry(id)?.home.parse::<SandboxId>().map_err(|error| ApiError::internal(error.to_string()))?;
+    let lent = Lent { id: sandbox_id(id)?, home: home.clone(), ids: slot, lenders };
+    // The defaults, and what this host can do, may have changed since.
+    let spec = AgentSpec { limits: launched.limits.clone(), ..info.spec.clone() };
+    let plan = plan_of(&spec, &info.name, &core.config.get().limits, lent);
     let audit = core.store.audit_head().await.map_err(|error| store_error(&error))?;
     let seen = core.spawner.inspect(sandbox_id(id)?, plan.profile, plan.mounts.clone()).await;
     // It may end while it is looked at; its record follows a moment later.
@@ -63,13 +67,15 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
         tokio::task::spawn_blocking(move || Facts::read(pid)).await.map_err(|error| ApiError::internal(error.to_string()))?;
     let facts = facts.filter(|_| seen.pid == pid).ok_or_else(over)?;
     let given = core.policies.digests(&core.spawner, &seen.filters, &seen.ruleset).await?;
-    let launched = info.enforcement.clone().ok_or_else(over)?;
+    let disk = core.spawner.disk_use(home).await?;
     let expected = Expected {
         start: range.start,
         plan: &plan,
         cgroup: info.cgroup.as_deref().unwrap_or_default(),
         landlock_abi: core.host.landlock_abi,
         landlocked: launched.layers.get("landlock").is_some_and(|layer| layer.active),
+        disk_limits: (launched.limits.disk_bytes, launched.limits.inodes),
+        disk: &disk,
         launched: &launched.policies,
         given: &given,
     };
