@@ -69,7 +69,10 @@ const HOSTS: &str = "127.0.0.1\tlocalhost
 ::1\tlocalhost ip6-localhost ip6-loopback
 127.0.1.1\taether
 ";
-const RESOLV: &str = "# A sandbox has no network but its own loopback, so there is no name server to ask.\n";
+const RESOLV: &str = "# The resolver of a sandbox with a network. Where there is none, nobody answers at this address.
+nameserver 198.18.0.1
+options timeout:2 attempts:2
+";
 // A service that is not installed is passed over (nsswitch.conf(5)); myhostname resolves the sandbox's own name.
 const NSSWITCH: &str = "passwd: files
 group: files

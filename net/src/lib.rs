@@ -24,14 +24,12 @@ pub use policy::{Otherwise, Policy, Question, Reason, Rule, Seen, Verdict, verdi
 pub use preset::preset;
 pub use synthetic::Names;
 
-/// Where a sandbox finds its resolver (port 53) and its proxy ([`PROXY_PORT`]).
-pub const SERVICE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
+pub use aether_sandbox::net::{DNS_PORT, PROXY_PORT, SERVICE, SERVICE_V6};
+
 /// Where a sandbox finds the gateway to models.
 pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 3);
 /// The name of the gateway inside.
 pub const GATEWAY_NAME: &str = "gateway.aether.internal";
-/// Port of the proxy: HTTP, CONNECT and SOCKS5.
-pub const PROXY_PORT: u16 = 3128;
 
 /// What an agent's network may reach, as far as the sandbox has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,8 @@ pub enum Mode {
 /// The network part of a plan.
 pub const fn compile(mode: Mode) -> NetworkPlan {
     match mode {
-        Mode::None | Mode::Relayed => NetworkPlan::LoopbackOnly,
+        Mode::None => NetworkPlan::LoopbackOnly,
+        Mode::Relayed => NetworkPlan::Relayed,
     }
 }
 
@@ -54,7 +53,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn none_is_loopback_only() {
+    fn only_a_network_is_relayed() {
         assert_eq!(compile(Mode::None), NetworkPlan::LoopbackOnly);
+        assert_eq!(compile(Mode::Relayed), NetworkPlan::Relayed);
     }
 }

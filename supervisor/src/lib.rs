@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+mod approvals;
 pub mod auth;
 pub mod compile;
 pub mod config;
+mod egress;
 pub mod fleet;
+mod gateway;
 pub mod links;
 pub mod serving;
 pub mod startup;

@@ -4,7 +4,7 @@ use axum::{Json, Router, middleware, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ApiState, agents, attach, audit, caller, events, health, kernel, session, system};
+use super::{ApiState, agents, approvals, attach, audit, caller, events, health, kernel, secrets, session, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,7 +17,9 @@ use super::{ApiState, agents, attach, audit, caller, events, health, kernel, ses
     tags(
         (name = "agents", description = "Deploy, watch and steer agents"),
         (name = "files", description = "Files inside an agent's sandbox"),
+        (name = "network", description = "What agents may reach, and what waits for a person's word"),
         (name = "streams", description = "WebSockets: commands and events, and the byte channel of one process"),
+        (name = "secrets", description = "Secrets that agents use without seeing them"),
         (name = "session", description = "Sign in and out"),
         (name = "service", description = "The service and its host")
     )
@@ -28,9 +30,11 @@ struct Document;
 pub(crate) fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
     let known = OpenApiRouter::new()
         .merge(agents::routes())
+        .merge(approvals::routes())
         .merge(system::routes())
         .merge(session::routes())
         .merge(audit::routes())
+        .merge(secrets::routes())
         .routes(routes!(events::events))
         .routes(routes!(kernel::kernel))
         .routes(routes!(attach::attach))

@@ -23,9 +23,10 @@ use super::{
     providers::Providers,
     registry::{Entry, Registry},
     screen::Screens,
+    secrets::Secrets,
     visit::Visits,
 };
-use crate::{config::Current, links::init::InitLink, links::spawner::SpawnerLink};
+use crate::{config::Current, egress::Egress, links::init::InitLink, links::spawner::SpawnerLink};
 
 /// Process number of the main program: the first one started in its sandbox.
 pub(crate) const MAIN: u32 = 1;
@@ -63,6 +64,10 @@ pub(crate) struct Core {
     pub(crate) parcels: Mutex<HashMap<AgentId, Vec<Parcel>>>,
     pub(crate) roots: Roots,
     pub(crate) visits: Visits,
+    pub(crate) egress: Egress,
+    pub(crate) secrets: Secrets,
+    /// Passes on what programs ask models.
+    pub(crate) gateway: OnceLock<Arc<aether_gateway::Gateway>>,
     pub(crate) screens: Screens,
     pub(crate) providers: Providers,
     /// What the spawner gives sandboxes, by digest.
@@ -211,7 +216,7 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
         StoreError::NoSpace => {
             let hint = "free some space; agents that run go on, and new ones are taken as soon as there is room";
             ApiError::new(ErrorCode::NoSpace, "the disk that holds the state is full", hint)
-        },
+        }
         StoreError::Disk(cause) => {
             tracing::error!(%cause, "the disk of the state fails");
             ApiError::new(ErrorCode::Unavailable, format!("the disk that holds the state fails: {cause}"), DISK_HINT)

@@ -15,11 +15,11 @@ use super::{
     core::{Core, lock},
     disk, end, exit,
     isolation::Signer,
-    launch, pool,
+    lasting, launch, pool,
     providers::Providers,
     recovery, usage,
 };
-use crate::{config::Current, links::spawner::SpawnerLink};
+use crate::{config::Current, gateway, links::spawner::SpawnerLink};
 
 /// What the fleet stands on.
 pub struct Foundation {
@@ -35,6 +35,8 @@ pub struct Foundation {
     pub sockets: OwnedFd,
     /// Directories that may be lent by path.
     pub roots: Roots,
+    /// Seals secrets.
+    pub vault: aether_secrets::Vault,
 }
 
 impl Fleet {
@@ -45,22 +47,29 @@ impl Fleet {
     pub async fn open(foundation: Foundation) -> Result<Self, ApiError> {
         let host = foundation.spawner.host().await?;
         let signer = Signer::open(&foundation.state).map_err(|error| ApiError::internal(error.to_string()))?;
-        let core = Self::assemble(foundation, host, signer, pool::Pool::new()?);
+        let core = Self::assemble(foundation, host, signer, pool::Pool::new()?).await?;
+        attach_gateway(&core)?;
         recovery::recover(&core).await?;
-        tokio::spawn(launch::run_queue(core.clone()));
-        tokio::spawn(pool::keep(core.clone()));
-        tokio::spawn(usage::sample(core.clone()));
-        tokio::spawn(disk::sample(core.clone()));
+        lasting::keep("queue", with(&core, launch::run_queue));
+        lasting::keep("pool", with(&core, pool::keep));
+        lasting::keep("usage", with(&core, usage::sample));
+        lasting::keep("disk", with(&core, disk::sample));
         let fleet = Self { core };
         let version = env!("CARGO_PKG_VERSION");
         fleet.audit(SERVICE, "service.start", "", json!({ "version": version, "kernel": fleet.core.host.kernel })).await;
         Ok(fleet)
     }
 
-    fn assemble(foundation: Foundation, host: HostSupport, signer: Signer, pool: pool::Pool) -> Arc<Core> {
-        let Foundation { config, store, spawner, state, sockets, roots } = foundation;
+    async fn assemble(
+        foundation: Foundation,
+        host: HostSupport,
+        signer: Signer,
+        pool: pool::Pool,
+    ) -> Result<Arc<Core>, ApiError> {
+        let Foundation { config, store, spawner, state, sockets, roots, vault } = foundation;
+        let secrets = super::secrets::Secrets::open(vault, &store).await?;
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
-        Arc::new(Core {
+        Ok(Arc::new(Core {
             providers: Providers::new(&config.get().llm.openai),
             config,
             policies: super::isolation::Policies::default(),
@@ -76,6 +85,9 @@ impl Fleet {
             parcels: Mutex::new(HashMap::new()),
             roots,
             visits: super::visit::Visits::default(),
+            egress: crate::egress::Egress::default(),
+            secrets,
+            gateway: std::sync::OnceLock::new(),
             screens: super::screen::Screens::default(),
             state,
             sockets,
@@ -85,7 +97,7 @@ impl Fleet {
             creating: tokio::sync::Mutex::new(()),
             queue_moved: Notify::new(),
             stopping: CancellationToken::new(),
-        })
+        }))
     }
 
     /// Ends every agent: for services that leave nothing behind.
@@ -128,4 +140,20 @@ impl Fleet {
     pub async fn spawner_gone(&self) {
         self.core.spawner.gone().await;
     }
+}
+
+/// Makes a task of the core, as often as it is needed.
+fn with<F>(core: &Arc<Core>, task: impl Fn(Arc<Core>) -> F + Send + 'static) -> impl Fn() -> F + Send + 'static {
+    let core = core.clone();
+    move || task(core.clone())
+}
+
+/// Opens the model gateway and gives it, and the secrets, to the way out.
+fn attach_gateway(core: &Arc<Core>) -> Result<(), ApiError> {
+    let desk = || gateway::FleetDesk::new(core);
+    let opened = gateway::open(desk(), &core.config.get().models).map_err(ApiError::internal)?;
+    core.egress.set_gateway(Arc::new(gateway::Doors(opened.clone())));
+    core.egress.set_credentials(Arc::new(gateway::Injector(desk())));
+    let _once = core.gateway.set(opened);
+    Ok(())
 }

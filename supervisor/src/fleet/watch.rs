@@ -8,7 +8,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     core::{Core, Live, MAIN},
-    end, exit, usage,
+    end, exit, network, usage,
 };
 use crate::links::init::{InitLink, unexpected};
 
@@ -21,6 +21,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 /// Keeps the output of the main program and ends the agent when the program ends, or when its sandbox does.
 pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: OwnedFd) {
+    network::follow(core, id, live);
     let (core, id, live) = (core.clone(), id.clone(), live.clone());
     tokio::spawn(async move {
         let over = live.over.clone();

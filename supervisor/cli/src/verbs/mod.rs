@@ -1,6 +1,7 @@
 //! One file per verb; its doc comment is its help.
 
 mod agent_unit;
+mod approvals;
 mod attach;
 mod audit;
 mod backup;
@@ -15,11 +16,14 @@ mod logs;
 mod ls;
 mod man;
 mod model_args;
+mod models;
+mod network;
 mod network_args;
 mod ps;
 mod restore;
 mod rm;
 mod run;
+mod secret;
 mod signal;
 mod signin;
 mod stats;
@@ -50,6 +54,10 @@ pub(crate) enum Verb {
     Signal(signal::Signal),
     Cp(cp::Cp),
     Ls(ls::Ls),
+    Network(network::Network),
+    Approvals(approvals::Approvals),
+    Secret(secret::Secret),
+    Models(models::Models),
     Doctor(doctor::Doctor),
     Audit(audit::Audit),
     Backup(backup::Backup),
@@ -102,6 +110,10 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Cp(verb) => verb.run(&context).await,
         Verb::Ls(verb) => verb.run(&context).await,
         Verb::SignIn(verb) => verb.run(&context).await,
+        Verb::Network(verb) => verb.run(&context).await,
+        Verb::Approvals(verb) => verb.run(&context).await,
+        Verb::Secret(verb) => verb.run(&context).await,
+        Verb::Models(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,
         Verb::Audit(verb) => verb.run(&context).await,
         Verb::Backup(verb) => verb.run(&context).await,

@@ -8,6 +8,8 @@ mod isolation;
 mod list;
 mod logs;
 mod message;
+mod models;
+mod network;
 mod power;
 mod priority;
 mod remove;
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(message::message))
         .routes(routes!(priority::priority))
         .routes(routes!(wait::wait))
+        .routes(routes!(models::models))
         .routes(routes!(timeline::timeline))
         .routes(routes!(logs::logs))
         .routes(routes!(screen::screen))
@@ -43,5 +46,6 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(terminals::terminals))
         .routes(routes!(exec::exec))
         .routes(routes!(isolation::isolation))
+        .routes(routes!(network::network, network::change))
         .merge(files::routes())
 }

@@ -45,8 +45,9 @@ const HEAD_TIME: Duration = Duration::from_secs(15);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Running requests get so much time when the service stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
-/// TCP connections at a time. Anybody on this host can open one; the descriptors of the service are for more than them.
-const MOST_TCP: usize = 512;
+/// TCP connections at a time, and Unix ones of anybody but root. Anybody on this host can open one of the first kind; the
+/// descriptors of the service are for more than them, and root has to get in when others took all they may.
+const MOST: usize = 512;
 const HEAD_BYTES: usize = 256 * 1024;
 
 /// Where a request comes from; in the extensions of every request.
@@ -155,16 +156,29 @@ struct Edge {
 
 impl Edge {
     async fn accept_unix(self, listener: UnixListener) {
+        let places = Arc::new(Semaphore::new(places()));
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(self.open.spawn(self.clone().unix(stream))),
+                Ok((stream, _)) => {
+                    let root = stream.peer_cred().is_ok_and(|cred| cred.uid() == 0);
+                    let place = if root { None } else { places.clone().try_acquire_owned().ok() };
+                    if !root && place.is_none() {
+                        tracing::debug!("too many connections on the Unix socket");
+                        continue;
+                    }
+                    let serving = self.clone().unix(stream);
+                    drop(self.open.spawn(async move {
+                        let _place = place;
+                        serving.await;
+                    }));
+                }
                 Err(error) => pause("unix", &error).await,
             }
         }
     }
 
     async fn accept_tcp(self, listener: TcpListener, hosts: Arc<Hosts>) {
-        let places = Arc::new(Semaphore::new(MOST_TCP));
+        let places = Arc::new(Semaphore::new(places()));
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => {
@@ -231,6 +245,12 @@ impl Edge {
             tracing::debug!(%error, "connection");
         }
     }
+}
+
+/// Connections of one kind at a time: a quarter of the descriptors there are.
+fn places() -> usize {
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    limit.map_or(MOST, |(soft, _)| usize::try_from(soft / 4).unwrap_or(MOST).clamp(1, MOST))
 }
 
 async fn pause(listener: &str, error: &io::Error) {

@@ -1,0 +1,179 @@
+//! `aether network`
+
+use std::io::Write as _;
+
+use aether_protocol::{
+    NetworkChange, NetworkInfo, NetworkMode, NetworkRules,
+    network::{
+        NetworkDestination, NetworkHost, NetworkOtherwise, NetworkPreset, NetworkPresetName, NetworkRest, NetworkRule,
+        NetworkVerdict, NetworkWord,
+    },
+};
+use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
+
+use super::{
+    Context,
+    network_args::{parse_preset, parse_rule},
+};
+use crate::{
+    client::agents::uri,
+    failure::Failure,
+    show::{
+        events::lower,
+        style::{Style, Tone},
+        table::{Cell, Table},
+        units,
+    },
+    terminal,
+};
+
+/// Show or change what an agent's network may reach
+///
+/// Examples:
+///   aether network A
+///   aether network A allow api.example.com:8443
+///   aether network A deny '*.example.net'
+///   aether network A ask
+///
+/// A change is in force at once, also for what is connected.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Network {
+    /// The agent
+    #[arg(value_name = "A", value_parser = NonEmptyStringValueParser::new())]
+    agent: String,
+    #[command(subcommand)]
+    change: Option<ChangeVerb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ChangeVerb {
+    /// Allow a destination, and take a denial of the same host back
+    Allow {
+        /// A name, *.suffix or an address; ports 80 and 443 unless one is given
+        #[arg(value_name = "HOST[:PORT]", value_parser = parse_rule)]
+        rule: NetworkRule,
+    },
+    /// Deny a host, whatever else allows it
+    Deny {
+        /// A name, *.suffix or an address
+        host: String,
+    },
+    /// Allow what a preset names
+    Preset {
+        /// pypi, npm, crates, github or debian
+        #[arg(value_name = "NAME", value_parser = parse_preset)]
+        preset: NetworkPreset,
+    },
+    /// Hold what nothing names until a person decides
+    Ask,
+    /// Deny what nothing names
+    Close,
+    /// Allow what nothing names, as long as it is public
+    Open,
+}
+
+impl Network {
+    pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        let uri = uri(&self.agent, "/network");
+        let rest = |otherwise| NetworkChange::Otherwise(NetworkRest { otherwise });
+        let change = self.change.map(|change| match change {
+            ChangeVerb::Allow { rule } => NetworkChange::Allow(rule),
+            ChangeVerb::Deny { host } => NetworkChange::Deny(NetworkHost { host }),
+            ChangeVerb::Preset { preset } => NetworkChange::Preset(NetworkPresetName { preset }),
+            ChangeVerb::Ask => rest(NetworkOtherwise::Ask),
+            ChangeVerb::Close => rest(NetworkOtherwise::Deny),
+            ChangeVerb::Open => rest(NetworkOtherwise::Allow),
+        });
+        let answer = match change {
+            Some(change) => context.client.post(&uri, &change).await?,
+            None => context.client.get(&uri).await?,
+        };
+        let mut out = std::io::stdout().lock();
+        if context.json {
+            writeln!(out, "{}", answer.raw()?)?;
+            return Ok(0);
+        }
+        let info: NetworkInfo = answer.data()?;
+        write!(out, "{}", policy(&info.policy))?;
+        if !info.destinations.is_empty() {
+            writeln!(out)?;
+            out.write_all(table(&info.destinations).render(Style::stdout(), terminal::output_columns()).as_bytes())?;
+        }
+        Ok(0)
+    }
+}
+
+/// The policy, a line for each part.
+fn policy(mode: &NetworkMode) -> String {
+    let rules = match mode {
+        NetworkMode::Word(NetworkWord::None) => return "network  none: nothing but its own loopback\n".to_owned(),
+        NetworkMode::Word(NetworkWord::Open) => return "network  open: every public address\n".to_owned(),
+        NetworkMode::Rules(rules) => rules,
+    };
+    let NetworkRules { allow, deny, presets, otherwise } = rules;
+    let mut lines: Vec<String> = allow.iter().map(|rule| format!("allow    {}", shown(rule))).collect();
+    lines.extend(presets.iter().map(|preset| format!("allow    preset {}", preset.name())));
+    lines.extend(deny.iter().map(|host| format!("deny     {host}")));
+    lines.push(match otherwise {
+        NetworkOtherwise::Deny => "deny     everything else".to_owned(),
+        NetworkOtherwise::Ask => "ask      about everything else".to_owned(),
+        NetworkOtherwise::Allow => "allow    everything else that is public".to_owned(),
+    });
+    lines.join("\n") + "\n"
+}
+
+fn shown(rule: &NetworkRule) -> String {
+    let ports = rule.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+    let mut text = if ports.is_empty() { rule.host.clone() } else { format!("{}:{ports}", rule.host) };
+    for more in [rule.methods.join(","), rule.paths.join(" ")] {
+        if !more.is_empty() {
+            text = format!("{text} {more}");
+        }
+    }
+    text
+}
+
+fn table(destinations: &[NetworkDestination]) -> Table {
+    let mut table = Table::new(&["DESTINATION", "VERDICT", ">ALLOWED", ">DENIED", ">SENT", ">RECEIVED", "WHY"]);
+    for to in destinations {
+        let tone = match to.verdict {
+            NetworkVerdict::Allowed => Tone::Good,
+            NetworkVerdict::Denied => Tone::Bad,
+            NetworkVerdict::Held => Tone::Warning,
+        };
+        table.row(vec![
+            Cell::new(Tone::Strong, format!("{}:{}", to.host, to.port)),
+            Cell::new(tone, lower(&to.verdict)),
+            to.allowed.to_string().into(),
+            to.denied.to_string().into(),
+            units::size(to.bytes_sent).into(),
+            units::size(to.bytes_received).into(),
+            to.reason.as_str().into(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_reads_as_a_list() {
+        let rule =
+            |host: &str, ports: &[u16]| NetworkRule { host: host.into(), ports: ports.to_vec(), methods: vec![], paths: vec![] };
+        let rules = NetworkRules {
+            allow: vec![
+                rule("a.test", &[8443]),
+                NetworkRule { methods: vec!["GET".into()], paths: vec!["/v1/".into()], ..rule("b.test", &[]) },
+            ],
+            deny: vec!["*.c.test".into()],
+            presets: vec![NetworkPreset::Pypi],
+            otherwise: NetworkOtherwise::Ask,
+        };
+        let text = policy(&rules.into());
+        let lines = "allow    a.test:8443\nallow    b.test GET /v1/\nallow    preset pypi\ndeny     *.c.test\nask      about everything else\n";
+        assert_eq!(text, lines);
+    }
+}

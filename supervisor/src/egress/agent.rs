@@ -1,0 +1,195 @@
+//! The network of one agent: its policy, the names it asked for, what it may do at a time.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use aether_net::{Host, HostName, Names, Policy};
+use aether_protocol::{AgentEvent, AgentId, Decision, network::NetworkDestination};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Egress, Shared, World, connection, ledger::Ledger, lock, names};
+use crate::links::init::NetworkSockets;
+
+/// Connections of one agent at a time; further ones wait to be accepted.
+const CONNECTIONS: usize = 1024;
+/// Connections of one agent per second; further ones wait as well.
+const PER_SECOND: u32 = 500;
+/// Lookups of one agent at a time.
+const LOOKUPS: usize = 8;
+/// Events of one agent that wait to be recorded.
+const EVENTS: usize = 64;
+/// How long a person's word counts that is not kept.
+const MINUTE: Duration = Duration::from_secs(60);
+/// Pause after the kernel refused a connection for want of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The network of one agent.
+pub(crate) struct AgentNet {
+    id: AgentId,
+    pub(super) world: Arc<dyn World>,
+    pub(super) shared: Arc<Shared>,
+    policy: watch::Sender<Arc<Policy>>,
+    pub(super) names: Mutex<Names>,
+    pub(super) ledger: Mutex<Ledger>,
+    /// Addresses of names, as they were found a moment ago.
+    pub(super) found: Mutex<HashMap<HostName, (Instant, Arc<[IpAddr]>)>>,
+    words: Mutex<HashMap<(Host, u16), (Instant, Decision)>>,
+    events: mpsc::Sender<AgentEvent>,
+    connections: Arc<Semaphore>,
+    pub(super) lookups: Arc<Semaphore>,
+    pub(super) over: CancellationToken,
+}
+
+impl Egress {
+    /// Serves the network of an agent until `over`.
+    pub(crate) fn serve(
+        &self,
+        world: Arc<dyn World>,
+        id: &AgentId,
+        policy: Policy,
+        sockets: NetworkSockets,
+        over: CancellationToken,
+    ) {
+        let (events, told) = mpsc::channel(EVENTS);
+        tokio::spawn(tell(world.clone(), id.clone(), told));
+        let net = Arc::new(AgentNet {
+            id: id.clone(),
+            world,
+            shared: self.shared.clone(),
+            policy: watch::Sender::new(Arc::new(policy)),
+            names: Mutex::default(),
+            ledger: Mutex::default(),
+            found: Mutex::default(),
+            words: Mutex::default(),
+            events,
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            over,
+        });
+        self.add(&net);
+        for listener in std::iter::once(sockets.tcp4).chain(sockets.tcp6) {
+            spawn(&net, accept(net.clone(), listener));
+        }
+        for socket in std::iter::once(sockets.udp4).chain(sockets.udp6) {
+            spawn(&net, names::serve(net.clone(), socket));
+        }
+    }
+
+    /// Its agent has ended.
+    pub(crate) fn leave(&self, id: &AgentId) {
+        self.remove(id);
+    }
+}
+
+/// Runs a task of an agent until that has ended.
+fn spawn(net: &AgentNet, task: impl Future<Output = ()> + Send + 'static) {
+    let over = net.over.clone();
+    tokio::spawn(async move { over.run_until_cancelled(task).await });
+}
+
+/// Records events in the order they came, those that wait together as one.
+async fn tell(world: Arc<dyn World>, id: AgentId, mut events: mpsc::Receiver<AgentEvent>) {
+    let mut batch = Vec::new();
+    while events.recv_many(&mut batch, EVENTS).await > 0 {
+        world.tell(&id, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// Accepts connections made inside. What waits because of a limit waits in the kernel, where it costs this process nothing.
+async fn accept(net: Arc<AgentNet>, listener: OwnedFd) {
+    let listener = std::net::TcpListener::from(listener);
+    let listener = match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(agent = %net.id, %error, "an agent's connections cannot be accepted");
+            return;
+        }
+    };
+    let (mut second, mut accepted) = (Instant::now(), 0);
+    loop {
+        let Ok(slot) = net.connections.clone().acquire_owned().await else { return };
+        if second.elapsed() >= Duration::from_secs(1) {
+            (second, accepted) = (Instant::now(), 0);
+        } else if accepted >= PER_SECOND {
+            tokio::time::sleep(Duration::from_secs(1).saturating_sub(second.elapsed())).await;
+        }
+        accepted += 1;
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let served = net.clone();
+                spawn(&net, async move {
+                    let _slot = slot;
+                    connection::serve(served, stream).await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(agent = %net.id, %error, "a connection of an agent was not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+impl AgentNet {
+    /// Whose it is.
+    pub(crate) const fn id(&self) -> &AgentId {
+        &self.id
+    }
+
+    /// The policy of the moment.
+    pub(super) fn policy(&self) -> Arc<Policy> {
+        self.policy.borrow().clone()
+    }
+
+    /// Told when the policy changes.
+    pub(super) fn policy_changes(&self) -> watch::Receiver<Arc<Policy>> {
+        self.policy.subscribe()
+    }
+
+    /// A new policy, in force at once: also for what is connected.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        lock(&self.words).clear();
+        self.policy.send_replace(Arc::new(policy));
+    }
+
+    /// Connections open now.
+    pub(crate) fn open(&self) -> u32 {
+        u32::try_from(CONNECTIONS - self.connections.available_permits().min(CONNECTIONS)).unwrap_or(u32::MAX)
+    }
+
+    /// What it asked for, last used first.
+    pub(crate) fn destinations(&self) -> Vec<NetworkDestination> {
+        lock(&self.ledger).shown()
+    }
+
+    /// Tells people, unless more is told already than can be recorded: the table has it all.
+    pub(super) fn tell(&self, event: impl Into<AgentEvent>) {
+        let _full = self.events.try_send(event.into());
+    }
+
+    /// A person's word about a destination that counts for the moment.
+    pub(super) fn word(&self, host: &Host, port: u16) -> Option<Decision> {
+        let mut words = lock(&self.words);
+        words.retain(|_, (at, _)| at.elapsed() < MINUTE);
+        words.get(&(host.clone(), port)).map(|(_, decision)| *decision)
+    }
+
+    /// Keeps a person's word for the moment.
+    pub(super) fn remember(&self, host: &Host, port: u16, decision: Decision) {
+        lock(&self.words).insert((host.clone(), port), (Instant::now(), decision));
+    }
+}
+
+/// A connection as it is closed when nothing can be said on it: the other side sees a reset, not an orderly end.
+pub(super) fn reset(stream: TcpStream) {
+    let _closed = stream.set_zero_linger();
+}

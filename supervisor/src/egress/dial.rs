@@ -1,0 +1,97 @@
+//! From a destination that is allowed to a connection: names are looked up, every address is judged, and one of those judged is
+//! connected to.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use aether_net::{Host, HostName, Reason, Seen};
+use tokio::{net::TcpStream, sync::oneshot, time::timeout};
+
+use super::{agent::AgentNet, lock};
+
+/// How long a lookup may take.
+const LOOKUP: Duration = Duration::from_secs(10);
+/// How long one address is tried.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long addresses that were found count, for connections made together.
+const FRESH: Duration = Duration::from_secs(5);
+/// Addresses of one name that are tried.
+const TRIED: usize = 8;
+/// Names whose addresses are remembered at a time.
+const REMEMBERED: usize = 256;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    /// An address may not be connected to.
+    #[error("{0}")]
+    Denied(Reason),
+    /// The name has no address, or the resolver does not answer.
+    #[error("the name cannot be resolved: {0}")]
+    Unknown(#[source] io::Error),
+    /// Nobody answers there.
+    #[error("cannot connect: {0}")]
+    Unreachable(#[source] io::Error),
+}
+
+impl AgentNet {
+    /// Connects to a destination that was allowed by name. Redirects and later answers of the resolver change nothing: the address
+    /// connected to is one of those judged here.
+    pub(super) async fn dial(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+        let addresses = match host {
+            Host::Address(address) => Arc::from([*address]),
+            Host::Name(name) => self.look_up(name).await.map_err(DialError::Unknown)?,
+        };
+        self.permit(host, port, Seen::Nothing, &addresses).await.map_err(DialError::Denied)?;
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses.iter().take(TRIED) {
+            match timeout(CONNECT, TcpStream::connect(SocketAddr::new(*address, port))).await {
+                Ok(Ok(stream)) => {
+                    let _slower = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(DialError::Unreachable(last))
+    }
+
+    /// The addresses of a name, by the host's resolver.
+    async fn look_up(&self, name: &HostName) -> io::Result<Arc<[IpAddr]>> {
+        if let Some((at, addresses)) = lock(&self.found).get(name)
+            && at.elapsed() < FRESH
+        {
+            return Ok(addresses.clone());
+        }
+        let busy = |_| io::Error::other("the service is ending");
+        let mine = self.lookups.clone().acquire_owned().await.map_err(busy)?;
+        let shared = self.shared.lookups.clone().acquire_owned().await.map_err(busy)?;
+        let (answer, found) = oneshot::channel();
+        let asked = name.as_str().to_owned();
+        // A lookup that takes too long keeps its places until its thread is free again.
+        tokio::spawn(async move {
+            let outcome = tokio::net::lookup_host((asked.as_str(), 0)).await.map(|all| all.map(|to| to.ip()).collect::<Vec<_>>());
+            drop((mine, shared));
+            let _nobody_waits = answer.send(outcome);
+        });
+        let slow = |_| io::Error::new(io::ErrorKind::TimedOut, "the host's resolver does not answer");
+        let mut addresses = timeout(LOOKUP, found).await.map_err(slow)?.map_err(|_| io::Error::other("the lookup failed"))??;
+        let mut seen = std::collections::HashSet::new();
+        addresses.retain(|address| seen.insert(address.to_canonical()));
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "it has no address"));
+        }
+        let addresses: Arc<[IpAddr]> = addresses.into();
+        let mut known = lock(&self.found);
+        known.retain(|_, (at, _)| at.elapsed() < FRESH);
+        if known.len() < REMEMBERED {
+            known.insert(name.clone(), (Instant::now(), addresses.clone()));
+        }
+        Ok(addresses)
+    }
+}

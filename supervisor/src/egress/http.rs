@@ -1,0 +1,282 @@
+//! Plain HTTP: every request is read, judged and written anew, so that what is judged is what is sent.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use aether_net::{GATEWAY_NAME, Host, Reason, Seen, sniff};
+use aether_protocol::network::NetworkVerdict;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Uri, Version,
+    body::Incoming,
+    client::conn::http1::SendRequest,
+    header::{self, HeaderValue},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpStream, sync::Mutex};
+
+use super::{
+    agent::AgentNet,
+    answer::{denial, failure},
+    body::{Counted, Way},
+    dial::DialError,
+    pipe::Client,
+    proxy::no_destination,
+    seam::Stream,
+};
+
+/// How long a client may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(60);
+/// Largest head of a request or an answer, bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Body of an answer.
+type Body = BoxBody<Bytes, hyper::Error>;
+
+/// Requests of one connection.
+struct Route {
+    net: Arc<AgentNet>,
+    /// Where the connection was made to; `None` at the proxy, where each request says it.
+    fixed: Option<(Host, u16)>,
+    link: Mutex<Option<Link>>,
+}
+
+/// A connection to a server, kept for the next request.
+struct Link {
+    host: Host,
+    port: u16,
+    sender: SendRequest<Counted<Incoming>>,
+}
+
+/// Serves the requests of a connection, to the destination it was made to or, at the proxy, to the one each names.
+pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Option<(Host, u16, TcpStream)>) {
+    let (fixed, link) = match to {
+        Some((host, port, upstream)) => {
+            let Ok(sender) = handshake(upstream).await else { return };
+            (Some((host.clone(), port)), Some(Link { host, port, sender }))
+        }
+        None => (None, None),
+    };
+    let id = net.id().clone();
+    let route = Arc::new(Route { net, fixed, link: Mutex::new(link) });
+    let service = service_fn(move |request| {
+        let route = route.clone();
+        async move { Ok::<_, Infallible>(route.answer(request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(MAX_HEAD)
+        .half_close(true)
+        .serve_connection(TokioIo::new(client), service)
+        .with_upgrades()
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(agent = %id, %error, "a connection with requests ended");
+    }
+}
+
+async fn handshake<S: Stream + 'static>(upstream: S) -> hyper::Result<SendRequest<Counted<Incoming>>> {
+    let builder = hyper::client::conn::http1::Builder::new();
+    let (sender, connection) = builder.handshake(TokioIo::new(upstream)).await?;
+    // Its failures reach the sender.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender)
+}
+
+impl Route {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (host, port) = match self.destination(&request) {
+            Ok(to) => to,
+            Err(reason) => {
+                let (host, port) = self.fixed.clone().unwrap_or((Host::from(std::net::IpAddr::from([0, 0, 0, 0])), 0));
+                let reason = self.net.deny(&host, port, reason);
+                return text(StatusCode::FORBIDDEN, denial(&self.net, &host, port, &reason));
+            }
+        };
+        let gateway = matches!(&host, Host::Name(name) if name.as_str() == GATEWAY_NAME);
+        if !gateway {
+            let seen = Seen::Request { method: request.method().as_str(), path: request.uri().path() };
+            match self.net.permit(&host, port, seen, &[]).await {
+                Ok(reason) => self.net.record(&host, port, NetworkVerdict::Allowed, &reason),
+                Err(reason) => return text(StatusCode::FORBIDDEN, denial(&self.net, &host, port, &reason)),
+            }
+        }
+        match self.forward(request, &host, port).await {
+            Ok(response) => response,
+            Err(Failed::Denied(reason)) => text(StatusCode::FORBIDDEN, denial(&self.net, &host, port, &reason)),
+            Err(Failed::Dial(error)) => text(StatusCode::BAD_GATEWAY, failure(&host, port, &error)),
+            Err(Failed::Server(error)) => {
+                text(StatusCode::BAD_GATEWAY, failure(&host, port, &format!("its server failed: {error}")))
+            }
+        }
+    }
+
+    /// Where a request goes. On a connection made to a destination, it has to name that one.
+    fn destination(&self, request: &Request<Incoming>) -> Result<(Host, u16), Reason> {
+        if request.method() == Method::CONNECT {
+            return Err(Reason::Malformed("CONNECT is understood by the proxy only".to_owned()));
+        }
+        let mut hosts = request.headers().get_all(header::HOST).iter();
+        let named = match (hosts.next(), hosts.next()) {
+            (Some(host), None) => Some(host.to_str().map_err(|_| Reason::Malformed("the Host header is no text".to_owned()))?),
+            (None, _) => None,
+            (Some(_), Some(_)) => return Err(Reason::Malformed("the request has two Host headers".to_owned())),
+        };
+        let authority = request.uri().authority();
+        if authority.is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(Reason::Malformed("the address of the request has a user in it".to_owned()));
+        }
+        if request.uri().scheme_str().is_some_and(|scheme| scheme != "http") {
+            return Err(Reason::Malformed("only http:// is asked for this way; use CONNECT for https://".to_owned()));
+        }
+        let port = self.fixed.as_ref().map_or(80, |(_, port)| *port);
+        let read = |text| sniff::authority(text, port).map_err(no_destination);
+        let asked = match (authority, named) {
+            (Some(authority), _) => Some(read(authority.as_str())?),
+            (None, Some(named)) => Some(read(named)?),
+            (None, None) => None,
+        };
+        match (&self.fixed, asked) {
+            (Some((host, port)), Some((asked, _))) if *host == asked => Ok((asked, *port)),
+            (Some((host, port)), None) if request.version() == Version::HTTP_10 => Ok((host.clone(), *port)),
+            (Some(_), Some((asked, _))) => Err(Reason::Fronting(asked.to_string())),
+            (None, Some(asked)) if authority.is_some() => Ok(asked),
+            _ => Err(Reason::Malformed("the request names no host".to_owned())),
+        }
+    }
+
+    async fn forward(&self, request: Request<Incoming>, host: &Host, port: u16) -> Result<Response<Body>, Failed> {
+        let (mut parts, body) = request.into_parts();
+        let upgrade = websocket(&parts.headers);
+        clean(&mut parts.headers);
+        if upgrade {
+            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        let authority = if port == 80 { host.to_string() } else { format!("{host}:{port}") };
+        let named = HeaderValue::from_str(&authority).map_err(|_| Failed::Denied(Reason::Malformed("no host".to_owned())))?;
+        parts.headers.insert(header::HOST, named);
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        parts.uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
+        parts.version = Version::HTTP_11;
+        let name = host.to_string();
+        if let Some(credentials) = self.net.shared.credentials.get() {
+            credentials
+                .inject(self.net.id(), &name, port, &mut parts)
+                .map_err(|why| Failed::Denied(self.net.deny(host, port, Reason::Secret(why))))?;
+        }
+        let client = upgrade.then(|| parts.extensions.remove::<hyper::upgrade::OnUpgrade>()).flatten();
+        let body = Counted::new(body, self.net.clone(), &name, port, Way::Sent, None);
+        let mut response = self.send(Request::from_parts(parts, body), host, port).await?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let (Some(client), true) = (client, websocket(response.headers())) else {
+                return Err(Failed::Denied(self.net.deny(
+                    host,
+                    port,
+                    Reason::Malformed("an upgrade nobody asked for".to_owned()),
+                )));
+            };
+            let server = hyper::upgrade::on(&mut response);
+            let over = self.net.over.clone();
+            tokio::spawn(over.run_until_cancelled_owned(join(client, server)));
+        } else {
+            clean(response.headers_mut());
+        }
+        let scrub = self.net.shared.credentials.get().and_then(|credentials| credentials.scrubber(self.net.id(), &name));
+        let net = self.net.clone();
+        Ok(response.map(|body| Counted::new(body, net, &name, port, Way::Received, scrub).boxed()))
+    }
+
+    /// Sends over the connection at hand, or over a new one: every new one is looked up and judged again.
+    async fn send(&self, request: Request<Counted<Incoming>>, host: &Host, port: u16) -> Result<Response<Incoming>, Failed> {
+        let mut kept = self.link.lock().await;
+        let mut request = request;
+        if let Some(link) = kept.as_mut()
+            && link.host == *host
+            && link.port == port
+            && link.sender.ready().await.is_ok()
+        {
+            match link.sender.try_send_request(request).await {
+                Ok(response) => return Ok(response),
+                Err(mut error) => match error.take_message() {
+                    // The server had closed it meanwhile, and nothing was sent.
+                    Some(unsent) => request = unsent,
+                    None => return Err(Failed::Server(error.into_error())),
+                },
+            }
+        }
+        *kept = None;
+        let sender = match (host, self.net.shared.gateway.get()) {
+            (Host::Name(name), Some(gateway)) if name.as_str() == GATEWAY_NAME => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                let (gateway, id, over) = (gateway.clone(), self.net.id().clone(), self.net.over.clone());
+                tokio::spawn(over.run_until_cancelled_owned(async move { gateway.serve(id, port, Box::new(theirs)).await }));
+                handshake(ours).await
+            }
+            _ => {
+                handshake(self.net.dial(host, port).await.map_err(|error| match error {
+                    DialError::Denied(reason) => Failed::Denied(reason),
+                    other => Failed::Dial(other),
+                })?)
+                .await
+            }
+        };
+        let link = kept.insert(Link { host: host.clone(), port, sender: sender.map_err(Failed::Server)? });
+        link.sender.send_request(request).await.map_err(Failed::Server)
+    }
+}
+
+/// Why a request that was allowed has no answer.
+enum Failed {
+    Denied(Reason),
+    Dial(DialError),
+    Server(hyper::Error),
+}
+
+async fn join(client: hyper::upgrade::OnUpgrade, server: hyper::upgrade::OnUpgrade) {
+    if let Ok((client, server)) = tokio::try_join!(client, server) {
+        let _ended = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await;
+    }
+}
+
+/// Does it ask for, or agree to, a WebSocket? No other upgrade is passed on: behind it requests could no longer be read.
+fn websocket(headers: &HeaderMap) -> bool {
+    let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+    value(header::UPGRADE).eq_ignore_ascii_case("websocket")
+        && value(header::CONNECTION).split(',').any(|word| word.trim().eq_ignore_ascii_case("upgrade"))
+}
+
+/// Removes what is between two neighbours only (RFC 9110, 7.6.1), and what only a proxy should read.
+fn clean(headers: &mut HeaderMap) {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+        // Nobody may have the destination or the framing removed that way.
+        .filter(|name| !matches!(name.as_str(), "host" | "content-length" | "authorization" | "cookie"))
+        .collect();
+    for name in named.iter().map(String::as_str).chain([
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ]) {
+        headers.remove(name);
+    }
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(header::VIA, HeaderValue::from_static("1.1 aether"));
+    response
+}

@@ -1,0 +1,47 @@
+//! From the wire's rules to those that are judged by.
+
+use aether_net::{HostPattern, Otherwise, Policy, Rule};
+use aether_protocol::{
+    ApiError, NetworkMode, NetworkRules,
+    network::{NetworkOtherwise, NetworkRule},
+};
+
+/// Compiles a policy.
+///
+/// # Errors
+/// `Invalid` naming the host that is none.
+pub(crate) fn compile(mode: &NetworkMode) -> Result<Policy, ApiError> {
+    mode.check()?;
+    let NetworkRules { allow, deny, presets, otherwise } = mode.rules();
+    let mut rules = allow.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+    for name in presets {
+        rules.extend(aether_net::preset(name.name()).unwrap_or_default());
+    }
+    Ok(Policy {
+        allow: rules,
+        deny: deny.iter().map(|host| pattern(host)).collect::<Result<_, _>>()?,
+        otherwise: match otherwise {
+            NetworkOtherwise::Deny => Otherwise::Deny,
+            NetworkOtherwise::Ask => Otherwise::Ask,
+            NetworkOtherwise::Allow => Otherwise::Allow,
+        },
+    })
+}
+
+fn rule(rule: &NetworkRule) -> Result<Rule, ApiError> {
+    let methods: Vec<String> = rule.methods.iter().map(|method| method.to_ascii_uppercase()).collect();
+    if let Some(path) = rule.paths.iter().find(|path| !path.starts_with('/')) {
+        return Err(ApiError::invalid(format!("network: {path:?} is no beginning of a path"), "begin it with '/'"));
+    }
+    if rule.ports.contains(&0) {
+        return Err(ApiError::invalid("network: 0 is not a port", "give 1 to 65535"));
+    }
+    Ok(Rule { host: pattern(&rule.host)?, ports: rule.ports.clone(), methods, paths: rule.paths.clone(), preset: None })
+}
+
+fn pattern(text: &str) -> Result<HostPattern, ApiError> {
+    HostPattern::parse(text).map_err(|error| {
+        let shown: String = text.chars().take(80).collect();
+        ApiError::invalid(format!("network: {shown:?} is no host: {error}"), "give a name, *.suffix or an address")
+    })
+}

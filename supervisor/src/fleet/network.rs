@@ -1,0 +1,192 @@
+//! The network of agents: served while they live, shown, changed, and decided about by people.
+
+use std::sync::Arc;
+
+use aether_protocol::{
+    AgentEvent, AgentId, ApiError, Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules, Program,
+    event::{ApprovalDecided, NetworkPolicyChanged},
+    network::{ApprovalWish, NetworkRule},
+};
+use aether_store::{AgentField, Change};
+use serde_json::json;
+
+use super::{
+    Fleet, audit,
+    core::{Core, Live},
+};
+use crate::egress::{self, About, World};
+
+/// What the way out needs of the fleet.
+struct OfFleet(Arc<Core>);
+
+#[async_trait::async_trait]
+impl World for OfFleet {
+    async fn tell(&self, agent: &AgentId, events: Vec<AgentEvent>) {
+        let change = self.0.with_events(agent, Change::new(), events).relaxed(true);
+        if let Err(error) = self.0.write(change).await {
+            tracing::warn!(%agent, error = %error.message, "what an agent's network did was not recorded");
+        }
+    }
+
+    fn about(&self, agent: &AgentId) -> Option<About> {
+        let registry = self.0.registry();
+        let info = &registry.get(agent)?.info;
+        let step = matches!(info.spec.program, Program::Goal(_)).then_some(info.step);
+        Some(About { number: info.number, name: info.name.as_str().to_owned(), step })
+    }
+}
+
+/// Serves the network of a live agent, if it has one. What it asks for meanwhile waits in the kernel.
+pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
+    let Ok(entry) = core.entry(id) else { return };
+    if !egress::needs_network(&entry.info.spec) {
+        return;
+    }
+    let (core, id, live) = (core.clone(), id.clone(), live.clone());
+    tokio::spawn(async move {
+        let sockets = tokio::select! {
+            () = live.over.cancelled() => return,
+            sockets = live.init.network_sockets() => sockets,
+        };
+        // Read late: it may have been changed meanwhile.
+        let policy = core.entry(&id).and_then(|entry| egress::compile(&entry.info.spec.network));
+        match (sockets, policy) {
+            (Ok(sockets), Ok(policy)) => {
+                core.egress.serve(Arc::new(OfFleet(core.clone())), &id, policy, sockets, live.over.clone());
+                live.over.cancelled().await;
+                core.egress.leave(&id);
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(agent = %id, error = %error.message, "an agent has no network");
+            }
+        }
+    });
+}
+
+impl Fleet {
+    /// The network of an agent: its policy and what it asked for.
+    pub async fn network(&self, id: &AgentId) -> Result<NetworkInfo, ApiError> {
+        shown(&self.core, id)
+    }
+
+    /// Changes the policy of an agent; in force when this returns.
+    pub async fn change_network(&self, id: &AgentId, change: NetworkChange) -> Result<NetworkInfo, ApiError> {
+        let (core, agent) = (self.core.clone(), id.clone());
+        let what = json!({ "change": change });
+        self.act("agent.network", id.as_str(), what, async move {
+            change_policy(&core, &agent, change).await?;
+            shown(&core, &agent)
+        })
+        .await
+    }
+
+    /// What waits for a person's word, oldest first.
+    pub fn approvals(&self) -> Vec<Approval> {
+        self.core.egress.approvals().list()
+    }
+
+    /// A person's word, once; who waits goes on when it is recorded.
+    pub async fn decide(&self, id: u64, decision: Decision) -> Result<Approval, ApiError> {
+        let core = self.core.clone();
+        let agent = core.egress.approvals().get(id).map(|approval| approval.agent_id);
+        let subject = agent.as_ref().map_or("", |agent| agent.as_str());
+        let what = json!({ "approval": id, "decision": decision });
+        let by = audit::who();
+        self.act("approval.decide", subject, what, async move { decide(&core, id, decision, by).await }).await
+    }
+}
+
+async fn decide(core: &Arc<Core>, id: u64, decision: Decision, by: String) -> Result<Approval, ApiError> {
+    let approvals = core.egress.approvals();
+    // Kept before it is said: who waits for it must find it in force.
+    if let (Decision::Always, Some(Approval { agent_id, wish: ApprovalWish::Connect(to), .. })) = (decision, approvals.get(id)) {
+        let rule = NetworkRule { host: to.host, ports: vec![to.port], methods: vec![], paths: vec![] };
+        change_policy(core, &agent_id, NetworkChange::Allow(rule)).await?;
+    }
+    let approval = approvals.decide(id, decision, &by)?;
+    let event = ApprovalDecided { pid: approval.pid, id, decision, by };
+    core.write(core.with_events(&approval.agent_id, Change::new(), vec![event.into()])).await?;
+    Ok(approval)
+}
+
+fn shown(core: &Core, id: &AgentId) -> Result<NetworkInfo, ApiError> {
+    let policy = core.info(id)?.spec.network;
+    let net = core.egress.of(id);
+    let (connections, destinations) = net.map(|net| (net.open(), net.destinations())).unwrap_or_default();
+    Ok(NetworkInfo { policy, connections, destinations })
+}
+
+async fn change_policy(core: &Arc<Core>, id: &AgentId, change: NetworkChange) -> Result<(), ApiError> {
+    let entry = core.entry(id)?;
+    let _gate = entry.gate.lock().await;
+    let info = core.info(id)?;
+    if info.state.is_dead() {
+        return Err(ApiError::conflict(format!("{} has ended", info.name), "start a new agent"));
+    }
+    if info.spec.network.is_none() {
+        let hint = "start an agent with one: aether run --allow HOST -- CMD";
+        return Err(ApiError::conflict(format!("{} was started without a network", info.name), hint));
+    }
+    let mode = changed(&info.spec.network, change);
+    let policy = egress::compile(&mode)?;
+    let mut spec = info.spec;
+    spec.network = mode.clone();
+    let event = NetworkPolicyChanged { pid: info.number, policy: mode };
+    core.commit(id, vec![AgentField::Spec(Box::new(spec))], vec![event.into()]).await?;
+    if let Some(net) = core.egress.of(id) {
+        net.set_policy(policy);
+    }
+    Ok(())
+}
+
+fn changed(mode: &NetworkMode, change: NetworkChange) -> NetworkMode {
+    let mut rules: NetworkRules = mode.rules();
+    match change {
+        NetworkChange::Allow(rule) => {
+            rules.deny.retain(|host| *host != rule.host);
+            if !rules.allow.contains(&rule) {
+                rules.allow.push(rule);
+            }
+        }
+        NetworkChange::Deny(denied) => {
+            rules.allow.retain(|rule| rule.host != denied.host);
+            if !rules.deny.contains(&denied.host) {
+                rules.deny.push(denied.host);
+            }
+        }
+        NetworkChange::Preset(added) => {
+            if !rules.presets.contains(&added.preset) {
+                rules.presets.push(added.preset);
+            }
+        }
+        NetworkChange::Otherwise(rest) => rules.otherwise = rest.otherwise,
+        // "none" of an agent that has a network is a policy that allows nothing: its sockets are still there.
+        NetworkChange::Replace(new) => rules = new.policy.rules(),
+    }
+    rules.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use aether_protocol::network::{NetworkHost, NetworkOtherwise, NetworkReplace, NetworkWord};
+
+    use super::*;
+
+    fn rule(host: &str) -> NetworkRule {
+        NetworkRule { host: host.into(), ports: vec![], methods: vec![], paths: vec![] }
+    }
+
+    #[test]
+    fn the_newest_word_about_a_host_counts() {
+        let open = NetworkMode::Word(NetworkWord::Open);
+        let denied = changed(&open, NetworkChange::Deny(NetworkHost { host: "a.test".into() }));
+        assert_eq!(denied.rules().deny, ["a.test"]);
+        assert_eq!(denied.rules().otherwise, NetworkOtherwise::Allow, "the rest stays as it was");
+        let allowed = changed(&denied, NetworkChange::Allow(rule("a.test")));
+        assert!(allowed.rules().deny.is_empty());
+        let denied = changed(&allowed, NetworkChange::Deny(NetworkHost { host: "a.test".into() }));
+        assert!(denied.rules().allow.is_empty());
+        let none = changed(&denied, NetworkChange::Replace(NetworkReplace { policy: NetworkMode::default() }));
+        assert_eq!(none, NetworkRules::default().into(), "it keeps its sockets, so it is not \"none\"");
+    }
+}

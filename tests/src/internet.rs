@@ -1,0 +1,242 @@
+//! An internet of a test's own: two network namespaces joined by a cable. The daemon lives in the one that stands for the host; in
+//! the other there are servers at addresses that are public everywhere else.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::{Daemon, eventually};
+
+/// A public address of the far side.
+pub const PUBLIC: &str = "93.184.216.34";
+/// Another one.
+pub const OTHER: &str = "93.184.216.35";
+/// The host's own address, on the cable.
+pub const OWN: &str = "11.0.0.1";
+/// Addresses of the far side that no policy reaches.
+pub const FORBIDDEN: [&str; 4] = ["10.9.9.9", "192.168.7.7", "169.254.169.254", "100.64.1.1"];
+
+/// The two namespaces; they end with the value.
+pub struct Internet {
+    host: Child,
+    far: Child,
+    dir: tempfile::TempDir,
+}
+
+/// What a server was asked.
+pub struct Served {
+    /// Connections it accepted.
+    pub accepted: Arc<AtomicUsize>,
+}
+
+impl Internet {
+    /// Two namespaces and a cable.
+    ///
+    /// # Panics
+    /// When the kernel has no veth, or nobody lets us.
+    pub fn new() -> Self {
+        let host = holder();
+        let far = holder();
+        let dir = tempfile::Builder::new().prefix("aether-net-").tempdir().expect("a directory");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        let internet = Self { host, far, dir };
+        let far = internet.far.id().to_string();
+        internet.in_host(&["ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", &far]);
+        internet.in_host(&["ip", "link", "set", "lo", "up"]);
+        internet.in_host(&["ip", "addr", "add", &format!("{OWN}/24"), "dev", "cable"]);
+        internet.in_host(&["ip", "link", "set", "cable", "up"]);
+        internet.in_far(&["ip", "link", "set", "lo", "up"]);
+        internet.in_far(&["ip", "addr", "add", "11.0.0.2/24", "dev", "cable"]);
+        internet.in_far(&["ip", "link", "set", "cable", "up"]);
+        for address in [PUBLIC, OTHER].iter().chain(&FORBIDDEN) {
+            internet.in_far(&["ip", "addr", "add", &format!("{address}/32"), "dev", "lo"]);
+        }
+        internet.in_host(&["ip", "route", "add", "default", "via", "11.0.0.2"]);
+        internet
+    }
+
+    /// A daemon that lives in the host's namespace and finds names in `hosts`, lines of hosts(5).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn daemon(&self, hosts: &str) -> Daemon {
+        fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}\n")).expect("hosts");
+        fs::write(self.dir.path().join("nsswitch"), "hosts: files\n").expect("nsswitch");
+        let front = self.front();
+        let mut daemon = Daemon::start();
+        daemon.behind(front);
+        assert_eq!(daemon.stop(), 0, "the daemon ends well");
+        daemon.restart();
+        daemon
+    }
+
+    /// A program that goes to the host's namespace, changes what names mean for itself, and becomes the one it is given.
+    fn front(&self) -> PathBuf {
+        let (dir, path) = (self.dir.path().display(), self.dir.path().join("front"));
+        let script = format!(
+            "#!/bin/sh\nexec nsenter --net=/proc/{}/ns/net unshare --mount sh -c 'mount --bind {dir}/hosts /etc/hosts && \
+             mount --bind {dir}/nsswitch /etc/nsswitch.conf && exec \"$@\"' sh \"$@\"\n",
+            self.host.id()
+        );
+        fs::write(&path, script).expect("front");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("mode");
+        path
+    }
+
+    /// Runs a program in the host's namespace and gives what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn in_host(&self, argv: &[&str]) -> String {
+        run(self.host.id(), argv)
+    }
+
+    /// Runs a program on the far side.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[track_caller]
+    pub fn in_far(&self, argv: &[&str]) -> String {
+        run(self.far.id(), argv)
+    }
+
+    /// A program on the far side that runs beside the test; it ends with the namespaces' holder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_far(&self, argv: &[&str]) -> Background {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.far.id())).args(argv);
+        Background(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("start"))
+    }
+
+    /// A server on the far side that handles each connection with `handle`.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn serve(&self, address: &str, port: u16, handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
+        self.serve_in(self.far.id(), address, port, handle)
+    }
+
+    /// A server in the host's namespace.
+    ///
+    /// # Panics
+    /// When it cannot listen.
+    pub fn serve_host(&self, address: &str, port: u16, handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
+        self.serve_in(self.host.id(), address, port, handle)
+    }
+
+    fn serve_in(&self, pid: u32, address: &str, port: u16, handle: impl Fn(TcpStream) + Clone + Send + 'static) -> Served {
+        let at: SocketAddr = format!("{address}:{port}").parse().expect("an address");
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let (ready, listening) = mpsc::channel();
+        let counter = accepted.clone();
+        // A thread of its own: the namespace is the thread's.
+        thread::spawn(move || {
+            let namespace = fs::File::open(format!("/proc/{pid}/ns/net")).expect("the namespace");
+            setns(namespace, CloneFlags::CLONE_NEWNET).expect("setns");
+            let listener = TcpListener::bind(at).unwrap_or_else(|error| panic!("{at}: {error}"));
+            ready.send(()).expect("the test waits");
+            for stream in listener.incoming().flatten() {
+                counter.fetch_add(1, Ordering::SeqCst);
+                let handle = handle.clone();
+                thread::spawn(move || handle(stream));
+            }
+        });
+        listening.recv_timeout(Duration::from_secs(10)).expect("the server listens");
+        Served { accepted }
+    }
+}
+
+impl Default for Internet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Served {
+    /// Connections so far.
+    pub fn count(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+/// A process that ends with the value.
+pub struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        end(&mut self.0);
+    }
+}
+
+impl Drop for Internet {
+    fn drop(&mut self) {
+        end(&mut self.host);
+        end(&mut self.far);
+    }
+}
+
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
+}
+
+/// A process that holds a new network namespace.
+fn holder() -> Child {
+    let child = Command::new("unshare").args(["--net", "sleep", "600"]).spawn().expect("unshare");
+    let own = fs::read_link("/proc/self/ns/net").expect("ns");
+    let path = format!("/proc/{}/ns/net", child.id());
+    eventually("a namespace", Duration::from_secs(10), || fs::read_link(Path::new(&path)).ok().filter(|ns| *ns != own));
+    child
+}
+
+#[track_caller]
+fn run(pid: u32, argv: &[&str]) -> String {
+    let out = Command::new("nsenter").arg(format!("--net=/proc/{pid}/ns/net")).args(argv).output().expect("nsenter");
+    assert!(out.status.success(), "{argv:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// Answers each request of plain HTTP with 200 and `body`.
+pub fn http(body: &'static str) -> impl Fn(TcpStream) + Clone + Send + 'static {
+    move |mut stream| {
+        let mut seen = Vec::new();
+        let mut chunk = [0; 4096];
+        while let Ok(length) = stream.read(&mut chunk) {
+            seen.extend(&chunk[..length]);
+            if length == 0 {
+                return;
+            }
+            if seen.ends_with(b"\r\n\r\n") {
+                seen.clear();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                if stream.write_all(head.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Speaks first, then repeats every byte.
+pub fn echo(mut stream: TcpStream) {
+    let _gone = stream.write_all(b"hello\n");
+    let Ok(mut back) = stream.try_clone() else { return };
+    let _ended = std::io::copy(&mut stream, &mut back);
+}
