@@ -38,6 +38,7 @@ impl Current {
             ("storage", old.storage != new.storage),
             ("mounts", old.mounts != new.mounts),
             ("llm", old.llm != new.llm),
+            ("models", old.models != new.models),
             ("cgroup", old.cgroup != new.cgroup),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

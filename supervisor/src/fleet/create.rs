@@ -10,7 +10,7 @@ use aether_store::{AuditEntry, Change, Committed, NewAgent};
 
 use super::{
     Caller, audit,
-    core::{Core, lock},
+    core::{Core, lock, store_error},
     end, goal, launch,
     log::OutputLog,
     mounts,
@@ -28,6 +28,7 @@ pub(crate) async fn create(
 ) -> Result<AgentInfo, ApiError> {
     spec.check()?;
     check_host(&spec, &core.host)?;
+    core.store.has_room().map_err(|error| store_error(&error))?;
     let model = core.providers.model_of(&spec)?;
     let parcels = mounts::collect(&spec, caller, descriptors, &core.roots)?;
     let creating = core.creating.lock().await;
@@ -107,7 +108,7 @@ async fn ahead(
         let change = record(new, caller, 0, Some(launch::first_phase(&spec))).take_prepared(&id).update_agent(&id, fields);
         enter(core, core.write(change.relaxed(spec.ephemeral)).await?)
     };
-    let (started, recorded) = tokio::join!(launch::start_program(&init, &spec), recorded);
+    let (started, recorded) = tokio::join!(launch::start_program(core, &id, &init, &spec), recorded);
     drop(creating);
     if let Err(error) = recorded {
         pool::drop_remains(core, &id).await;

@@ -10,6 +10,7 @@ use aether_store::{AgentField, Change};
 
 use super::{
     core::{Core, Live, lock, sandbox_id},
+    late,
     registry::Entry,
 };
 
@@ -72,15 +73,22 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     let ended =
         vec![ProcessStateChange { pid: number, state, agent_phase: phase }.into(), ProcessExit { pid: number, exit }.into()];
     let slot = core.entry(id).ok().and_then(|entry| entry.slot);
-    let returned = |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(id, *slot));
+    let own = id.clone();
+    let returned = move |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(&own, *slot));
     if entry.info.spec.ephemeral {
         match remove_home(core, &entry).await {
             Ok(()) => {
                 // Its end and its removal in one commit: nobody asks for a record in between.
                 core.registry().apply(id, &fields);
-                let change = core.with_events(id, returned(Change::new()), ended).delete_agent(id);
-                if let Err(error) = core.write(core.with_events(id, change, vec![ProcessReaped { pid: number }.into()])).await {
-                    tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded");
+                let own = id.clone();
+                let change = move |core: &Core| {
+                    let change = core.with_events(&own, returned(Change::new()), ended.clone()).delete_agent(&own);
+                    core.with_events(&own, change, vec![ProcessReaped { pid: number }.into()])
+                };
+                if let Err(error) = core.write(change(core)).await {
+                    tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded yet");
+                    let own = id.clone();
+                    late::record(core, change, move |core| depart(core, &own));
                 } else {
                     depart(core, id);
                 }
@@ -90,9 +98,14 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
             Err(error) => tracing::error!(agent = %id, error = %error.message, "an ephemeral agent could not be removed"),
         }
     }
-    let change = returned(Change::new().update_agent(id, fields.clone()));
-    if let Err(error) = core.write(core.with_events(id, change, ended)).await {
-        tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded");
+    let (own, last) = (id.clone(), fields.clone());
+    let change = move |core: &Core| {
+        let change = returned(Change::new().update_agent(&own, last.clone()));
+        core.with_events(&own, change, ended.clone())
+    };
+    if let Err(error) = core.write(change(core)).await {
+        tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded yet");
+        late::record(core, change, |_| {});
     }
     {
         let mut registry = core.registry();

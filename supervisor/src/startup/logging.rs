@@ -16,6 +16,12 @@ pub(super) fn begin() {
         None => tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
+    // A panic ends the task it is in and nothing else; the log has it beside everything else, with its fields.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let cause = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, cause, "a panic in the service");
+    }));
 }
 
 /// Is standard error the stream that the service manager connected to the journal (`JOURNAL_STREAM`, systemd.exec(5))?

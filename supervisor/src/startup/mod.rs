@@ -15,6 +15,7 @@ mod service;
 use std::{fs::File, os::fd::AsFd, path::Path, process::ExitCode};
 
 use aether_sandbox::spawner::{self, SpawnerConfig};
+use aether_secrets::Vault;
 use aether_store::{Options, Store};
 use anyhow::Context;
 use clap::Parser;
@@ -28,6 +29,8 @@ use crate::{
 
 /// Exit status for a configuration that cannot be used, as in sysexits(3).
 const BAD_CONFIG: u8 = 78;
+/// Descriptors that are enough for everything there is.
+const MOST_DESCRIPTORS: u64 = 524_288;
 
 /// The whole of `aetherd` after it was clear that it is not the spawner.
 pub fn run() -> ExitCode {
@@ -54,6 +57,7 @@ pub fn run() -> ExitCode {
 fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
     // Before anything else is opened or started: whatever is started now would inherit them.
     let passed = activation::take()?;
+    raise_descriptor_limit();
     anyhow::ensure!(
         nix::unistd::geteuid().is_root(),
         "aetherd must be started as root\nhint: it starts the part that builds sandboxes, then becomes an unprivileged user by itself"
@@ -97,6 +101,9 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
     let socket_dir = places.socket.parent().unwrap_or(Path::new("/"));
     let open = |dir: &Path| File::open(dir).with_context(|| format!("cannot open {}", dir.display()));
     let (state_dir, socket_dir) = (open(&places.state)?, open(socket_dir)?);
+    // Its key is root's alone: nothing that the service's user may do later reads it again.
+    let vault = Vault::open(&places.state, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref().map(Path::new))
+        .context("cannot open the key of the secrets")?;
     identity.become_it().context("cannot give up privileges")?;
     spawner::confine_service(&[state_dir.as_fd(), socket_dir.as_fd()]).context("cannot confine the service")?;
 
@@ -112,10 +119,22 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
         state,
         sockets,
         roots,
+        vault,
         unix,
         tcp,
         socket: places.socket.clone(),
         identity,
         at_exit: if args.stop_agents_on_exit { service::AtExit::EndAgents } else { service::AtExit::LeaveAgents },
     })
+}
+
+/// Takes all the descriptors that the hard limit gives: the soft one is kept low for programs that use select(2), which none of
+/// these do.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST_DESCRIPTORS).max(soft), hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of descriptors stays as it is");
+    }
 }

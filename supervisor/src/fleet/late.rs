@@ -1,0 +1,33 @@
+//! What happened and could not be recorded when it did: it is, as soon as the database takes it.
+
+use std::{sync::Arc, time::Duration};
+
+use aether_store::{Change, StoreError};
+
+use super::core::Core;
+
+/// Between two tries.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Tries until it is recorded or the service stops; the next service finds out by itself how agents ended.
+pub(crate) fn record(
+    core: &Arc<Core>,
+    change: impl Fn(&Core) -> Change + Send + Sync + 'static,
+    recorded: impl FnOnce(&Arc<Core>) + Send + 'static,
+) {
+    let core = core.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = core.stopping.cancelled() => return,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
+            match core.store.commit(change(&core)).await {
+                Ok(_) => return recorded(&core),
+                Err(StoreError::NoSpace | StoreError::Disk(_)) => {}
+                // Somebody removed it meanwhile.
+                Err(error) => return tracing::debug!(%error, "nothing is left to record"),
+            }
+        }
+    });
+}
