@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
-use nix::sys::termios::{self, SetArg, Termios};
+use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use terminal_size::terminal_size_of;
 
 /// The settings to go back to, while raw mode is on. Global, because the panic hook needs it too.
@@ -43,6 +43,29 @@ impl RawMode {
             termios::cfmakeraw(&mut raw);
             let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw);
         }
+    }
+}
+
+/// What is typed is not shown. Ends when dropped, and on a panic.
+#[derive(Debug)]
+pub(crate) struct Hidden(());
+
+impl Hidden {
+    /// Turns the echo off.
+    pub(crate) fn enter() -> io::Result<Self> {
+        let before = termios::tcgetattr(io::stdin())?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        saved().get_or_insert(before);
+        // What was typed before the echo went off was shown: it is not taken for the value.
+        termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        restore();
     }
 }
 

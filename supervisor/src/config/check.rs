@@ -51,6 +51,9 @@ impl Config {
         if matches!(self.storage.volume.0, VolumeSize::Bytes(bytes) if bytes < 256 << 20) {
             return range("storage.volume", "must be at least 256M");
         }
+        if let Some((key, cause)) = self.models.problem() {
+            return problem(key, cause, "correct the line, or remove it for the default");
+        }
         self.check_identity()?;
         self.check_paths()
     }

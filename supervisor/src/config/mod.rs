@@ -5,6 +5,7 @@
 mod check;
 mod current;
 pub mod load;
+mod models;
 mod place;
 mod values;
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 pub use self::{
     current::Current,
     load::{DEFAULT_PATH, Loaded, load},
+    models::{ModelsConfig, PriceConfig, UpstreamConfig},
     place::ConfigError,
     values::{Listen, Size, Volume},
 };
@@ -51,6 +53,8 @@ pub struct Config {
     pub mounts: MountsConfig,
     /// Providers of models.
     pub llm: LlmConfig,
+    /// The model gateway.
+    pub models: ModelsConfig,
     /// Where agents have their cgroups.
     pub cgroup: CgroupConfig,
 }

@@ -84,7 +84,7 @@ async fn run(
         let (core, id) = (core.clone(), id.clone());
         move || core.info(&id).is_ok_and(|info| info.state == AgentState::Paused)
     };
-    let hands = SandboxHands::new(live, &spec, Box::new(frozen));
+    let hands = SandboxHands::new(live, &spec, launch::given(core, id, &spec), Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
     let (mut attempt, mut reached) = (0, 0);
     loop {

@@ -1,6 +1,6 @@
 //! The hands of the built-in agent: its effects, done inside by init with the agent's identity.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, FileEntry};
 use aether_runtime::{CommandOutput, Hands, HandsError, RunCommand, hands::MAX_OUTPUT};
@@ -19,6 +19,8 @@ pub(crate) struct SandboxHands {
     init: InitLink,
     log: Arc<OutputLog>,
     spec: AgentSpec,
+    /// What the gateway gives its programs.
+    given: BTreeMap<String, String>,
     frozen: Frozen,
 }
 
@@ -26,8 +28,8 @@ pub(crate) struct SandboxHands {
 type Frozen = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl SandboxHands {
-    pub(crate) fn new(live: &Live, spec: &AgentSpec, frozen: Frozen) -> Self {
-        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone(), frozen }
+    pub(crate) fn new(live: &Live, spec: &AgentSpec, given: BTreeMap<String, String>, frozen: Frozen) -> Self {
+        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone(), given, frozen }
     }
 
     /// Waits for `limit` of time in which the sandbox could run: a pause does not use up a command's time.
@@ -51,7 +53,7 @@ impl SandboxHands {
         argv.push(command.command.clone().into_bytes());
         let start = StartProcess {
             argv,
-            env: launch::environment(&self.spec, false, []),
+            env: launch::environment(&self.spec, &self.given, false, []),
             workdir: command.workdir.clone(),
             stdio: Stdio::Pipes { stdin: false },
             label: "tool".to_owned(),

@@ -33,7 +33,7 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
     let stdio = if request.tty { Stdio::Terminal { cols, rows } } else { Stdio::Pipes { stdin: request.stdin } };
     let program = command.argv[0].clone();
     let start = StartProcess {
-        env: launch::environment(&spec, request.tty, &request.env),
+        env: launch::environment(&spec, &launch::given(core, id, &spec), request.tty, &request.env),
         workdir: request.workdir.unwrap_or_else(|| launch::workdir(&spec)),
         argv: command.argv.into_iter().map(String::into_bytes).collect(),
         stdio,
