@@ -41,6 +41,8 @@ use nix::{
 /// First argument that makes this program an agent's.
 const INSIDE: &str = "__inside";
 
+type Test = fn(&Host);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
@@ -50,7 +52,7 @@ fn main() {
         _ => {}
     }
     let host = Host::start();
-    let tests: [(&str, fn(&Host)); 13] = [
+    let tests: [(&str, Test); 13] = [
         ("every_connection_arrives_with_its_destination", traffic::every_connection_arrives_with_its_destination),
         ("names_are_asked_at_any_address", traffic::names_are_asked_at_any_address),
         ("other_datagrams_are_refused_at_once", traffic::other_datagrams_are_refused_at_once),
