@@ -163,7 +163,12 @@ pub(crate) fn update(db: &Connection, id: &AgentId, fields: &[AgentField]) -> Re
     for field in fields {
         let (column, value) = column(field)?;
         values.push(value);
-        sets.push(format!("{column} = ?{}", values.len()));
+        // In a sandbox built ahead an agent starts while it is being recorded: nobody starts before being asked for.
+        let number = values.len();
+        sets.push(match field {
+            AgentField::StartedAt(_) => format!("{column} = max(?{number}, created_ms)"),
+            _ => format!("{column} = ?{number}"),
+        });
     }
     let name = fields.iter().find_map(|field| if let AgentField::Name(name) = field { Some(name) } else { None });
     let changed = db
