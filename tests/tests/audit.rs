@@ -4,11 +4,12 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    process::Command,
     time::Duration,
 };
 
 use aether_tests::{
-    Daemon, eventually, http,
+    Agent, Daemon, eventually, http,
     proc::{self, NAMESPACES},
 };
 use serde_json::Value;
@@ -141,6 +142,56 @@ fn the_report_says_what_the_kernel_says() {
     let pids = proc::controller_file(pid, "pids", &["pids.max"]).expect("a limit");
     assert_eq!(pids, "100");
     assert!(facts.iter().any(|fact| fact.ends_with("pids.max: 100")), "{facts:#?}");
+}
+
+/// The evidence of a layer in the report of an agent, and whether the report is full.
+fn evidence(daemon: &Daemon, id: &str, layer: &str) -> (String, bool) {
+    let report = daemon.aether(["inspect", "--isolation", "--json", id]).json()["report"].clone();
+    let layers = report["layers"].as_array().expect("layers").iter();
+    let facts = layers.filter(|found| found["name"] == layer).map(|found| found["evidence"].to_string()).collect();
+    (facts, report["full"] == true)
+}
+
+#[test]
+fn an_old_agent_is_reported_with_what_it_was_given() {
+    let mut daemon = Daemon::start();
+    let agent = daemon.agent(&["--name", "old"], "echo up; exec sleep 600");
+    agent.prints("up");
+    let given = |agent: &Agent<'_>, policy: &str| {
+        agent.info()["enforcement"]["policies"][policy]["sha256"].as_str().expect("a digest").to_owned()
+    };
+    let other = daemon.agent(&["--profile", "browser"], "echo up; exec sleep 600");
+    other.prints("up");
+    let filter = given(&agent, "filter");
+    assert_ne!(filter, given(&other, "filter"), "another profile has another filter");
+    assert_eq!(given(&agent, "spawner-filter"), given(&other, "spawner-filter"));
+    assert_ne!(filter, given(&agent, "spawner-filter"));
+    let (facts, full) = evidence(&daemon, "old", "seccomp");
+    assert!(full && facts.contains(&format!("sha256 {filter}; a launch now gives the same")), "{facts}");
+    let (facts, _) = evidence(&daemon, "old", "filesystem");
+    assert!(facts.contains("\"disk: "), "{facts}");
+
+    // A service of another version: its filter is another one than that on record, and its defaults are others.
+    let id = agent.id.clone();
+    daemon.kill9();
+    let old = "ab".repeat(32);
+    let change = "import sqlite3, sys
+path, agent, filter, old = sys.argv[1:]
+with sqlite3.connect(path) as db:
+    print(db.execute('UPDATE agents SET enforcement = replace(enforcement, ?, ?) WHERE id = ?', (filter, old, agent)).rowcount)";
+    let database = fs::read_dir(daemon.state()).expect("state").flatten().map(|entry| entry.path());
+    let database = database.into_iter().find(|path| path.extension().is_some_and(|end| end == "db")).expect("a database");
+    let changed =
+        Command::new("python3").args(["-c", change]).arg(database).args([&id, &filter, &old]).output().expect("python3");
+    assert_eq!(String::from_utf8_lossy(&changed.stdout), "1\n", "{changed:?}");
+    fs::write(daemon.scratch().join("aether.toml"), "[limits]\nmemory = \"300M\"\npids = 77\n").expect("write");
+    daemon.restart();
+    let (facts, full) = evidence(&daemon, &id, "seccomp");
+    assert!(facts.contains(&format!("sha256 {old}; a launch now gives another one")) && facts.contains(&filter), "{facts}");
+    assert!(full, "what is in force is as it was promised to this agent");
+    let (facts, _) = evidence(&daemon, &id, "pids");
+    assert!(!facts.contains(": 77"), "{facts}");
+    assert_eq!(evidence(&daemon, &daemon.agent(&["--name", "new"], "exec sleep 600").id, "pids").0.matches(": 77").count(), 1);
 }
 
 #[test]
