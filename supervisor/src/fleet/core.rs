@@ -109,14 +109,19 @@ impl Core {
 
     /// Its sandbox, ready to take requests.
     pub(crate) fn running(&self, id: &AgentId) -> Result<Arc<Live>, ApiError> {
-        let info = self.info(id)?;
-        match info.state {
-            AgentState::Paused => Err(ApiError::conflict(format!("{} is paused", info.name), "resume it first (aether resume)")),
+        // Asked for every key that somebody types: what is known of the agent is not copied for it.
+        let (state, name) = {
+            let registry = self.registry();
+            let info = &registry.get(id).ok_or_else(|| no_agent(id))?.info;
+            (info.state, info.name.clone())
+        };
+        match state {
+            AgentState::Paused => Err(ApiError::conflict(format!("{name} is paused"), "resume it first (aether resume)")),
             AgentState::Queued | AgentState::Created => {
-                Err(ApiError::conflict(format!("{} has not started yet", info.name), "wait until it runs"))
+                Err(ApiError::conflict(format!("{name} has not started yet"), "wait until it runs"))
             }
             _ => self.sandbox(id).ok_or_else(|| {
-                ApiError::conflict(format!("{} has ended", info.name), "start a new agent; its files remain until rm")
+                ApiError::conflict(format!("{name} has ended"), "start a new agent; its files remain until rm")
             }),
         }
     }

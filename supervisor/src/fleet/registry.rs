@@ -1,15 +1,19 @@
 //! Every agent in memory: what the store holds, ready to be listed, found and queued. Pure: no I/O, no clock.
 
+mod record;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use aether_protocol::{AgentId, AgentInfo, AgentName, AgentState, ApiError, Program, UidRange};
-use aether_sandbox::plan::{AGENT_HOME, IdRange, RANGE_SIZE};
+use aether_protocol::{AgentId, AgentInfo, AgentName, AgentState, ApiError, UidRange};
+use aether_sandbox::plan::{IdRange, RANGE_SIZE};
 use aether_store::{AgentField, AgentRecord};
 use tokio::sync::{Mutex, watch};
 
+pub(crate) use self::record::info;
+use self::record::set;
 use super::ListFilter;
 
 /// One agent.
@@ -109,7 +113,8 @@ impl Registry {
 
     /// The queue in order.
     pub(crate) fn queue(&self) -> Vec<AgentInfo> {
-        self.queued.iter().filter_map(|(_, number)| self.numbered(*number)).map(|entry| self.shown(entry)).collect()
+        let waiting = self.queued.iter().zip(1..).filter_map(|((_, number), at)| Some((self.numbered(*number)?, at)));
+        waiting.map(|(entry, at)| AgentInfo { queue_position: Some(at), ..entry.info.clone() }).collect()
     }
 
     /// Applies what was committed.
@@ -206,7 +211,10 @@ impl Registry {
             })
         };
         let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
-        (matching().skip(filter.offset).take(limit).map(|entry| self.shown(entry)).collect(), matching().count())
+        // Looked up once: to count for each of them how many are before it would take the square of their number.
+        let places: HashMap<u64, u32> = self.queued.iter().map(|(_, number)| *number).zip(1..).collect();
+        let shown = |entry: &Entry| AgentInfo { queue_position: places.get(&entry.info.number).copied(), ..entry.info.clone() };
+        (matching().skip(filter.offset).take(limit).map(shown).collect(), matching().count())
     }
 
     /// An entry as clients see it, with its place in the queue.
@@ -237,62 +245,6 @@ impl Registry {
 
 fn cut(text: &str) -> String {
     text.chars().take(64).collect()
-}
-
-/// An agent as clients see it.
-pub(crate) fn info(record: AgentRecord) -> AgentInfo {
-    let role = match &record.spec.program {
-        Program::Goal(goal) => goal.role.clone(),
-        Program::Command(_) => None,
-    };
-    let range = record.slot.and_then(IdRange::new).map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
-    AgentInfo {
-        uid: format!("agent_{}", record.number),
-        id: record.id,
-        number: record.number,
-        name: record.name,
-        owner: record.owner,
-        pid: record.pid,
-        state: record.state,
-        phase: record.phase,
-        role,
-        spec: record.spec,
-        model: record.model,
-        step: record.step,
-        max_steps: record.max_steps,
-        queue_position: None,
-        cgroup: record.cgroup,
-        uid_range: range,
-        enforcement: record.enforcement,
-        home: AGENT_HOME.to_owned(),
-        created_at: record.created_at,
-        started_at: record.started_at,
-        ended_at: record.ended_at,
-        exit: record.exit,
-        last_action: record.last_action,
-        usage: None,
-        disk: None,
-    }
-}
-
-fn set(info: &mut AgentInfo, field: &AgentField) {
-    match field.clone() {
-        AgentField::Name(name) => info.name = name,
-        AgentField::Spec(spec) => info.spec = *spec,
-        AgentField::State(state) => info.state = state,
-        AgentField::Phase(phase) => info.phase = phase,
-        AgentField::Pid(pid) => info.pid = pid,
-        AgentField::Cgroup(cgroup) => info.cgroup = cgroup,
-        AgentField::Enforcement(enforcement) => info.enforcement = enforcement,
-        AgentField::StartedAt(at) => info.started_at = at,
-        AgentField::EndedAt(at) => info.ended_at = at,
-        AgentField::Exit(exit) => info.exit = exit,
-        AgentField::Step(step) => info.step = step,
-        AgentField::MaxSteps(steps) => info.max_steps = steps,
-        AgentField::Model(model) => info.model = model,
-        AgentField::LastAction(action) => info.last_action = action,
-        AgentField::Home(_) | AgentField::BootId(_) => {}
-    }
 }
 
 #[cfg(test)]
@@ -363,6 +315,9 @@ mod tests {
         }
         let order = |r: &Registry| r.queue().iter().map(|info| (info.number, info.queue_position)).collect::<Vec<_>>();
         assert_eq!(order(&registry), [(2, Some(1)), (1, Some(2)), (3, Some(3)), (4, Some(4))]);
+        let listed = registry.list(&ListFilter::default()).0;
+        let places: Vec<_> = listed.iter().map(|info| (info.number, info.queue_position)).collect();
+        assert_eq!(places, [(4, Some(4)), (3, Some(3)), (2, Some(1)), (1, Some(2))], "newest first, each with its place");
         let id: AgentId = "dddddddddddd".parse().expect("id");
         let mut spec = registry.get(&id).expect("entry").info.spec.clone();
         spec.priority = 1;
