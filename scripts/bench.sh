@@ -15,4 +15,5 @@ case " $* " in
   *" --quick "*) ;;
   *) wishes+=(--markdown docs/BENCHMARKS.md --json docs/benchmarks.json) ;;
 esac
+wishes+=(--about "Commit $(git rev-parse --short HEAD), $(date -u +%F).")
 $SUDO env AETHER_BIN_DIR="$PWD/target/release" target/release/aether-bench "${wishes[@]}"

@@ -9,7 +9,12 @@ use std::{
 
 use anyhow::Result;
 
-/// Processor, kernel and cgroup layout in a sentence.
+/// The average number of running processes over the last minute (`/proc/loadavg`).
+pub(crate) fn load() -> String {
+    fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Processor, memory, kernel and cgroup layout in a sentence.
 pub(crate) fn describe() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
@@ -19,7 +24,9 @@ pub(crate) fn describe() -> String {
         .map_or("an unknown CPU", |rest| rest.trim_start_matches([' ', '\t', ':']));
     let count = info.lines().filter(|line| line.starts_with("processor")).count();
     let layout = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "pure cgroup v2" } else { "hybrid cgroups" };
-    format!("{count} × {model}, Linux {}, {layout}.", read("/proc/sys/kernel/osrelease").trim())
+    let memory = read("/proc/meminfo").split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) >> 20;
+    let machine = if info.contains(" hypervisor") { " in a virtual machine" } else { "" };
+    format!("{count} × {model}{machine}, {memory} GiB of memory, Linux {}, {layout}.", read("/proc/sys/kernel/osrelease").trim())
 }
 
 /// One small write that waits for the disk that `dir` lies on.

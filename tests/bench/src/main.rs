@@ -1,6 +1,6 @@
 //! `make bench`: what Aether costs, beside its peers and the floor of the kernel, all of it interleaved in one run.
 //!
-//! `bench [--quick] [--markdown FILE] [--json FILE] [SECTION...]`; as root.
+//! `bench [--quick] [--markdown FILE] [--json FILE] [--about TEXT] [SECTION...]`; as root.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -15,7 +15,7 @@ mod sample;
 mod spawner;
 mod streams;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 use aether_sandbox::spawner::SPAWNER_ARGUMENT;
 use anyhow::{Context as _, Result, bail};
@@ -26,6 +26,8 @@ struct Wishes {
     quick: bool,
     markdown: PathBuf,
     json: PathBuf,
+    /// What was measured, for the page: a commit and a day.
+    about: String,
     sections: Vec<String>,
 }
 
@@ -45,7 +47,7 @@ fn main() -> Result<()> {
         std::process::exit(aether_sandbox::spawner::main());
     }
     let wishes = wishes()?;
-    let mut report = Report::default();
+    let (mut report, load, start) = (Report::default(), host::load(), Instant::now());
     for (name, section) in SECTIONS {
         if wishes.sections.is_empty() || wishes.sections.iter().any(|wanted| wanted == name) {
             section(&mut report, wishes.quick).with_context(|| format!("section {name}"))?;
@@ -54,7 +56,9 @@ fn main() -> Result<()> {
     for file in [&wishes.markdown, &wishes.json] {
         file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     }
-    report.write(&host::describe(), &wishes.markdown, &wishes.json).context("write the report")
+    let minutes = start.elapsed().as_secs().div_ceil(60);
+    let machine = format!("{}{} Load before the run: {load}; it took {minutes} min.", wishes.about, host::describe());
+    report.write(&machine, &wishes.markdown, &wishes.json).context("write the report")
 }
 
 fn wishes() -> Result<Wishes> {
@@ -62,6 +66,7 @@ fn wishes() -> Result<Wishes> {
         quick: false,
         markdown: "target/benchmarks.md".into(),
         json: "target/benchmarks.json".into(),
+        about: String::new(),
         sections: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -70,6 +75,7 @@ fn wishes() -> Result<Wishes> {
             "--quick" => wishes.quick = true,
             "--markdown" => wishes.markdown = arguments.next().context("--markdown needs a file")?.into(),
             "--json" => wishes.json = arguments.next().context("--json needs a file")?.into(),
+            "--about" => wishes.about = arguments.next().context("--about needs a text")? + " ",
             name if SECTIONS.iter().any(|(known, _)| *known == name) => wishes.sections.push(argument),
             other => bail!("unknown: {other}; sections are {:?}", SECTIONS.map(|(name, _)| name)),
         }

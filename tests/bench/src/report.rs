@@ -37,6 +37,25 @@ impl Target {
     }
 }
 
+impl Section {
+    fn markdown(&self, text: &mut String) {
+        let _ = writeln!(text, "\n## {}\n\n{}\n", self.title, self.note);
+        if !self.times.is_empty() {
+            text.push_str("| | p50 ms | min | p90 | p99 | rounds |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
+        }
+        for (name, sample) in &self.times {
+            let [p50, min, p90, p99] = [0.5, 0.0, 0.9, 0.99].map(|part| sample.at(part));
+            let _ = writeln!(text, "| {name} | {p50:.3} | {min:.3} | {p90:.3} | {p99:.3} | {} |", sample.len());
+        }
+        if !self.figures.is_empty() {
+            text.push_str("\n| | |\n| --- | ---: |\n");
+        }
+        for (name, value, unit) in &self.figures {
+            let _ = writeln!(text, "| {name} | {value:.2} {unit} |");
+        }
+    }
+}
+
 impl Report {
     /// Begins a section.
     pub(crate) fn section(&mut self, title: &str, note: &str) {
@@ -77,42 +96,40 @@ impl Report {
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub(crate) fn write(&self, host: &str, markdown: &Path, data: &Path) -> std::io::Result<()> {
-        fs::write(markdown, self.markdown(host))?;
-        fs::write(data, format!("{:#}\n", self.json(host)))
+    pub(crate) fn write(&self, machine: &str, markdown: &Path, data: &Path) -> std::io::Result<()> {
+        fs::write(markdown, self.markdown(machine))?;
+        fs::write(data, format!("{:#}\n", self.json(machine)))
     }
 
-    fn markdown(&self, host: &str) -> String {
-        let mut text = format!(
-            "# Benchmarks\n\nWritten by `make bench`. {host}\n\nAbsolute figures vary between machines; the ratios of one run are what count.\n"
-        );
-        text.push_str("\n## Targets\n\n| | found | target | |\n| --- | ---: | ---: | --- |\n");
+    fn markdown(&self, machine: &str) -> String {
+        let (mut targets, mut sections) = ("| | found | target | |\n| --- | ---: | ---: | --- |\n".to_owned(), String::new());
         for target in &self.targets {
             let sign = if target.floor { "≥" } else { "≤" };
             let met = if target.met() { "met" } else { "**missed**" };
-            let _ =
-                writeln!(text, "| {} | {:.2} {} | {sign} {:.2} | {met} |", target.what, target.found, target.unit, target.wanted);
+            let Target { what, found, wanted, unit, .. } = target;
+            let _ = writeln!(targets, "| {what} | {found:.2} {unit} | {sign} {wanted:.2} | {met} |");
         }
         for section in &self.sections {
-            let _ = writeln!(text, "\n## {}\n\n{}\n", section.title, section.note);
-            if !section.times.is_empty() {
-                text.push_str("| | p50 ms | min | p90 | p99 | rounds |\n| --- | ---: | ---: | ---: | ---: | ---: |\n");
-            }
-            for (name, sample) in &section.times {
-                let [p50, min, p90, p99] = [0.5, 0.0, 0.9, 0.99].map(|part| sample.at(part));
-                let _ = writeln!(text, "| {name} | {p50:.3} | {min:.3} | {p90:.3} | {p99:.3} | {} |", sample.len());
-            }
-            if !section.figures.is_empty() {
-                text.push_str("\n| | |\n| --- | ---: |\n");
-            }
-            for (name, value, unit) in &section.figures {
-                let _ = writeln!(text, "| {name} | {value:.2} {unit} |");
-            }
+            section.markdown(&mut sections);
         }
-        text
+        include_str!("../BENCHMARKS.md.in")
+            .replace("{{machine}}", machine)
+            .replace("{{targets}}", targets.trim_end())
+            .replace("{{missed}}", &self.missed())
+            .replace("{{sections}}", sections.trim_end())
     }
 
-    fn json(&self, host: &str) -> Value {
+    /// How many targets were met, and which were not.
+    fn missed(&self) -> String {
+        let missed: Vec<&str> = self.targets.iter().filter(|target| !target.met()).map(|target| target.what.as_str()).collect();
+        let (met, all) = (self.targets.len() - missed.len(), self.targets.len());
+        if missed.is_empty() {
+            return format!("All {all} are met.");
+        }
+        format!("{met} of {all} are met. Missed in this run: {}.", missed.join("; "))
+    }
+
+    fn json(&self, machine: &str) -> Value {
         let targets: Vec<Value> = self
             .targets
             .iter()
@@ -133,6 +150,29 @@ impl Report {
                 })
             })
             .collect();
-        json!({ "host": host, "targets": targets, "sections": sections })
+        json!({ "machine": machine, "targets": targets, "sections": sections })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_figure_and_names_what_was_missed() {
+        let mut report = Report::default();
+        report.section("One", "How.");
+        report.times("a step", Sample::from(vec![std::time::Duration::from_millis(2)]));
+        report.figure("a size", 3.0, "MiB");
+        report.at_most("a step, p50", 2.0, 1.0, "ms");
+        report.at_least("a rate", 5.0, 4.0, "MB/s");
+        let page = report.markdown("A machine.");
+        for part in
+            ["\nA machine.\n", "## One", "| a step | 2.000 |", "| a size | 3.00 MiB |", "≥ 4.00 | met |", "≤ 1.00 | **missed** |"]
+        {
+            assert!(page.contains(part), "{part}:\n{page}");
+        }
+        assert!(page.contains("1 of 2 are met. Missed in this run: a step, p50.") && !page.contains("{{"), "{page}");
+        assert_eq!(report.json("A machine.")["targets"][0]["met"], false);
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     report.section(
         "Terminals and pipes",
         "A program writes as fast as it is read; one client on the byte channel acknowledges all of it. Beside it the raw terminal of \
-         this machine (`script`), and a pipe (`cat`). A key: typed until its echo is back, while nothing else runs.",
+         this machine (`script`), and a pipe (`cat`). The same terminal with a client that reads nothing for six seconds in the \
+         middle: every byte arrives, and the time it stood still is not counted. A key: typed until its echo is back, while nothing else runs.",
     );
     let daemon = Daemon::with("[limits]\ncpus = 2.0\n");
     let agent = daemon.agent(&["--name", "standing"], "exec sleep 3600");
@@ -39,6 +40,9 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     report.figure("exec with pipes through the byte channel, best", pipe, "MB/s");
     report.figure("a pipe of this machine, best", plain, "MB/s");
     report.at_least("terminal output / the raw terminal", terminal / raw, 0.8, "×");
+    let stalled = drain_with_pause(&daemon, &mut api, &script, megabytes, Duration::from_secs(6))?;
+    report.figure("terminal whose client stalls for 6 s", stalled, "MB/s");
+    report.at_least("terminal output with a client that stalls for 6 s / the raw terminal", stalled / raw, 0.8, "×");
     report.at_least("exec with pipes, bulk", pipe, 1000.0, "MB/s");
     let keys = echo(&daemon, &mut api, if quick { 200 } else { 1000 })?;
     let tail = keys.at(0.99);
@@ -85,6 +89,31 @@ fn drain(daemon: &Daemon, api: &mut Api, script: &str, tty: bool, megabytes: u64
     }
     ensure!(channel.offset >= megabytes << 20, "{} bytes came", channel.offset);
     Ok(per_second(channel.offset, start.elapsed()))
+}
+
+/// A terminal whose client stops reading when it has a quarter; bytes per second without the pause. Nothing is lost.
+fn drain_with_pause(daemon: &Daemon, api: &mut Api, script: &str, megabytes: u64, pause: Duration) -> Result<f64> {
+    let start = Instant::now();
+    let id = exec(api, &format!("stty raw; {script}"), true)?;
+    let mut channel = Terminal::attach(daemon, &id, "?from=0");
+    let (mut expected, mut paused) = (0, false);
+    loop {
+        match channel.hear() {
+            Said::Out(offset, data) => {
+                ensure!(offset == expected, "bytes {expected} to {offset} are missing");
+                expected += data.len() as u64;
+            }
+            Said::End(0, _) => break,
+            Said::End(..) | Said::Closed | Said::Error(_) => bail!("it did not end with 0"),
+            _ => {}
+        }
+        if !paused && expected >= megabytes << 18 {
+            paused = true;
+            std::thread::sleep(pause);
+        }
+    }
+    ensure!(paused && expected >= megabytes << 20, "{expected} bytes came");
+    Ok(per_second(expected, start.elapsed() - pause))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of a benchmark")]
