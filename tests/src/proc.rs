@@ -107,3 +107,13 @@ pub fn in_cgroup(path: &str) -> Vec<u32> {
     let below = format!("{path}/");
     all().into_iter().filter(|pid| cgroup(*pid).is_some_and(|own| own == path || own.starts_with(&below))).collect()
 }
+
+/// Processor time of a process so far, in clock ticks (proc(5), `utime` and `stime`).
+///
+/// # Panics
+/// When it does not run.
+pub fn cpu_ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime")
+}

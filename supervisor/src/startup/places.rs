@@ -52,6 +52,7 @@ impl Places {
             directory(&state.join(private), root, 0o700)?;
         }
         directory(&state.join("logs"), service, 0o700)?;
+        hand_over(&state.join("aether.db"), service)?;
         if !run.exists() {
             directory(&run, root, 0o755)?;
         }
@@ -136,6 +137,22 @@ fn directory(path: &Path, (uid, gid): (Uid, Gid), mode: u32) -> anyhow::Result<(
     anyhow::ensure!(meta.is_dir(), "{} is not a directory", path.display());
     chown(path, Some(uid), Some(gid)).with_context(|| format!("cannot give {} to its owner", path.display()))?;
     fs::set_permissions(path, Permissions::from_mode(mode)).with_context(|| format!("cannot set the mode of {}", path.display()))
+}
+
+/// Gives a database that root restored where there was none to the service. Only a file that is root's alone: the service's user
+/// makes names in this directory, and must not get somebody else's file by one.
+fn hand_over(database: &Path, (uid, gid): (Uid, Gid)) -> anyhow::Result<()> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(database) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file.with_context(|| format!("cannot open {}", database.display()))?,
+    };
+    let meta = file.metadata().with_context(|| format!("cannot look at {}", database.display()))?;
+    if meta.is_file() && meta.nlink() == 1 && meta.uid() == 0 {
+        nix::unistd::fchown(&file, Some(uid), Some(gid))
+            .with_context(|| format!("cannot give {} to its owner", database.display()))?;
+    }
+    Ok(())
 }
 
 /// May the service's user walk to `path`?
