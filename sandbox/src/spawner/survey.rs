@@ -52,17 +52,19 @@ pub fn survey_main() -> i32 {
     // Children that are tried out are reaped by the kernel.
     ignore_signal(libc::SIGCHLD);
     let scratch = std::env::args_os().nth(2).map(PathBuf::from);
-    let survey = Survey {
+    let mut survey = Survey {
         landlock: probe::landlock().1,
         user_namespaces: geteuid().is_root().then(probe::namespaces),
         seccomp: probe::seccomp(),
         system_calls: probe::system_calls(),
-        relay: geteuid().is_root().then(netns::survey),
+        relay: None,
         file_systems: scratch.map(|scratch| match file_systems(scratch) {
             Ok(found) => found,
             Err(error) => untried(&format!("cannot make mounts as the spawner does: {error}")),
         }),
     };
+    // Last: it leaves this process in another network namespace.
+    survey.relay = geteuid().is_root().then(netns::survey);
     let written = postcard::to_stdvec(&survey).map_err(io::Error::other).and_then(|bytes| io::stdout().write_all(&bytes));
     match written {
         Ok(()) => 0,
