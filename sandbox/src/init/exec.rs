@@ -79,6 +79,8 @@ pub(super) fn launch(start: &StartProcess, identity: Identity) -> Result<Launche
         Stdio::Terminal { cols, rows } => terminal(size(cols, rows)).map_err(files::failed("terminal"))?,
     };
     let (report, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(|errno| files::failed("pipe")(errno.into()))?;
+    // A copy and not vfork(2), which would be quicker: the agent may signal its programs from the start, and one that it stopped
+    // before `execve` would stop init as well; and no memory of init is ever under the agent's user.
     match process::fork().map_err(files::failed("fork"))? {
         Forked::Parent(pid) => {
             let Ends { input, outputs, terminal, child: _ } = ends;
