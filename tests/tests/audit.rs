@@ -223,3 +223,29 @@ fn a_report_is_signed_and_checked_without_the_service() {
     daemon.aether(["kill", &agent.id]).ok();
     daemon.aether(["inspect", "--isolation", &agent.id]).refused(5, "has no sandbox");
 }
+
+/// TTY-03: whatever names somebody chose, the log holds lines of the service only, and nothing that acts on a terminal. The acts are on
+/// record in the audit.
+#[test]
+fn chosen_names_stay_in_one_line_of_the_log() {
+    let daemon = Daemon::start();
+    let agent = daemon.agent(&["--name", "logged"], "echo up; exec sleep 600");
+    agent.prints("up");
+    let forged = "{\"level\":\"audit\",\"who\":\"forged\"}";
+    for bad in ["\n", "\r", "\r\n", "\u{1b}[2K", "\u{1b}]0;title\u{7}", "\u{9b}2J", "\u{85}", "\u{2028}"] {
+        let name = format!("a{bad}{forged}");
+        daemon.aether(["exec", &agent.id, "--", &name]);
+        let file = daemon.scratch().join("note");
+        fs::write(&file, "x").expect("write");
+        daemon.aether(["cp", file.to_str().expect("UTF-8"), &format!("{}:{name}", agent.id)]).ok();
+    }
+    let actions = actions(&daemon, &agent.id);
+    assert!(actions.iter().filter(|action| *action == "file.created").count() == 8, "the acts are on record: {actions:?}");
+    daemon.aether(["audit", "verify"]).ok();
+    let log = daemon.log();
+    assert!(log.lines().any(|line| line.starts_with("20") && line.contains("aether::audit")), "it logs at all:\n{log}");
+    for line in log.split(['\n', '\r', '\u{85}', '\u{2028}']).filter(|line| !line.is_empty()) {
+        assert!(line.starts_with("20") || line.starts_with("aetherd: "), "a line of somebody else: {line:?}");
+        assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+    }
+}

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_sandbox::wire::init::{InitReply, InitRequest, OpenHow};
+use aether_sandbox::wire::{
+    init::{InitReply, InitRequest, OpenHow},
+    spawner::{SpawnerReply, SpawnerRequest},
+};
 use anyhow::{Context as _, Result, ensure};
 
 use super::Outcome;
@@ -54,8 +57,44 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         };
         report.add(outcome.judge());
     }
+    report.add(overlay_attributes(bench)?.judge());
     report.check("FS-13", "a removed tree takes nothing outside along", removal(bench, &mut sandbox));
     Ok(())
+}
+
+/// Attributes that would steer an overlay mounted with `userxattr`: they are kept as they are, and the next launch heeds none of them.
+fn overlay_attributes(bench: &Bench) -> Result<Outcome<'static>> {
+    const PLANT: &str = "import os
+os.chdir('/home/agent')
+os.mkdir('d')
+open('f', 'w').write('own')
+for name, value in [('redirect', b'/probes'), ('opaque', b'y'), ('origin', b'x')]:
+    os.setxattr('d', 'user.overlay.' + name, value)
+for name, value in [('redirect', b'/probes/probe.h'), ('metacopy', b'')]:
+    os.setxattr('f', 'user.overlay.' + name, value)";
+    const LOOK: &str = "import os
+os.chdir('/home/agent')
+print(*sorted(os.listxattr('d') + os.listxattr('f')))
+print(open('f').read(), os.listdir('d'), len(os.listdir('probes')) > 9)";
+    let python = |program: &'static str| ["/usr/bin/python3", "-c", program];
+    let mut before = bench.launch("redirect", 64, &[])?;
+    before.client.run(&python(PLANT), PIPES)?;
+    let reply = bench.ask(&SpawnerRequest::Kill(before.id.clone()))?;
+    ensure!(reply == SpawnerReply::Done, "{reply:?}");
+    let mut again = bench.launch("redirect", 64, &[])?;
+    let seen = again.client.run(&python(LOOK), PIPES)?;
+    let (kept, found) = seen.split_once('\n').context("two lines")?;
+    Ok(Outcome {
+        id: "FS-06",
+        promise: "no attribute of an agent's file steers the overlay of its next launch",
+        attempt: "redirect, opaque, origin and metacopy",
+        answer: found.trim().to_owned(),
+        refused: &["own [] True"],
+        by: &[Layer::Mounts],
+        control: "the attributes are still there",
+        control_holds: kept.matches("user.overlay.").count() == 5,
+        note: "mounted without userxattr, and with redirect_dir and metacopy off; those of trusted.overlay ask for a capability of the host",
+    })
 }
 
 /// The content of a file as the service reads it; `errno N` when it is refused.
