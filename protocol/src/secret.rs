@@ -134,7 +134,10 @@ impl GrantSpec {
                 && !label.starts_with('-')
                 && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
         };
-        if self.host.len() > 253 || !self.host.split('.').all(label) {
+        // What ends in a number is an address in one of its many spellings (WHATWG URL, "ends in a number").
+        let numeric =
+            self.host.rsplit('.').next().is_some_and(|last| last.starts_with("0x") || last.bytes().all(|b| b.is_ascii_digit()));
+        if self.host.len() > 253 || numeric || !self.host.split('.').all(label) {
             return Err(ApiError::invalid(
                 format!("{:?} is not the name of a host", shown(&self.host)),
                 "give one exact name such as api.github.com, without scheme, port, path or *",
@@ -198,7 +201,21 @@ mod tests {
     #[test]
     fn a_grant_names_one_host_exactly() {
         assert_eq!(grant(r#", "host": "API.GitHub.com.", "method": "get""#).expect("good").host, "api.github.com");
-        for host in ["", "*.github.com", "github.com:443", "https://github.com", "a..b", "-a.com", "a b", "user@host", "[::1]"] {
+        for host in [
+            "",
+            "*.github.com",
+            "github.com:443",
+            "https://github.com",
+            "a..b",
+            "-a.com",
+            "a b",
+            "user@host",
+            "[::1]",
+            "10.0.0.1",
+            "127.1",
+            "2130706433",
+            "a.0x7f",
+        ] {
             assert!(grant(&format!(r#", "host": {host:?}"#)).is_err(), "{host}");
         }
     }

@@ -1,6 +1,6 @@
 //! What the gateway asks of whoever knows the agents and the secrets.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use aether_protocol::{AgentId, ModelProvider, ModelUsage, SecretPlace};
 use aether_secrets::Value;
@@ -87,6 +87,9 @@ pub trait Desk: Send + Sync + 'static {
 
     /// The secret that `agent` was granted for such a request.
     fn granted(&self, agent: &AgentId, host: &str, method: &str, path: &str) -> Option<Key>;
+
+    /// May a request to a granted host end at this address? (Providers are where the configuration says.)
+    fn may_connect(&self, address: IpAddr) -> bool;
 
     /// Counts a call. Never waits.
     fn count(&self, agent: &AgentId, call: Call);

@@ -1,39 +1,53 @@
 //! The way out: one client for all, no redirects, no proxies, and a key for the moment of a request.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{StatusCode, header, http::request::Parts};
-use reqwest::{Client, Response, Url};
+use reqwest::{
+    Client, Response, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+};
 use tokio::time::{sleep, timeout};
 
-use crate::{Key, Settings, place, refusal::Refusal};
+use crate::{Desk, Key, Settings, place, refusal::Refusal};
 
 /// Wait before the second try to connect; doubled for each further one.
 const BACKOFF: Duration = Duration::from_millis(250);
+/// Why a granted host is not connected to.
+const FORBIDDEN: &str = "the name leads to an address that no agent may reach";
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// To an address that the configuration names, wherever that is.
+    Configured,
+    /// To a host that a grant names: only where agents may go.
+    Granted,
+}
 
 /// Sends requests out.
 #[derive(Debug, Clone)]
 pub(crate) struct Outward {
-    client: Client,
+    configured: Client,
+    granted: Client,
     settings: Arc<Settings>,
 }
 
 impl Outward {
-    pub(crate) fn new(settings: Arc<Settings>) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(settings: Arc<Settings>, desk: Arc<dyn Desk>) -> Result<Self, reqwest::Error> {
         // Another part of the program may have installed a provider first; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .connect_timeout(settings.connect)
-            // A redirect would carry the key to wherever the answer says.
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, settings })
+        // A redirect would carry the key to wherever the answer says.
+        let none = reqwest::redirect::Policy::none;
+        let client = || Client::builder().connect_timeout(settings.connect).redirect(none()).no_proxy();
+        let granted = client().dns_resolver(Arc::new(Judged(desk))).build()?;
+        Ok(Self { configured: client().build()?, granted, settings })
     }
 
     /// Asks. Only what was never sent is sent again.
     pub(crate) async fn ask(
         &self,
+        to: To,
         url: &str,
         mut parts: Parts,
         key: Option<&Key>,
@@ -50,9 +64,13 @@ impl Outward {
             place::put(key, &mut parts).map_err(|cause| Refusal::new(StatusCode::BAD_GATEWAY, cause))?;
         }
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| bad())?;
+        let client = match to {
+            To::Configured => &self.configured,
+            To::Granted => &self.granted,
+        };
         let mut attempt = 1;
         let response = loop {
-            let mut request = self.client.request(parts.method.clone(), url.clone()).headers(parts.headers.clone());
+            let mut request = client.request(parts.method.clone(), url.clone()).headers(parts.headers.clone());
             if !body.is_empty() {
                 request = request.body(body.clone());
             }
@@ -70,6 +88,22 @@ impl Outward {
             }
         };
         acceptable(response)
+    }
+}
+
+/// Finds the addresses of granted hosts and judges every one of them; the one connected to is among those judged.
+struct Judged(Arc<dyn Desk>);
+
+impl Resolve for Judged {
+    fn resolve(&self, name: Name) -> Resolving {
+        let desk = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.iter().any(|address| !desk.may_connect(address.ip())) {
+                return Err(io::Error::other(FORBIDDEN).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
     }
 }
 
@@ -93,7 +127,10 @@ fn unreachable(error: &reqwest::Error, attempt: u32) -> Refusal {
         cause = inner;
     }
     tracing::info!(attempt, %cause, "a provider of models cannot be reached");
-    let text = if error.is_connect() {
+    let cause = cause.to_string();
+    let text = if cause == FORBIDDEN {
+        return Refusal::new(StatusCode::FORBIDDEN, FORBIDDEN);
+    } else if error.is_connect() {
         format!("the provider cannot be reached (tried {attempt} times)")
     } else {
         "the connection to the provider broke before it answered".to_owned()

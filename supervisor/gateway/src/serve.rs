@@ -28,7 +28,7 @@ use crate::{
     Alarm, Desk, Lent, NoKey, Settings,
     account::{Account, NotAdmitted},
     answer::{AnswerBody, Ledger, Passage, pass},
-    forward::Outward,
+    forward::{Outward, To},
     meter::Meter,
     refusal::Refusal,
     request::{self, Asked, Brought},
@@ -66,7 +66,7 @@ impl Gateway {
     /// When no HTTP client can be made.
     pub fn new(desk: Arc<dyn Desk>, settings: Settings) -> Result<Arc<Self>, String> {
         let settings = Arc::new(settings);
-        let outward = Outward::new(settings.clone()).map_err(|error| error.to_string())?;
+        let outward = Outward::new(settings.clone(), desk.clone()).map_err(|error| error.to_string())?;
         let held = Arc::new(Semaphore::new(settings.max_held / PIECE));
         Ok(Arc::new(Self { desk, settings, outward, accounts: Mutex::default(), held }))
     }
@@ -192,7 +192,7 @@ impl Gateway {
         });
         let url = format!("{}{}", self.settings.base_url(provider), route.path);
         let outgoing = outgoing(&parts, request::to_provider(&parts.headers), request::query(&parts));
-        let answer = self.outward.ask(&url, outgoing, key.as_ref(), asked.body).await?;
+        let answer = self.outward.ask(To::Configured, &url, outgoing, key.as_ref(), asked.body).await?;
         if let Some(ledger) = &mut ledger {
             let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
             ledger.status = answer.status().as_u16();
@@ -224,14 +224,13 @@ impl Gateway {
         };
         let (memory, body) = self.held(&parts, body).await?;
         let place = self.account(agent).await.admit(None, None, self.settings.queue).await.map_err(busy)?;
-        let base = self
-            .settings
-            .hosts
-            .get(&host)
-            .map_or_else(|| format!("https://{host}"), |base| base.trim_end_matches('/').to_owned());
+        let (to, base) = match self.settings.hosts.get(&host) {
+            Some(base) => (To::Configured, base.trim_end_matches('/').to_owned()),
+            None => (To::Granted, format!("https://{host}")),
+        };
         let query = parts.uri.query().map(str::to_owned);
         let outgoing = outgoing(&parts, request::to_host(&parts.headers), query);
-        let answer = self.outward.ask(&format!("{base}{path}"), outgoing, Some(&key), body).await?;
+        let answer = self.outward.ask(to, &format!("{base}{path}"), outgoing, Some(&key), body).await?;
         Ok(self.passed(agent, answer, Scrubber::new(&key.value), None, vec![Box::new(memory), Box::new(place)], &host))
     }
 

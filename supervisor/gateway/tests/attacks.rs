@@ -152,6 +152,14 @@ async fn a_granted_host_gets_the_secret_for_the_granted_request_only() {
 }
 
 #[tokio::test]
+async fn a_granted_name_that_leads_home_is_not_followed() {
+    let bench = bench(vec![]).await;
+    let get = "GET /to/localhost/repos/me HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n";
+    let got = bench.raw(get).await;
+    assert!(got.starts_with("HTTP/1.1 403") && got.contains("no agent may reach"), "{got}");
+}
+
+#[tokio::test]
 async fn without_a_key_the_fix_is_said() {
     let bench = bench(vec![]).await;
     *bench.notes.keyless.lock().expect("lock") = true;

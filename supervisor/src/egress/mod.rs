@@ -102,6 +102,13 @@ impl Egress {
         let _once = self.shared.credentials.set(credentials);
     }
 
+    /// May anything inside ever reach this address: is it public, and not this host's own?
+    pub(crate) fn is_reachable(&self, address: std::net::IpAddr) -> bool {
+        let address = address.to_canonical();
+        let foreign = self.shared.own.now().is_some_and(|own| !own.iter().any(|own| own.to_canonical() == address));
+        foreign && aether_net::class_of(address) == aether_net::Class::Public
+    }
+
     /// The network of a live agent.
     pub(crate) fn of(&self, id: &AgentId) -> Option<Arc<AgentNet>> {
         lock(&self.agents).get(id).cloned()

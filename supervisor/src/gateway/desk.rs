@@ -118,6 +118,10 @@ impl Desk for FleetDesk {
         }
     }
 
+    fn may_connect(&self, address: std::net::IpAddr) -> bool {
+        self.core.upgrade().is_some_and(|core| core.egress.is_reachable(address))
+    }
+
     fn count(&self, agent: &AgentId, call: Call) {
         let Some(core) = self.core.upgrade() else { return };
         // A count that is lost by a power cut was of calls that are over; nothing waits for it.

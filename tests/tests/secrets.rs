@@ -1,0 +1,117 @@
+//! Secrets that agents use without seeing them: lent by grants, added on the way out, of no use elsewhere.
+#![forbid(unsafe_code)]
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::MetadataExt as _,
+    sync::mpsc::{Sender, channel},
+    time::Duration,
+};
+
+use aether_tests::{
+    Daemon,
+    internet::{Internet, OTHER, PUBLIC},
+};
+
+const CANARY: &str = "canary-9c1e7f03b2d8465a";
+const HOSTS: &str = "93.184.216.34 allowed.test\n93.184.216.35 other.test";
+
+fn set(daemon: &Daemon, name: &str, value: &str) -> aether_tests::Outcome {
+    daemon.aether_with(["secret", "set", name], value.as_bytes(), Duration::from_secs(20))
+}
+
+/// A server that says back what it was asked, and tells the test.
+fn mirror(told: Sender<String>) -> impl Fn(TcpStream) + Clone + Send + 'static {
+    move |mut stream| {
+        let (mut all, mut piece) = (Vec::new(), [0; 4096]);
+        while !all.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut piece) {
+                Ok(length) if length > 0 => all.extend(&piece[..length]),
+                _ => return,
+            }
+        }
+        let asked = String::from_utf8_lossy(&all).into_owned();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", asked.len());
+        drop(stream.write_all((head + &asked).as_bytes()));
+        drop(told.send(asked));
+    }
+}
+
+#[test]
+fn a_grant_adds_the_secret_on_the_way_out_and_nowhere_else() {
+    let internet = Internet::new();
+    let (told, asked) = channel();
+    internet.serve(PUBLIC, 80, mirror(told.clone()));
+    internet.serve(OTHER, 80, mirror(told));
+    let daemon = internet.daemon(HOSTS);
+    set(&daemon, "API_TOKEN", CANARY).ok();
+    let agent = daemon.agent(&["--allow", "allowed.test", "--allow", "other.test"], "exec sleep 600");
+    let grant = ["secret", "grant", "API_TOKEN", "--agent", &agent.id, "--host", "allowed.test", "--path", "/mine", "--bearer"];
+    daemon.aether(grant).ok();
+    let inside = |script: &str| daemon.aether(["exec", &agent.id, "--", "sh", "-c", script]).ok().text();
+
+    let said = inside("curl -sS -m 20 -H \"Authorization: Bearer $API_TOKEN\" http://allowed.test/mine/1");
+    let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+    assert!(seen.contains(&format!("Bearer {CANARY}")), "{seen}");
+    assert!(said.contains("GET /mine/1") && said.contains("****") && !said.contains("canary"), "{said}");
+
+    // The same placeholder on another path, and for another host, stays inside and rings.
+    for url in ["http://allowed.test/theirs", "http://other.test/mine/1"] {
+        let said = inside(&format!("curl -sS -m 20 -w '%{{http_code}}' -H \"Authorization: Bearer $API_TOKEN\" {url}"));
+        assert!(said.contains("not granted") && said.ends_with("403"), "{url}: {said}");
+        assert!(asked.try_recv().is_err(), "{url} was asked");
+    }
+    assert!(daemon.audit().iter().any(|record| record["action"] == "secret.alarm" && record["subject"] == agent.id.as_str()));
+    // Without it there is nothing to hold back.
+    assert!(inside("curl -sS -m 20 http://other.test/").contains("GET / "));
+    let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+    assert!(!seen.contains("canary") && !seen.contains("placeholder"), "{seen}");
+
+    daemon.aether(["secret", "revoke", "API_TOKEN", "--agent", &agent.id]).ok();
+    let said = inside("curl -sS -m 20 http://allowed.test/mine/1");
+    let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+    assert!(!seen.contains("canary") && said.contains("GET /mine/1"), "a revoked grant is over at once: {seen}");
+}
+
+#[test]
+fn values_come_from_standard_input_and_are_never_shown() {
+    let daemon = Daemon::start();
+    let version = |n: u32| format!("API_TOKEN version {n}\n");
+    assert_eq!(set(&daemon, "API_TOKEN", &format!("{CANARY}\n")).ok().text(), version(1));
+    assert_eq!(set(&daemon, "API_TOKEN", CANARY).ok().text(), version(2));
+    set(&daemon, "API_TOKEN", "short").refused(2, "at least 8 bytes");
+    set(&daemon, "API_TOKEN", "").refused(2, "no value");
+    set(&daemon, "API_TOKEN", "two\nlines of it").refused(2, "control characters");
+    set(&daemon, "bad name", CANARY).refused(2, "secret name");
+    daemon.aether(["secret", "set", "API_TOKEN", CANARY]).refused(2, "unexpected argument");
+    daemon.aether(["secret", "rm", "MISSING"]).refused(3, "no secret MISSING");
+    let missing = ["secret", "grant", "API_TOKEN", "--agent", "nobody", "--host", "a.test", "--bearer"];
+    daemon.aether(missing).refused(3, "nobody");
+    for text in [daemon.aether(["secret", "ls"]).ok().text(), daemon.aether(["--json", "secret", "ls"]).ok().text()] {
+        assert!(text.contains("API_TOKEN") && !text.contains("canary"), "{text}");
+    }
+    let key = daemon.state().join("secrets.key").metadata().expect("the key");
+    assert_eq!((key.mode() & 0o777, key.uid()), (0o600, 0), "the service's own user cannot read it");
+    daemon.aether(["secret", "rm", "API_TOKEN"]).ok();
+    assert!(!daemon.aether(["secret", "ls"]).ok().text().contains("API_TOKEN"));
+}
+
+#[test]
+fn secrets_and_placeholders_outlive_a_restart() {
+    let mut daemon = Daemon::start();
+    set(&daemon, "API_TOKEN", CANARY).ok();
+    let id = daemon.agent(&[], "exec sleep 600").id;
+    daemon.aether(["secret", "grant", "API_TOKEN", "--agent", &id, "--host", "a.test", "--query", "key"]).ok();
+    let placeholder = |daemon: &Daemon| daemon.aether(["exec", &id, "--", "printenv", "API_TOKEN"]).ok().text();
+    let before = placeholder(&daemon);
+    assert!(before.starts_with("aether-placeholder-"), "{before}");
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(placeholder(&daemon), before);
+    let listed = daemon.aether(["--json", "secret", "ls"]).ok().json();
+    assert_eq!(listed["grants"][0]["host"], "a.test", "{listed}");
+    daemon.aether(["rm", "-f", &id]).ok();
+    let listed = daemon.aether(["--json", "secret", "ls"]).ok().json();
+    assert_eq!(listed["grants"].as_array().map(Vec::len), Some(0), "a grant goes with its agent: {listed}");
+}
