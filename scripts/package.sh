@@ -84,14 +84,16 @@ CHANGES
     for script in preinst postinst prerm postrm; do
       install -m 755 "packaging/deb/$script" "$out/scripts/$script"
     done
+    rm -f "$out"/aether_*.deb
     "$(tool cargo-deb 3.8.0)" --quiet --no-build --no-strip -p aether-supervisor --output "$out/"
-    package="$(ls -t "$out"/aether_*.deb | head -n 1)"
+    package="$(echo "$out"/aether_*.deb)"
     lintian --allow-root --fail-on error,warning "$package"
     ;;
   rpm)
     put 644 usr/share/licenses/aether/LICENSE <LICENSE
+    rm -f "$out"/aether-*.rpm
     "$(tool cargo-generate-rpm 0.21.1)" -p supervisor -o "$out/"
-    package="$(ls -t "$out"/aether-*.rpm | head -n 1)"
+    package="$(echo "$out"/aether-*.rpm)"
     rpmlint --config packaging/rpm/rpmlint.toml "$package"
     ;;
 esac

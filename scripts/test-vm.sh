@@ -3,11 +3,24 @@
 # The machine: tests/vm. Its kernel and file system are built when they are first needed (minutes) and kept in AETHER_VM_CACHE (default
 # ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
 # AETHER_UPDATE=1 writes docs/ISOLATION-v2.md.
+# `scripts/test-vm.sh PART...` runs only these: suites, power, package, or package-short, which leaves twenty upgrades and the restart out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
 require_packages gcc libc6-dev e2fsprogs
+
+parts=" ${*:-suites power package} "
+for name in $parts; do
+  case "$name" in
+    suites | power | package | package-short) ;;
+    *) fail "there is no part $name" "suites, power, package, package-short" ;;
+  esac
+done
+# wanted PART: shall it run?
+wanted() {
+  [[ "$parts" == *" $1 "* ]]
+}
 
 tests=(churn exposure lifecycle profile unified)
 binaries="${AETHER_BIN_DIR:-target/release}"
@@ -32,35 +45,64 @@ built() {
     return 1
   fi
 }
-options=()
-for name in "${tests[@]}"; do
-  options+=(--test "$name")
-done
-built -p aether-tests "${options[@]}" >"$share/built"
-while read -r name path; do
-  cp "$path" "$share/tests/$name"
-done <"$share/built"
-for name in "${tests[@]}"; do
-  [ -x "$share/tests/$name" ] || fail "the test $name was not built" "cargo test -p aether-tests --test $name --no-run"
-done
-boundary="$(built -p aether-boundary | cut -d ' ' -f 2)"
-cp "$boundary" "$share/boundary"
-"$boundary" --compile-probes "$share/probes"
-
 status=0
-tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "AETHER_PROJECT=$PWD AETHER_UPDATE=${AETHER_UPDATE:-} bash /host/vm/inside.sh" |
-  tee "$share/log" || status=$?
-
-printf '\n-- power\n'
-mkdir "$share/power"
-truncate -s 256M "$share/disk"
-mke2fs -q -t ext4 -F "$share/disk" >/dev/null
-for part in before after; do
+if wanted suites; then
   options=()
-  [ "$part" = after ] || options=(-p 'the power fails')
-  tests/vm/exec.sh -s "$share" -o "$share/power" -d "$share/disk" -t 300 "${options[@]}" -- "bash /host/vm/power.sh $part" |
+  for name in "${tests[@]}"; do
+    options+=(--test "$name")
+  done
+  built -p aether-tests "${options[@]}" >"$share/built"
+  while read -r name path; do
+    cp "$path" "$share/tests/$name"
+  done <"$share/built"
+  for name in "${tests[@]}"; do
+    [ -x "$share/tests/$name" ] || fail "the test $name was not built" "cargo test -p aether-tests --test $name --no-run"
+  done
+  boundary="$(built -p aether-boundary | cut -d ' ' -f 2)"
+  cp "$boundary" "$share/boundary"
+  "$boundary" --compile-probes "$share/probes"
+
+  tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "AETHER_PROJECT=$PWD AETHER_UPDATE=${AETHER_UPDATE:-} bash /host/vm/inside.sh" |
     tee -a "$share/log" || status=$?
-done
+fi
+
+if wanted power; then
+  printf '\n-- power\n'
+  mkdir "$share/power"
+  truncate -s 256M "$share/disk"
+  mke2fs -q -t ext4 -F "$share/disk" >/dev/null
+  for part in before after; do
+    options=()
+    [ "$part" = after ] || options=(-p 'the power fails')
+    tests/vm/exec.sh -s "$share" -o "$share/power" -d "$share/disk" -t 300 "${options[@]}" -- "bash /host/vm/power.sh $part" |
+      tee -a "$share/log" || status=$?
+  done
+fi
+
+# package_part HOW UPGRADES: the package as people install it, and as many newer versions of it, which differ in their number only.
+package_part() {
+  printf '\n-- package\n'
+  AETHER_BIN_DIR="$binaries" scripts/package.sh deb
+  cp target/package/aether_*.deb "$share/aether.deb"
+  local tree="$share/tree" version number
+  mkdir "$share/newer"
+  dpkg-deb -R "$share/aether.deb" "$tree"
+  version="$(dpkg-deb -f "$share/aether.deb" Version)"
+  for number in $(seq -w 1 "$2"); do
+    sed -i "s/^Version: .*/Version: $version+next$number/" "$tree/DEBIAN/control"
+    dpkg-deb -Zgzip -z1 --root-owner-group -b "$tree" "$share/newer/aether-$number.deb" >/dev/null
+  done
+  rm -rf "$tree"
+  tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "bash /host/vm/package.sh $1" | tee -a "$share/log" || status=$?
+}
+if wanted package-short; then
+  package_part short 1
+elif wanted package; then
+  package_part all 20
+  printf '\n-- rpm\n'
+  AETHER_BIN_DIR="$binaries" scripts/package.sh rpm
+  tests/vm/rpm.sh target/package/aether-*.rpm | tee -a "$share/log" || status=$?
+fi
 
 if [ -f "$share/out/ISOLATION-v2.md" ]; then
   sed 's|AETHER_UPDATE=1 cargo test -p aether-boundary|AETHER_UPDATE=1 make test-vm|' "$share/out/ISOLATION-v2.md" >docs/ISOLATION-v2.md
