@@ -47,7 +47,7 @@ impl Fingerprint {
         }
         facts.insert("agents in namespaces of the host".into(), surroundings::agents_outside()?);
         facts.insert("sockets of agents".into(), surroundings::sockets_of_agents()?);
-        facts.insert("keys".into(), surroundings::keys());
+        facts.insert("keys".into(), surroundings::keys()?);
         facts.insert("suite".into(), stamp(Path::new("/proc/self/exe"))?);
         facts.insert("os-release".into(), stamp(Path::new("/usr/lib/os-release"))?);
         tree(&bench.state.join("base"), &mut facts)?;

@@ -64,17 +64,21 @@ pub(crate) fn sockets_of_agents() -> Result<String> {
     Ok(found.join("\n"))
 }
 
-/// The keys that this process sees and that hold something: rings come and go with every sandbox of the machine. proc_keys(5).
-pub(crate) fn keys() -> String {
+/// Whether the suite's key is there, and the keys of agents that hold something: rings come and go with every sandbox, and other
+/// programs of this machine have keys too. proc_keys(5).
+pub(crate) fn keys() -> Result<String> {
+    let first = first_id()?;
     let keys = fs::read_to_string("/proc/keys").unwrap_or_default();
     let fact = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let (first, last) = (fields.first()?, fields.get(4..)?);
-        (last.get(2) != Some(&"keyring")).then(|| format!("{first} {}", last.join(" ")))
+        let (serial, owned) = (fields.first()?, fields.get(4..)?);
+        let of_agent = owned.iter().take(2).any(|id| id.parse::<u32>().is_ok_and(|id| id >= first && id < u32::MAX));
+        (of_agent && owned.get(2) != Some(&"keyring")).then(|| format!("{serial} {}", owned.join(" ")))
     };
     let mut facts: Vec<_> = keys.lines().filter_map(fact).collect();
     facts.sort_unstable();
-    facts.join("\n")
+    facts.push(format!("canary: {}", keys.contains(" boundary-canary:")));
+    Ok(facts.join("\n"))
 }
 
 /// The namespaces of a process.
