@@ -114,7 +114,10 @@ async fn ahead(
         pool::drop_remains(core, &id).await;
         return Err(error);
     }
-    let live = launch::adopt_for(core, &id, init, &spec)?;
+    let live = match launch::adopt_for(core, &id, init, &spec) {
+        Ok(live) => live,
+        Err(error) => return Err(launch::undo(core, &id, error).await),
+    };
     match started {
         Ok(None) => {
             watch::follow(core, &id, &live, pidfd);

@@ -199,9 +199,14 @@ async fn sandbox(core: &Core, id: &AgentId, spec: &AgentSpec, parcels: Vec<Parce
     }
     let begun = Instant::now();
     let launched = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await;
-    metrics::counter!(LAUNCHES, "outcome" => if launched.is_ok() { "ok" } else { "failed" }).increment(1);
-    metrics::histogram!(LAUNCH_SECONDS).record(begun.elapsed().as_secs_f64());
+    count(begun, launched.is_ok());
     launched
+}
+
+/// Adds a launch to the metrics.
+pub(crate) fn count(begun: Instant, succeeded: bool) {
+    metrics::counter!(LAUNCHES, "outcome" => if succeeded { "ok" } else { "failed" }).increment(1);
+    metrics::histogram!(LAUNCH_SECONDS).record(begun.elapsed().as_secs_f64());
 }
 
 /// Connects to the init of a live sandbox.

@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     os::fd::OwnedFd,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aether_protocol::{AgentId, AgentName, AgentSpec, ApiError, CommandSpec, Profile, Program};
@@ -114,7 +114,10 @@ impl Ready {
     /// Makes it the agent's. When that fails, nothing is left of it but its home and its slot: see [`drop_remains`].
     pub(crate) async fn claim(self, core: &Core, spec: &AgentSpec, name: &AgentName) -> Result<Claimed, ApiError> {
         let plan = self.plan_for(core, spec, name)?;
-        let (launched, pidfd) = core.spawner.claim(plan).await?;
+        let begun = Instant::now();
+        let claimed = core.spawner.claim(plan).await;
+        launch::count(begun, claimed.is_ok());
+        let (launched, pidfd) = claimed?;
         Ok(Claimed { launched, pidfd, init: self.init })
     }
 }
