@@ -20,12 +20,13 @@ pub(crate) async fn sample(core: Arc<Core>) {
         ticks.tick().await;
         let all = round % (EVERY.as_secs() / SOON.as_secs()) == 0;
         round += 1;
-        let ids: Vec<_> = lock(&core.live).keys().cloned().collect();
+        let mut ids: Vec<_> = lock(&core.live).keys().cloned().collect();
+        if !all {
+            // Every second for every agent: nothing is copied for it.
+            let registry = core.registry();
+            ids.retain(|id| registry.get(id).is_some_and(|entry| entry.info.pid.is_some() && entry.info.disk.is_none()));
+        }
         for id in ids {
-            let unseen = core.info(&id).is_ok_and(|info| info.pid.is_some() && info.disk.is_none());
-            if !all && !unseen {
-                continue;
-            }
             let Ok(home) = sandbox_id(&id) else { continue };
             // An agent that ended meanwhile, or a host that counts nothing.
             let Ok(used) = core.spawner.disk_use(home).await else { continue };
