@@ -98,7 +98,7 @@ as_root() {
 
 traces | sort >"$logs/before"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
-section scripts shellcheck -x scripts/*.sh tests/vm/*.sh .ci/run
+section scripts shellcheck -x scripts/*.sh tests/vm/*.sh packaging/deb/p* .ci/run
 section web-packages web_packages
 section web-lint web_lint
 section web-unit web_unit

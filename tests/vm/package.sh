@@ -219,6 +219,11 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'leaves agents running' the_same_pids limited "$before"
   holds 'a call wakes the service by its socket' prints running state limited
   holds 'and it is up' prints active value aetherd.service ActiveState
+  systemctl kill --signal KILL --kill-whom main aether-agents
+  holds 'without the process that keeps their place agents go on' the_same_pids limited "$before"
+  holds 'and others can be started' prints hello aether run --rm -- echo hello
+  holds 'systemctl restart' systemctl restart aetherd
+  holds 'takes over, as ever' prints running state limited
   holds 'systemctl reload' systemctl reload aetherd
   holds 'the journal has fields' field PRIORITY
 
