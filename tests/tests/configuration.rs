@@ -21,7 +21,11 @@ fn the_example_is_accepted_as_it_is() {
 #[test]
 fn every_key_of_the_example_exists() {
     // Uncommented, every key must be known; places are set on the command line, and a user or group may be missing here.
-    let keep = |line: &&str| !["user", "api_key", "api_key_file", "base_url", "model", "root"].iter().any(|key| line.starts_with(&format!("# {key} =")));
+    let keep = |line: &&str| {
+        !["user", "api_key", "api_key_file", "base_url", "model", "root"]
+            .iter()
+            .any(|key| line.starts_with(&format!("# {key} =")))
+    };
     let is_key = |line: &str| {
         line.strip_prefix("# ").is_some_and(|rest| rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
     };
