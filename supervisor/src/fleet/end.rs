@@ -161,6 +161,10 @@ async fn remove_home(core: &Core, entry: &Entry) -> Result<(), ApiError> {
 /// Its record is gone: only who knows its id still sees it, and that not for long.
 fn depart(core: &Arc<Core>, id: &AgentId) {
     core.registry().depart(id);
+    core.secrets.forget(id);
+    if let Some(gateway) = core.gateway.get() {
+        gateway.forget(id);
+    }
     let (core, id) = (core.clone(), id.clone());
     tokio::spawn(async move {
         tokio::select! {

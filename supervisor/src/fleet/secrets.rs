@@ -72,11 +72,14 @@ impl Secrets {
         self.vault.placeholder(agent)
     }
 
-    fn info(&self, core: &Core, record: &SecretRecord) -> SecretInfo {
-        let registry = core.registry();
+    /// An agent was removed; in the store its grants went with it.
+    pub(crate) fn forget(&self, agent: &AgentId) {
+        lock(&self.kept).grants.retain(|grant| grant.agent != *agent);
+    }
+
+    fn info(&self, record: &SecretRecord) -> SecretInfo {
         let kept = lock(&self.kept);
-        // Grants of agents that were removed went with them.
-        let of_this = kept.grants.iter().filter(|grant| grant.secret == record.name && registry.get(&grant.agent).is_some());
+        let of_this = kept.grants.iter().filter(|grant| grant.secret == record.name);
         SecretInfo {
             name: record.name.clone(),
             version: record.version,
@@ -116,7 +119,7 @@ impl Fleet {
     /// Every secret with its grants, by name; never a value.
     pub fn secrets(&self) -> Vec<SecretInfo> {
         let records: Vec<SecretRecord> = lock(&self.core.secrets.kept).sealed.values().cloned().collect();
-        records.iter().map(|record| self.core.secrets.info(&self.core, record)).collect()
+        records.iter().map(|record| self.core.secrets.info(record)).collect()
     }
 
     /// Sets a secret, or replaces its value.
@@ -212,7 +215,7 @@ async fn set_secret(core: &Arc<Core>, name: &SecretName, value: &Value) -> Resul
     let created_at = before.map_or_else(|| now.clone(), |record| record.created_at);
     let record = SecretRecord { name: name.clone(), version, sealed, created_at, updated_at: now };
     lock(&secrets.kept).sealed.insert(name.clone(), record.clone());
-    Ok(secrets.info(core, &record))
+    Ok(secrets.info(&record))
 }
 
 #[cfg(test)]
