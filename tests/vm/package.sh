@@ -278,7 +278,7 @@ else
   holds 'the service comes back with the machine' soon prints active value aetherd.service ActiveState
   holds 'a declared agent returns' soon prints running state clock
   holds 'another is said to have ended' test "$(state limited)" != running
-  holds 'by its cause' lists 'restart' aether inspect limited
+  holds 'by its cause' lists 'its sandbox ended' aether inspect limited
 fi
 
 printf -- '\n-- removal\n'
