@@ -183,9 +183,8 @@ fn with(
 
 #[test]
 fn what_was_given_at_the_launch_is_what_counts() {
-    let layer = |policies: [&BTreeMap<String, PolicyDigest>; 2], name: &str| {
-        with(policies, (None, None), &DiskUse::default(), name)
-    };
+    let layer =
+        |policies: [&BTreeMap<String, PolicyDigest>; 2], name: &str| with(policies, (None, None), &DiskUse::default(), name);
     for (name, of) in [(FILTER, "seccomp"), (SPAWNER_FILTER, "seccomp"), (RULESET, "landlock")] {
         // A later version gives something else: the report names what this agent has.
         let mut newer = policies();
