@@ -32,6 +32,7 @@ pub enum AgentRef {
 macro_rules! commands {
     ($( $(#[$doc:meta])* $variant:ident($payload:ident) = $name:literal { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* $(,)? } )*) => {
         /// The closed set of commands; `type` has the name on the wire.
+        #[allow(clippy::large_enum_variant, reason = "a command is read once and taken apart, never kept in numbers")]
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
         #[serde(tag = "type")]
         pub enum Command {
