@@ -32,6 +32,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Pause after the kernel refused a connection for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Addresses by name, and when they were found.
+pub(super) type Found = HashMap<HostName, (Instant, Arc<[IpAddr]>)>;
+
 /// The network of one agent.
 pub(crate) struct AgentNet {
     id: AgentId,
@@ -41,7 +44,7 @@ pub(crate) struct AgentNet {
     pub(super) names: Mutex<Names>,
     pub(super) ledger: Mutex<Ledger>,
     /// Addresses of names, as they were found a moment ago.
-    pub(super) found: Mutex<HashMap<HostName, (Instant, Arc<[IpAddr]>)>>,
+    pub(super) found: Mutex<Found>,
     words: Mutex<HashMap<(Host, u16), (Instant, Decision)>>,
     events: mpsc::Sender<AgentEvent>,
     connections: Arc<Semaphore>,

@@ -1,0 +1,49 @@
+//! Package managers and git inside a sandbox, unchanged and without a proxy variable, against mirrors of the test's own.
+#![forbid(unsafe_code)]
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+
+use aether_tests::{
+    Outcome, eventually,
+    internet::{Internet, PUBLIC},
+};
+
+#[test]
+fn tools_work_under_allow_and_reach_nothing_else() {
+    let internet = Internet::new();
+    let dir = tempfile::Builder::new().prefix("aether-mirror-").tempdir().expect("a directory");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/mirror.py");
+    let path = |path: &Path| path.display().to_string();
+    let _mirror = internet.start_far(&["/usr/bin/python3", &path(&script), &path(dir.path()), PUBLIC]);
+    eventually("the mirrors", Duration::from_secs(60), || dir.path().join("ready").exists().then_some(()));
+    // By its environment: the daemon has mounts of its own here, so that nothing can be lent to it.
+    let authority = format!("CA={}", fs::read_to_string(dir.path().join("ca.pem")).expect("the certificate"));
+    let names = "pypi.org files.pythonhosted.org registry.npmjs.org github.com elsewhere.test";
+    let daemon = internet.daemon(&format!("{PUBLIC} {names}"));
+    let inside = |presets: &[&str], script: &str| -> Outcome {
+        let mut args = vec!["run", "--rm", "--memory", "1G", "--env", &authority];
+        let certificates = ["PIP_CERT", "SSL_CERT_FILE", "npm_config_cafile", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"];
+        let certificates = certificates.map(|name| format!("{name}=/home/agent/ca.pem"));
+        certificates.iter().for_each(|pair| args.extend(["--env", pair]));
+        presets.iter().for_each(|preset| args.extend(["--preset", preset]));
+        let script = format!("echo \"$CA\" > ca.pem; {script}");
+        args.extend(["--", "bash", "-c", &script]);
+        daemon.aether_with(args, b"", Duration::from_secs(120))
+    };
+    let pip = "python3 -m pip install -q --retries 0 --disable-pip-version-check --target t tiny && PYTHONPATH=t python3 -c 'import tiny; print(tiny.WORD)'";
+    let npm = "npm install --fetch-retries 0 --no-audit --no-fund tiny >log 2>&1 || { cat log; exit 1; }; node -e \"console.log(require('tiny'))\"";
+    let git = "git clone -q https://github.com/one.git && cat one/word";
+    for (preset, script) in [("pypi", pip), ("npm", npm), ("github", git)] {
+        let out = inside(&[preset], script).ok();
+        assert!(out.text().contains("from the mirror"), "{preset}: {out}");
+        let other = if preset == "pypi" { "npm" } else { "pypi" };
+        assert_ne!(inside(&[other], script).code, 0, "{preset} is not allowed by {other}");
+    }
+    // The name that TLS asks for is the one that was judged; the same server has both.
+    let fronting = "curl -sS -m 20 --connect-to elsewhere.test:443:pypi.org:443 https://elsewhere.test/simple/tiny/";
+    let out = inside(&["pypi"], fronting);
+    assert!(out.code != 0 && out.stderr.contains("access denied"), "{out}");
+    let out = inside(&["pypi"], "curl -sS -m 20 https://pypi.org/simple/tiny/").ok();
+    assert!(out.text().contains("tiny-1.0"), "the control: {out}");
+}
