@@ -17,6 +17,10 @@ fn commands() -> Vec<String> {
         .collect()
 }
 
+fn for_client(line: &str) -> bool {
+    line.starts_with("aether ") || line.contains("| aether ")
+}
+
 #[test]
 fn every_client_command_does_what_it_says() {
     let daemon = Daemon::start();
@@ -27,7 +31,7 @@ fn every_client_command_does_what_it_says() {
     daemon.aether(goal).ok();
 
     let path = format!("{}:{}", bin_dir().display(), std::env::var("PATH").unwrap_or_default());
-    let lines: Vec<String> = commands().into_iter().filter(|line| line.starts_with("aether ")).collect();
+    let lines: Vec<String> = commands().into_iter().filter(|line| for_client(line)).collect();
     assert!(lines.len() >= 8, "the README shows little: {lines:?}");
     for line in lines {
         let interactive = line.contains("-it ") || line.contains("attach ");
@@ -46,7 +50,7 @@ fn every_client_command_does_what_it_says() {
 
 #[test]
 fn other_commands_are_the_two_that_matter() {
-    for line in commands().iter().filter(|line| !line.starts_with("aether ")) {
+    for line in commands().iter().filter(|line| !for_client(line)) {
         // Before any daemon runs; the tests are root already.
         if let Some(arguments) = line.strip_prefix("sudo target/release/aether ") {
             let mut command = Command::new(bin_dir().join("aether"));
