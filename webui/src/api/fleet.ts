@@ -15,7 +15,8 @@ export type Topic =
   | `samples:${string}`
   | `timeline:${string}`
   | `ttys:${string}`
-  | `files:${string}`;
+  | `files:${string}`
+  | `network:${string}`;
 
 /** Ten minutes at one sample every two seconds. */
 const SAMPLES_KEPT = 300;
@@ -26,6 +27,8 @@ export class Fleet {
   lastSeq = 0;
   loaded = false;
   metrics: KernelMetrics | null = null;
+  /** Hears every new event once, in order: for what is not about how agents are. */
+  onEvent: ((event: Event) => void) | null = null;
   /** Agents whose details events do not carry and should be asked for again. */
   readonly outdated = new Set<string>();
 
@@ -113,6 +116,7 @@ export class Fleet {
     this.lastSeq = event.seq;
     if (event.agentId && this.#timelines.has(event.agentId)) this.#remember(event.agentId, [event]);
     this.#project(event);
+    this.onEvent?.(event);
     return true;
   }
 
@@ -206,6 +210,13 @@ export class Fleet {
       case 'tty.opened':
       case 'tty.closed':
         this.#touch(`ttys:${agent.id}`);
+        break;
+      case 'network.policy':
+        this.#change(agent, { spec: { ...agent.spec, network: event.policy } });
+        this.#touch(`network:${agent.id}`);
+        break;
+      case 'network.verdict':
+        this.#touch(`network:${agent.id}`);
         break;
       case 'fs.changed':
         this.#touch(`files:${agent.id}`);

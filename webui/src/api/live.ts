@@ -1,11 +1,24 @@
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
+import { Approvals } from './approvals';
 import { Fleet, type Sample } from './fleet';
-import type { AgentInfo, Event, KernelMetrics } from './generated';
+import type { AgentInfo, Approval, Event, KernelMetrics } from './generated';
 import { Kernel, type Link } from './kernel';
+import { listApprovals } from './network';
 
 /** The page's one store and one connection. */
 export const fleet = new Fleet();
 export const kernel = new Kernel(fleet);
+export const approvals = new Approvals(listApprovals);
+
+fleet.onEvent = (event) => approvals.apply(event);
+// Each connection may follow a silence: what began to wait meanwhile is asked for.
+kernel.subscribe(() => {
+  if (kernel.link.phase === 'open') void approvals.refresh();
+});
+
+/** What waits for a person's word, oldest first. */
+export const useApprovals = (): readonly Approval[] =>
+  useSyncExternalStore(approvals.subscribe, approvals.all);
 
 export function useLink(): Link {
   return useSyncExternalStore(kernel.subscribe, () => kernel.link);
@@ -72,7 +85,7 @@ export function useIds(
 }
 
 /** Counts up whenever a topic of an agent changes, to ask the service again. */
-export function useChanges(topic: 'ttys' | 'files', id: string): number {
+export function useChanges(topic: 'ttys' | 'files' | 'network', id: string): number {
   const changes = useRef(0);
   const subscribe = useMemo(
     () =>

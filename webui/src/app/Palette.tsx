@@ -71,8 +71,14 @@ export function Palette({ onClose, onHelp }: Props) {
                 <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/' }))}>
                   Fleet
                 </Command.Item>
+                <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/approvals' }))}>
+                  Approvals
+                </Command.Item>
                 <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/history' }))}>
                   History
+                </Command.Item>
+                <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/secrets' }))}>
+                  Secrets
                 </Command.Item>
                 <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/system' }))}>
                   System

@@ -1,11 +1,14 @@
-import { Link } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import {
   Boxes,
   CircleHelp,
+  Hand,
   History,
+  KeyRound,
   LogOut,
   Monitor,
   Moon,
+  MoreHorizontal,
   PanelLeft,
   Plus,
   Search,
@@ -15,6 +18,7 @@ import {
 import type { ReactNode } from 'react';
 import { signOut } from '@/api/agents';
 import { signedOut } from '@/api/http';
+import { useApprovals } from '@/api/live';
 import { useRemembered } from '@/lib/remember';
 import { setTheme, useThemeChoice, type ThemeChoice } from '@/lib/theme';
 import { IconButton } from '@/ui/Button';
@@ -24,7 +28,9 @@ import { ConnectionBadge } from './Connection';
 
 const PLACES = [
   { to: '/', label: 'Fleet', icon: Boxes },
+  { to: '/approvals', label: 'Approvals', icon: Hand },
   { to: '/history', label: 'History', icon: History },
+  { to: '/secrets', label: 'Secrets', icon: KeyRound },
   { to: '/system', label: 'System', icon: Server },
 ] as const;
 
@@ -82,11 +88,11 @@ function WideRail({ onPalette, onHelp }: Props) {
               <Link
                 to={to}
                 activeOptions={{ exact: to === '/', includeSearch: false }}
-                aria-label={label}
-                className="flex h-8 items-center gap-2.5 rounded-sm px-2.5 text-13 text-muted hover:bg-raised hover:text-text aria-[current=page]:bg-raised aria-[current=page]:font-medium aria-[current=page]:text-text"
+                className="relative flex h-8 items-center gap-2.5 rounded-sm px-2.5 text-13 text-muted hover:bg-raised hover:text-text aria-[current=page]:bg-raised aria-[current=page]:font-medium aria-[current=page]:text-text"
               >
-                <Icon size={16} aria-hidden="true" />
-                {!compact && label}
+                <Icon size={16} aria-hidden="true" className="shrink-0" />
+                <span className={compact ? 'sr-only' : 'flex-1'}>{label}</span>
+                {to === '/approvals' && <Waiting corner={compact} />}
               </Link>
             </MaybeTip>
           </li>
@@ -104,6 +110,20 @@ function WideRail({ onPalette, onHelp }: Props) {
         </IconButton>
       </div>
     </nav>
+  );
+}
+
+/** How many wishes wait, beside the place where they are answered. */
+function Waiting({ corner }: { corner: boolean }) {
+  const waiting = useApprovals().length;
+  if (waiting === 0) return null;
+  return (
+    <span
+      className={`figures inline-flex h-4.5 min-w-4.5 items-center justify-center rounded-full bg-waiting px-1 text-12 leading-none font-semibold text-canvas ${corner ? 'absolute top-0 right-0 sm:-top-0.5' : ''}`}
+    >
+      {waiting > 99 ? '99+' : waiting}
+      <span className="sr-only"> waiting for you</span>
+    </span>
   );
 }
 
@@ -177,27 +197,35 @@ function ThemeMenu() {
 const PHONE_ITEM =
   'flex h-14 flex-1 flex-col items-center justify-center gap-0.5 text-12 text-muted aria-[current=page]:text-accent aria-[current=page]:font-medium';
 
+/** What has room at the foot of a phone; the other places are behind “More”. */
+const ON_PHONE = PLACES.filter(({ to }) => to === '/' || to === '/approvals');
+const MORE = PLACES.filter((place) => !ON_PHONE.includes(place));
+
 function PhoneBar({ onPalette }: Props) {
+  const navigate = useNavigate();
   return (
     <nav
       aria-label="Places"
       className="order-last flex shrink-0 items-stretch border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] sm:hidden"
     >
-      {PLACES.map(({ to, label, icon: Icon }) => (
+      {ON_PHONE.map(({ to, label, icon: Icon }) => (
         <Link
           key={to}
           to={to}
           activeOptions={{ exact: to === '/', includeSearch: false }}
-          className={PHONE_ITEM}
+          className={`relative ${PHONE_ITEM}`}
         >
-          <Icon size={18} aria-hidden="true" />
+          <span className="relative">
+            <Icon size={18} aria-hidden="true" />
+            {to === '/approvals' && (
+              <span className="absolute -top-1.5 left-3">
+                <Waiting corner={false} />
+              </span>
+            )}
+          </span>
           {label}
         </Link>
       ))}
-      <button type="button" onClick={onPalette} className={PHONE_ITEM}>
-        <Search size={18} aria-hidden="true" />
-        Search
-      </button>
       <Link
         to="."
         search={(old) => ({ ...old, deploy: 'goal' as const })}
@@ -207,6 +235,23 @@ function PhoneBar({ onPalette }: Props) {
         <Plus size={18} aria-hidden="true" />
         Deploy
       </Link>
+      <button type="button" onClick={onPalette} className={PHONE_ITEM}>
+        <Search size={18} aria-hidden="true" />
+        Search
+      </button>
+      <Menu
+        trigger={
+          <button type="button" className={PHONE_ITEM}>
+            <MoreHorizontal size={18} aria-hidden="true" />
+            More
+          </button>
+        }
+        items={MORE.map(({ to, label, icon: Icon }) => ({
+          label,
+          icon: <Icon size={15} aria-hidden="true" />,
+          onSelect: () => void navigate({ to }),
+        }))}
+      />
     </nav>
   );
 }

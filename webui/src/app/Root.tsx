@@ -4,6 +4,7 @@ import { Suspense, lazy, useEffect, useState } from 'react';
 import { kernel } from '@/api/live';
 import { onSignedOut } from '@/api/http';
 import { handleKey, useShortcut } from '@/lib/shortcuts';
+import { ApprovalToasts } from '@/panels/approvals/ApprovalToasts';
 import { Toasts } from '@/ui/toast';
 import { Rail } from './Rail';
 import { ShortcutOverlay } from './ShortcutOverlay';
@@ -51,7 +52,9 @@ function SignedIn() {
   useShortcut('mod+k', 'Search agents and actions', 'Everywhere', () => setPalette((open) => !open));
   useShortcut('?', 'Show shortcuts', 'Everywhere', () => setHelp(true));
   useShortcut('g f', 'Go to Fleet', 'Everywhere', () => void navigate({ to: '/' }));
+  useShortcut('g a', 'Go to Approvals', 'Everywhere', () => void navigate({ to: '/approvals' }));
   useShortcut('g h', 'Go to History', 'Everywhere', () => void navigate({ to: '/history' }));
+  useShortcut('g x', 'Go to Secrets', 'Everywhere', () => void navigate({ to: '/secrets' }));
   useShortcut('g s', 'Go to System', 'Everywhere', () => void navigate({ to: '/system' }));
   useShortcut('c', 'Deploy an agent', 'Everywhere', () => openDeploy('goal'));
 
@@ -76,6 +79,7 @@ function SignedIn() {
           <Outlet />
         </Suspense>
       </main>
+      <ApprovalToasts />
       <Suspense>
         {palette && <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} />}
         {deploy && <DeployDialog door={deploy} />}

@@ -1,11 +1,20 @@
 /** What an agent's page can show; the name is in the URL. */
-export const PANES = ['terminal', 'timeline', 'files', 'resources', 'isolation', 'events'] as const;
+export const PANES = [
+  'terminal',
+  'timeline',
+  'files',
+  'network',
+  'resources',
+  'isolation',
+  'events',
+] as const;
 export type Pane = (typeof PANES)[number];
 
 export const PANE_LABELS: Record<Pane, string> = {
   terminal: 'Terminal',
   timeline: 'Timeline',
   files: 'Files',
+  network: 'Network',
   resources: 'Resources',
   isolation: 'Isolation',
   events: 'Events',

@@ -77,6 +77,18 @@ const systemRoute = createRoute({
   component: lazyRouteComponent(() => import('@/pages/SystemPage'), 'SystemPage'),
 });
 
+const approvalsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/approvals',
+  component: lazyRouteComponent(() => import('@/pages/ApprovalsPage'), 'ApprovalsPage'),
+});
+
+const secretsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/secrets',
+  component: lazyRouteComponent(() => import('@/pages/SecretsPage'), 'SecretsPage'),
+});
+
 export const signInRoute = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
@@ -88,7 +100,15 @@ export const signInRoute = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([fleetRoute, agentRoute, historyRoute, systemRoute, signInRoute]),
+  routeTree: root.addChildren([
+    fleetRoute,
+    agentRoute,
+    approvalsRoute,
+    historyRoute,
+    secretsRoute,
+    systemRoute,
+    signInRoute,
+  ]),
   // Plain `?a=b` links that a person can read and type, instead of JSON.
   parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
   stringifySearch: (search) => {

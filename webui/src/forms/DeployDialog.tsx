@@ -1,25 +1,23 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useState, type FormEvent, type ReactNode } from 'react';
+import { useState, type FormEvent } from 'react';
 import { deploy, status } from '@/api/agents';
 import { refusalOf, type Refusal } from '@/api/http';
 import { fleet } from '@/api/live';
+import { grant } from '@/api/network';
 import { runCommand } from '@/lib/cli';
 import { Button } from '@/ui/Button';
 import { CommandLine } from '@/ui/Copy';
 import { Dialog } from '@/ui/Dialog';
 import { CheckField, TextArea, TextField } from '@/ui/Field';
 import { ErrorNotice, sentence } from '@/ui/Notice';
+import { toast } from '@/ui/toast';
 import { PROFILES } from '@/lib/profiles';
-import { EMPTY, check, fieldOf, type Draft, type FieldName } from './draft';
+import { Doors } from './Doors';
+import { EMPTY, check, fieldOf, type Draft, type FieldName, type PartProps, type SetField } from './draft';
+import { Fold } from './Fold';
+import { ModelsPart, NetworkPart, SecretsPart } from './Outside';
 import { ProfileChoice } from './ProfileChoice';
-
-type Set = <K extends keyof Draft>(key: K, value: Draft[K]) => void;
-interface PartProps {
-  draft: Draft;
-  set: Set;
-  errorOf: (field: FieldName) => string | null;
-}
 
 /** Two doors: give a goal, or run a program. Everything else has a default and stays folded. */
 export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
@@ -29,10 +27,10 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refusal | null>(null);
   const draft = { ...typed, door };
-  const { spec, errors, shellSigns } = check(draft);
+  const { spec, grants, errors, shellSigns } = check(draft);
 
   const close = () => void navigate({ to: '.', search: (old) => ({ ...old, deploy: undefined }) });
-  const set: Set = (key, value) => {
+  const set: SetField = (key, value) => {
     setTyped((old) => ({ ...old, [key]: value }));
     setTouched((old) => new Set(old).add(key));
     setRefused(null);
@@ -53,6 +51,7 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
     try {
       const agent = await deploy(spec);
       fleet.put(agent);
+      await lend(agent.id, grants);
       await navigate({ to: '/agents/$ref', params: { ref: agent.id }, search: {} });
     } catch (cause) {
       setRefused(refusalOf(cause));
@@ -66,7 +65,7 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
       onClose={close}
       wide
       title="Deploy an agent"
-      about="It runs in a sandbox of its own, without network."
+      about="It runs in a sandbox of its own, without network unless you give it one."
       footer={
         <>
           <Button onClick={close}>Cancel</Button>
@@ -85,6 +84,9 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
         )}
         <div className="divide-y divide-line rounded-sm border border-line">
           <NameAndLife draft={draft} set={set} errorOf={errorOf} />
+          <NetworkPart draft={draft} set={set} errorOf={errorOf} />
+          <ModelsPart draft={draft} set={set} errorOf={errorOf} />
+          <SecretsPart draft={draft} set={set} errorOf={errorOf} />
           <Limits draft={draft} set={set} errorOf={errorOf} />
           <Fold title="Isolation" now={PROFILES[draft.profile].now} invalid={false}>
             <ProfileChoice profile={draft.profile} onChoose={(profile) => set('profile', profile)} />
@@ -107,56 +109,16 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
   );
 }
 
-function Doors({ door }: { door: 'program' | 'goal' }) {
-  const navigate = useNavigate();
-  const open = (next: 'program' | 'goal') =>
-    void navigate({ to: '.', search: (old) => ({ ...old, deploy: next }), replace: true });
-  return (
-    <div role="radiogroup" aria-label="What it runs" className="grid gap-2 sm:grid-cols-2">
-      <Door
-        on={door === 'goal'}
-        title="Give a goal"
-        about="The built-in agent thinks, acts and observes until it is done."
-        onOpen={() => open('goal')}
-      />
-      <Door
-        on={door === 'program'}
-        title="Run a program"
-        about="Any command, in a terminal or in the background."
-        onOpen={() => open('program')}
-      />
-    </div>
-  );
-}
-
-function Door({
-  on,
-  title,
-  about,
-  onOpen,
-}: {
-  on: boolean;
-  title: string;
-  about: string;
-  onOpen: () => void;
-}) {
-  return (
-    <label
-      className={`flex cursor-pointer items-start gap-2.5 rounded-sm border px-3 py-2.5 ${on ? 'border-accent bg-accent-soft' : 'border-line hover:border-line-strong'}`}
-    >
-      <input
-        type="radio"
-        name="door"
-        checked={on}
-        onChange={onOpen}
-        className="mt-0.5 size-4 accent-accent-solid"
-      />
-      <span>
-        <span className="block text-14 font-medium">{title}</span>
-        <span className="block text-12 text-muted">{about}</span>
-      </span>
-    </label>
-  );
+/** The agent runs already: a grant that is refused is said, and the others are still made. */
+async function lend(agent: string, grants: ReturnType<typeof check>['grants']) {
+  for (const { secret, spec } of grants) {
+    try {
+      await grant(secret, { ...spec, agent });
+    } catch (cause) {
+      const { message, hint } = refusalOf(cause);
+      toast('failed', `${secret} was not granted: ${message}`, hint);
+    }
+  }
 }
 
 function GoalPart({ draft, set, errorOf }: PartProps) {
@@ -258,34 +220,6 @@ function ProgramPart({ draft, set, errorOf, shellSigns }: PartProps & { shellSig
         />
       </div>
     </>
-  );
-}
-
-function Fold({
-  title,
-  now,
-  invalid,
-  children,
-}: {
-  title: string;
-  now: string;
-  invalid: boolean;
-  children: ReactNode;
-}) {
-  return (
-    <details className="group px-3" open={invalid || undefined}>
-      <summary className="flex h-10 list-none items-center gap-3 text-13 [&::-webkit-details-marker]:hidden">
-        <span
-          aria-hidden="true"
-          className="text-muted transition-transform duration-100 group-open:rotate-90"
-        >
-          ›
-        </span>
-        <span className="font-medium">{title}</span>
-        <span className="min-w-0 flex-1 truncate text-right text-muted">{now}</span>
-      </summary>
-      <div className="pb-4">{children}</div>
-    </details>
   );
 }
 

@@ -1,5 +1,9 @@
+import type { AgentSpec } from '@/api/generated';
 import { describe, expect, it } from 'vitest';
 import { join, parseSize, quote, runCommand, size, split } from './cli';
+
+const run = (spec: Omit<AgentSpec, 'program'>) =>
+  runCommand({ program: { type: 'command', argv: ['true'] }, ...spec });
 
 describe('command lines', () => {
   it('quotes only what a shell would change', () => {
@@ -52,5 +56,20 @@ describe('command lines', () => {
         ephemeral: true,
       }),
     ).toBe("aether run -d --rm --goal 'Write a report' --role Writer --max-steps 20");
+  });
+
+  it('says what the network may reach, and never more than the spec', () => {
+    expect(run({ network: 'open' })).toBe('aether run -d --net open -- true');
+    expect(run({ network: {} })).toBe('aether run -d --net allow -- true');
+    expect(run({ network: 'none', models: ['openai', 'ollama'], limits: { modelTokens: 9 } })).toBe(
+      'aether run -d --models openai,ollama --model-tokens 9 -- true',
+    );
+    const allow = [{ host: '2001:db8::1', ports: [22, 80] }, { host: '*.a.test' }];
+    expect(run({ network: { allow, deny: ['b.test'], presets: ['npm'], otherwise: 'ask' } })).toBe(
+      "aether run -d --net ask --allow '[2001:db8::1]:22' --allow '[2001:db8::1]:80' --allow '*.a.test' --deny b.test --preset npm -- true",
+    );
+    expect(run({ network: { allow: [{ host: 'a.test', methods: ['GET'] }] } })).toBe(
+      'aether run -d --net allow -- true',
+    );
   });
 });

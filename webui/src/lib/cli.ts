@@ -1,4 +1,5 @@
 import type { AgentSpec } from '@/api/generated';
+import { rulesOf } from './network';
 
 /** One word as a POSIX shell takes it. */
 export function quote(word: string): string {
@@ -103,6 +104,7 @@ export function runCommand(spec: AgentSpec): string {
   if (diskBytes != null) words.push('--disk', size(diskBytes));
   if (inodes != null) words.push('--inodes', String(inodes));
   if (spec.profile != null && spec.profile !== 'standard') words.push('--profile', spec.profile);
+  words.push(...networkWords(spec));
   for (const mount of spec.mounts ?? []) {
     const from = mount.source.type === 'root' ? mount.source.path : mount.source.shown;
     words.push('--mount', `${from}:${mount.target}${mount.readOnly ? ':ro' : ''}`);
@@ -114,4 +116,25 @@ export function runCommand(spec: AgentSpec): string {
   if (program.model) words.push('--model', program.model);
   if (program.maxSteps != null) words.push('--max-steps', String(program.maxSteps));
   return join(words);
+}
+
+/** A rule that the command line has no words for is left out: what is pasted never reaches more. */
+function networkWords(spec: AgentSpec): string[] {
+  const words: string[] = [];
+  const { allow, deny, presets, otherwise } = rulesOf(spec.network);
+  const plain = allow.filter((rule) => !rule.methods?.length && !rule.paths?.length);
+  if (spec.network === 'open' || otherwise === 'allow') words.push('--net', 'open');
+  else if (otherwise === 'ask') words.push('--net', 'ask');
+  else if (typeof spec.network === 'object' && plain.length + presets.length === 0)
+    words.push('--net', 'allow');
+  for (const rule of plain) {
+    const host = rule.host.includes(':') && rule.ports?.length ? `[${rule.host}]` : rule.host;
+    const ports = rule.ports?.length ? rule.ports.map((port) => `:${port}`) : [''];
+    for (const port of ports) words.push('--allow', host + port);
+  }
+  for (const host of deny) words.push('--deny', host);
+  for (const preset of presets) words.push('--preset', preset);
+  if (spec.models?.length) words.push('--models', spec.models.join(','));
+  if (spec.limits?.modelTokens != null) words.push('--model-tokens', String(spec.limits.modelTokens));
+  return words;
 }

@@ -10,6 +10,7 @@ import { PANES, PANE_LABELS, type Pane } from '@/app/panes';
 import { recall, remember } from '@/lib/remember';
 import { useShortcut } from '@/lib/shortcuts';
 import { AgentHeader } from '@/panels/agent/Header';
+import { AgentApprovals } from '@/panels/approvals/AgentApprovals';
 import { IconButton } from '@/ui/Button';
 import { Empty, sentence } from '@/ui/Notice';
 
@@ -21,6 +22,9 @@ const Bodies: Record<Pane, React.ComponentType<{ agent: AgentInfo }>> = {
     import('@/panels/agent/TimelinePane').then((module) => ({ default: module.TimelinePane })),
   ),
   files: lazy(() => import('@/panels/agent/FilesPane').then((module) => ({ default: module.FilesPane }))),
+  network: lazy(() =>
+    import('@/panels/agent/NetworkPane').then((module) => ({ default: module.NetworkPane })),
+  ),
   resources: lazy(() =>
     import('@/panels/agent/ResourcesPane').then((module) => ({ default: module.ResourcesPane })),
   ),
@@ -122,6 +126,7 @@ function Known({ id }: { id: string }) {
           void navigate({ to: '/history' });
         }}
       />
+      <AgentApprovals id={agent.id} />
       <div className="flex min-h-0 flex-1">
         <section className="flex min-h-0 min-w-0 flex-1 flex-col" aria-label="Pane">
           <div className="flex items-center border-b border-line pr-2">

@@ -4,7 +4,9 @@ import * as api from '@/api/agents';
 import type { AgentInfo, IsolationLayer } from '@/api/generated';
 import { refusalOf } from '@/api/http';
 import { clock } from '@/lib/format';
+import { policyLine } from '@/lib/network';
 import { PROFILES } from '@/lib/profiles';
+import { saveText } from '@/lib/save';
 import { Button } from '@/ui/Button';
 import { Copy } from '@/ui/Copy';
 import { State } from '@/ui/Mark';
@@ -89,7 +91,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
             {look.data && (
               <Button
                 icon={<Download size={14} aria-hidden="true" />}
-                onClick={() => save(look.data.text, `${agent.name}-isolation.json`)}
+                onClick={() => saveText(look.data.text, `${agent.name}-isolation.json`, 'application/json')}
               >
                 Report
               </Button>
@@ -148,14 +150,10 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
         <Fact label="Host process" text={agent.pid === null ? null : String(agent.pid)} />
         <Fact label="Cgroup" text={agent.cgroup} />
         <Fact label="Home inside" text={agent.home} />
-        <Fact
-          label="Network"
-          text={
-            agent.spec.network === undefined || agent.spec.network === 'none'
-              ? 'none: loopback only'
-              : agent.spec.network
-          }
-        />
+        <Fact label="Network" text={policyLine(agent.spec.network)} />
+        {(agent.spec.models ?? []).length > 0 && (
+          <Fact label="Models through the gateway" text={agent.spec.models!.join(', ')} />
+        )}
         <Fact
           label="Lent directories"
           text={
@@ -188,15 +186,6 @@ function Evidence({ layer }: { layer: IsolationLayer }) {
       </details>
     </>
   );
-}
-
-function save(text: string, name: string) {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-  link.download = name;
-  link.click();
-  // Some browsers read it only after this turn.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function Fact({ label, text }: { label: string; text: string | null }) {

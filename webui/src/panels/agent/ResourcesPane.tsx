@@ -6,6 +6,7 @@ import { useSamples } from '@/api/live';
 import { bytes, count, cpus, duration } from '@/lib/format';
 import { Empty } from '@/ui/Notice';
 import { Chart } from './Chart';
+import { ModelUse } from './ModelUse';
 
 /** What the agent uses, from its cgroup, against what it may use. */
 export function ResourcesPane({ agent }: { agent: AgentInfo }) {
@@ -19,9 +20,12 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
   const usage = now.data?.usage ?? agent.usage;
   if (!usage && samples.length === 0) {
     return (
-      <Empty title="No figures yet">
-        {live ? 'The first sample comes within two seconds.' : 'It ended before a sample was taken.'}
-      </Empty>
+      <div className="min-h-0 flex-1 overflow-y-auto px-4">
+        <ModelUse agent={agent} />
+        <Empty title="No figures yet">
+          {live ? 'The first sample comes within two seconds.' : 'It ended before a sample was taken.'}
+        </Empty>
+      </div>
     );
   }
   const disk = now.data?.disk ?? agent.disk;
@@ -73,6 +77,7 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
           )}
         </dl>
       )}
+      <ModelUse agent={agent} />
       <Section title="CPU">
         <Chart
           times={times}

@@ -16,6 +16,7 @@ const TONES: Record<Tone, string> = {
   observation: 'text-observation',
   person: 'text-accent',
   service: 'text-muted',
+  waiting: 'text-waiting',
   failed: 'text-failed',
 };
 

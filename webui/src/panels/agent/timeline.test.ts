@@ -14,6 +14,9 @@ const result = (text: string) =>
   rowOf(event({ type: 'agent.observation', pid: 1, step: 1, tool: 'run_command', ok: true, result: text }))
     ?.line;
 
+const answer = (decision: 'once' | 'deny', by: string) =>
+  rowOf(event({ type: 'approval.decided', pid: 1, id: 1, decision, by }))?.line;
+
 describe('timeline rows', () => {
   it('shows a call in one line and folds its arguments', () => {
     const row = rowOf(
@@ -55,5 +58,20 @@ describe('timeline rows', () => {
     );
     expect(exit?.line).toBe('by SIGKILL: killed by operator');
     expect(rowOf(event({ type: 'tty.closed', pid: 1, ttyId: 'a.1' }))).toBeNull();
+  });
+
+  it('says what the network did, and what somebody said to it', () => {
+    const to = { pid: 1, host: '2001:db8::1', port: 443 };
+    const row = (verdict: 'allowed' | 'denied' | 'held', count = 1) =>
+      rowOf(event({ type: 'network.verdict', ...to, verdict, reason: 'no rule allows it', count }));
+    expect(row('denied', 3)).toMatchObject({
+      tone: 'failed',
+      line: '[2001:db8::1]:443, 3 times: no rule allows it',
+    });
+    expect(row('allowed')).toMatchObject({ tone: 'service' });
+    expect(row('held')).toBeNull();
+    expect(answer('once', 'root')).toBe('allowed once by root');
+    expect(answer('deny', 'root')).toBe('denied by root');
+    expect(answer('deny', 'nobody')).toBe('denied: nobody answered in time');
   });
 });

@@ -1,6 +1,8 @@
-import type { Event } from '@/api/generated';
+import type { Decision, Event } from '@/api/generated';
+import { count } from '@/lib/format';
+import { destinationText, policyLine } from '@/lib/network';
 
-export type Tone = 'thought' | 'action' | 'observation' | 'person' | 'service' | 'failed';
+export type Tone = 'thought' | 'action' | 'observation' | 'person' | 'service' | 'waiting' | 'failed';
 
 export interface Row {
   seq: number;
@@ -67,9 +69,47 @@ export function rowOf(event: Event): Row | null {
         line: endLine(event.exit),
         more: null,
       };
+    case 'network.verdict':
+      // What is held is told by the wish itself.
+      return event.verdict === 'held' ? null : { ...base, ...verdictText(event) };
+    case 'network.policy':
+      return { ...base, tone: 'service', label: 'Policy', line: policyLine(event.policy), more: null };
+    case 'approval.requested':
+      return {
+        ...base,
+        tone: 'waiting',
+        label: 'Asks',
+        line: `to connect to ${destinationText(event.approval.wish)}`,
+        more: null,
+      };
+    case 'approval.decided':
+      return {
+        ...base,
+        tone: event.decision === 'deny' ? 'failed' : 'person',
+        label: 'Answer',
+        line:
+          event.by === 'nobody'
+            ? 'denied: nobody answered in time'
+            : `${WORDS[event.decision]} by ${event.by}`,
+        more: null,
+      };
     default:
       return null;
   }
+}
+
+const WORDS: Record<Decision, string> = {
+  once: 'allowed once',
+  always: 'allowed from now on',
+  deny: 'denied',
+};
+
+function verdictText(event: Extract<Event, { type: 'network.verdict' }>): Omit<Row, 'seq' | 'at'> {
+  const times = event.count > 1 ? `, ${count(event.count, 'time')}` : '';
+  const to = destinationText(event) + times;
+  return event.verdict === 'denied'
+    ? { tone: 'failed', label: 'Denied', line: `${to}: ${event.reason}`, more: null }
+    : { tone: 'service', label: 'Network', line: `reached ${to}: ${event.reason}`, more: null };
 }
 
 function endLine(exit: { code: number; signal?: string | null; reason?: string | null }): string {

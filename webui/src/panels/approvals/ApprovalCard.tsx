@@ -1,0 +1,130 @@
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import type { Approval, Decision } from '@/api/generated';
+import { refusalOf } from '@/api/http';
+import { approvals } from '@/api/live';
+import { decide } from '@/api/network';
+import { duration, exactTime } from '@/lib/format';
+import { destinationText } from '@/lib/network';
+import { useNowAs } from '@/lib/now';
+import { Button } from '@/ui/Button';
+import { Mark } from '@/ui/Mark';
+import { toast } from '@/ui/toast';
+
+const ANSWERS: { decision: Decision; label: string; about: string }[] = [
+  { decision: 'once', label: 'Allow once', about: 'For one minute.' },
+  { decision: 'always', label: 'Always', about: 'Adds a rule to its policy.' },
+  { decision: 'deny', label: 'Deny', about: 'For one minute; then it may ask again.' },
+];
+
+/** Says the word; what is shown goes at once, and whoever waits goes on. */
+export async function answer(approval: Approval, decision: Decision): Promise<void> {
+  try {
+    await decide(approval.id, decision);
+    approvals.answered(approval.id);
+  } catch (cause) {
+    const { code, message, hint } = refusalOf(cause);
+    if (code === 'NOT_FOUND') {
+      approvals.answered(approval.id);
+      toast('failed', 'somebody else answered first, or its time ran out');
+    } else toast('failed', message, hint);
+  }
+}
+
+interface Props {
+  approval: Approval;
+  /** Its agent is told by what is around it. */
+  nameless?: boolean;
+  /** One of a list that the keyboard walks. */
+  row?: boolean;
+}
+
+/** What an agent wants, how long one has, and the three words. */
+export function ApprovalCard({ approval, nameless, row }: Props) {
+  const [busy, setBusy] = useState<Decision | null>(null);
+  const to = destinationText(approval.wish);
+  const say = async (decision: Decision, from: HTMLElement) => {
+    if (busy) return;
+    setBusy(decision);
+    const next = neighbour(from);
+    const held = from.contains(document.activeElement) || document.activeElement === from;
+    await answer(approval, decision);
+    setBusy(null);
+    // Whoever answers by keyboard goes on with the next one instead of from the top of the page.
+    if (held) next?.focus();
+  };
+  return (
+    <article
+      aria-label={`${approval.agent} asks for ${to}`}
+      {...(row ? { 'data-row': String(approval.id), tabIndex: 0 } : {})}
+      className="flex flex-col gap-2.5 @2xl:flex-row @2xl:items-center @2xl:gap-4"
+    >
+      <div className="min-w-0 flex-1">
+        <p className="flex items-baseline gap-2 text-14">
+          <Mark mood="waiting" />
+          <span className="min-w-0 break-words">
+            {nameless ? (
+              'It'
+            ) : (
+              <Link
+                to="/agents/$ref"
+                params={{ ref: approval.agentId }}
+                search={{ pane: 'network' }}
+                className="font-medium underline-offset-2 hover:underline"
+              >
+                {approval.agent}
+              </Link>
+            )}{' '}
+            wants to connect to <strong className="font-mono text-13 font-semibold break-all">{to}</strong>
+            {approval.step !== null && (
+              <span className="text-muted"> in step {approval.step} of its goal</span>
+            )}
+          </span>
+        </p>
+        <Waiting approval={approval} />
+      </div>
+      <div className="flex flex-wrap gap-1.5">
+        {ANSWERS.map(({ decision, label, about }) => (
+          <Button
+            key={decision}
+            kind={decision === 'once' ? 'primary' : 'plain'}
+            busy={busy === decision}
+            title={about}
+            aria-label={`${label}: ${to} for ${approval.agent}`}
+            onClick={(event) => void say(decision, event.currentTarget.closest('article')!)}
+          >
+            {label}
+          </Button>
+        ))}
+      </div>
+    </article>
+  );
+}
+
+/** The card after this one, or before it when it is the last; else the list's own place for the focus. */
+function neighbour(card: HTMLElement): HTMLElement | null {
+  const list = card.closest('[data-list]');
+  const all = [...(list?.querySelectorAll<HTMLElement>('[data-row]') ?? [])];
+  const at = all.indexOf(card);
+  return all[at + 1] ?? all[at - 1] ?? document.getElementById('main');
+}
+
+function Waiting({ approval }: { approval: Approval }) {
+  const waited = useNowAs((now) => duration(Math.max(0, now - Date.parse(approval.askedAt))));
+  const left = useNowAs((now) => Math.max(0, Math.ceil((Date.parse(approval.expiresAt) - now) / 1000)));
+  return (
+    <p
+      className={`mt-0.5 pl-[18px] text-12 ${left < 20 ? 'text-failed' : 'text-muted'}`}
+      title={`asked ${exactTime(approval.askedAt)}`}
+    >
+      Held for <span className="figures">{waited}</span>,{' '}
+      {left === 0 ? (
+        'time is up'
+      ) : (
+        <>
+          denied in <span className="figures">{duration(left * 1000)}</span> without an answer
+        </>
+      )}
+    </p>
+  );
+}
