@@ -52,7 +52,7 @@ fn main() {
         _ => {}
     }
     let host = Host::start();
-    let tests: [(&str, Test); 13] = [
+    let tests: [(&str, Test); 14] = [
         ("every_connection_arrives_with_its_destination", traffic::every_connection_arrives_with_its_destination),
         ("names_are_asked_at_any_address", traffic::names_are_asked_at_any_address),
         ("other_datagrams_are_refused_at_once", traffic::other_datagrams_are_refused_at_once),
@@ -65,7 +65,8 @@ fn main() {
         ("sandboxes_and_host_do_not_reach_each_other", attacks::sandboxes_and_host_do_not_reach_each_other),
         ("sockets_outlive_whoever_asked", life::sockets_outlive_whoever_asked),
         ("the_maker_can_do_nothing_else", life::the_maker_can_do_nothing_else),
-        ("without_its_maker_a_network_is_refused_by_name", life::without_its_maker_a_network_is_refused_by_name),
+        ("a_maker_that_dies_is_started_again", life::a_maker_that_dies_is_started_again),
+        ("without_maker_and_keeper_a_network_is_refused_by_name", life::without_maker_and_keeper_a_network_is_refused_by_name),
     ];
     for (name, test) in tests {
         test(&host);

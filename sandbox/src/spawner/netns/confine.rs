@@ -1,4 +1,4 @@
-//! What the maker of namespaces gives up: everything but making them.
+//! What the maker of namespaces and its keeper give up: everything but making them.
 
 use std::{collections::BTreeMap, io};
 
@@ -25,8 +25,12 @@ use crate::sys::{
 const KEPT: [Capability; 4] =
     [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_ADMIN, Capability::CAP_NET_BIND_SERVICE, Capability::CAP_BPF];
 
-/// Confines the calling process for good.
-pub(super) fn apply() -> io::Result<()> {
+/// Does this kernel have filters? The maker could not find out: it may open nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filtered(bool);
+
+/// Confines the keeper for good: to what the maker needs, and to starting it.
+pub(super) fn apply_to_keeper() -> io::Result<Filtered> {
     // Before Linux 5.11 maps and programs count as locked memory. Only a lack of memory on a kernel of that kind follows.
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     super::super::confine::keep_core_limit()?;
@@ -35,8 +39,19 @@ pub(super) fn apply() -> io::Result<()> {
     set_no_new_privs()?;
     // After the change of capabilities, which may clear it.
     set_pdeathsig(Signal::SIGKILL)?;
-    if has_filters() {
-        let filter = filter().map_err(|error| io::Error::other(error.to_string()))?;
+    let filtered = Filtered(has_filters());
+    install(filtered, &[c::SYS_clone3, c::SYS_prctl, c::SYS_seccomp])?;
+    Ok(filtered)
+}
+
+/// Confines the maker for good, beyond what it has of its keeper.
+pub(super) fn apply(filtered: Filtered) -> io::Result<()> {
+    install(filtered, &[])
+}
+
+fn install(Filtered(filtered): Filtered, more: &[i64]) -> io::Result<()> {
+    if filtered {
+        let filter = filter(more).map_err(|error| io::Error::other(error.to_string()))?;
         seccompiler::apply_filter(&filter).map_err(|error| io::Error::other(error.to_string()))?;
     }
     Ok(())
@@ -56,8 +71,8 @@ fn trim() -> io::Result<()> {
     caps::set(None, CapSet::Inheritable, &CapsHashSet::new()).map_err(failed)
 }
 
-/// Everything it calls, and nothing else: it opens no file, starts no program and looks at no other process.
-fn filter() -> Result<BpfProgram, BackendError> {
+/// Everything the maker calls, `more`, and nothing else: it opens no file, starts no program and looks at no other process.
+fn filter(more: &[i64]) -> Result<BpfProgram, BackendError> {
     let plain = [
         c::SYS_bind,
         c::SYS_listen,
@@ -82,7 +97,8 @@ fn filter() -> Result<BpfProgram, BackendError> {
         c::SYS_exit,
         c::SYS_exit_group,
     ];
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = plain.into_iter().map(|call| (call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
+        plain.into_iter().chain(more.iter().copied()).map(|call| (call, Vec::new())).collect();
     let only = |argument, values: &[u64]| {
         let rule = |value: &u64| SeccompRule::new(vec![Cond::new(argument, Len::Dword, Op::Eq, *value)?]);
         values.iter().map(rule).collect::<Result<Vec<_>, _>>()

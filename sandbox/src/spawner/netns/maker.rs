@@ -1,16 +1,18 @@
 //! The maker: a process that prepares network namespaces ahead, with privileges that the spawner gives up.
 //!
-//! Its whole language is one byte from the spawner, "one more", and a packet with descriptors in return. The sockets between them
-//! are the store: what is prepared waits in the spawner's receive queue.
+//! Its whole language is one byte from the spawner, mostly "one more", and a packet with descriptors in return. The sockets between them
+//! are the store: what is prepared waits in the spawner's receive queue, and what is asked for stays in the maker's until it was
+//! answered, so that nothing is forgotten when a maker dies over it.
 
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
 };
 
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sched::{CloneFlags, setns},
+    sys::socket::{MsgFlags, recv},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +26,15 @@ use crate::{
 const FIX: &str = "use a kernel of Linux 5.9 or newer with CONFIG_BPF_SYSCALL and CONFIG_INET; \
                    until then programs have to honour HTTP_PROXY and HTTPS_PROXY";
 
+/// Asks for one more.
+pub(super) const MORE: &[u8] = b"+";
+/// Asks for [`Made::Relay`].
+pub(super) const RELAY: &[u8] = b"?";
+
 /// What a packet is, beside its descriptors: the namespace, then those of [`Made::Namespace`] that exist, in this order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Made {
-    /// Can connections to every address be relayed? The first packet.
+    /// Can connections to every address be relayed? The first answer.
     Relay(Feature),
     /// A namespace with these sockets: link, tcp4, udp4, tcp6, udp6.
     Namespace([bool; 5]),
@@ -35,20 +42,31 @@ pub(super) enum Made {
     Failed(String, i32, String),
 }
 
-/// The maker's life; its end is that of the spawner.
-pub(super) fn run(home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd) -> io::Result<()> {
-    confine::apply()?;
+/// The maker's whole life, below its keeper. Returns the exit status of the process.
+pub(super) fn main(filtered: confine::Filtered, home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd) -> i32 {
+    match run(filtered, home, bare, relayed) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("aether-netns: {error}");
+            1
+        }
+    }
+}
+
+/// Its end is that of the spawner, not that of its keeper: without that it works as before.
+fn run(filtered: confine::Filtered, home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd) -> io::Result<()> {
+    nix::sys::prctl::set_name(c"aether-netns")?;
+    confine::apply(filtered)?;
     let (host, feature) = abilities();
     setns(home, CloneFlags::CLONE_NEWNET)?;
-    match serve(home, bare, relayed, host, feature) {
+    match serve(home, bare, relayed, host, &feature) {
         // The spawner has ended, with or without having read everything.
         Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => Ok(()),
         other => other,
     }
 }
 
-fn serve(home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd, host: Abilities, feature: Feature) -> io::Result<()> {
-    reply(relayed.as_fd(), &Made::Relay(feature), &[])?;
+fn serve(home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd, host: Abilities, feature: &Feature) -> io::Result<()> {
     let lines = [(bare, NetworkPlan::LoopbackOnly), (relayed, NetworkPlan::Relayed)];
     loop {
         let mut waiting = lines.map(|(line, _)| PollFd::new(line.as_fd(), PollFlags::POLLIN));
@@ -59,10 +77,13 @@ fn serve(home: &OwnedFd, bare: &OwnedFd, relayed: &OwnedFd, host: Abilities, fea
         let ready = waiting.map(|line| line.revents().is_some_and(|events| !events.is_empty()));
         for ((line, kind), ready) in lines.iter().zip(ready) {
             if ready {
-                if recv_packet(line.as_fd(), &mut [0; 8])?.0 == 0 {
-                    return Ok(());
+                let mut word = [0; 8];
+                match recv(line.as_raw_fd(), &mut word, MsgFlags::MSG_PEEK)? {
+                    0 => return Ok(()),
+                    length if word.get(..length) == Some(RELAY) => reply(line.as_fd(), &Made::Relay(feature.clone()), &[])?,
+                    _ => make(line.as_fd(), *kind, host)?,
                 }
-                make(line.as_fd(), *kind, host)?;
+                recv_packet(line.as_fd(), &mut word)?;
                 // What was made would live on with this process as long as this is in it.
                 setns(home, CloneFlags::CLONE_NEWNET)?;
             }

@@ -1,10 +1,11 @@
 //! Network namespaces that are ready before anybody asks.
 //!
 //! Making one takes the kernel longer than any other part of a sandbox, and furnishing it takes privileges that neither the spawner
-//! nor anything below it may have (bpf(2), CAP_NET_ADMIN). So a process of its own does both, ahead: [`maker`]. The namespaces belong to the host's
-//! user namespace: no agent administers its own.
+//! nor anything below it may have (bpf(2), CAP_NET_ADMIN). So a process of its own does both, ahead: [`maker`]; another one, [`keeper`], starts
+//! it again when it dies. The namespaces belong to the host's user namespace: no agent administers its own.
 
 mod confine;
+mod keeper;
 mod maker;
 mod prepare;
 mod program;
@@ -91,19 +92,20 @@ const BARE: i32 = 4;
 const RELAYED: i32 = 5;
 
 impl NetPool {
-    /// Starts the maker. To be called while the process has one thread and all its privileges; no descriptor below 10 may be free.
+    /// Starts the maker and its keeper. To be called while the process has one thread and all its privileges; no descriptor below 10 may be free.
     pub(super) fn start(null: BorrowedFd<'_>) -> io::Result<Self> {
         let home = open("/proc/self/ns/net", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
         let ((bare, bare_maker), (relayed, relayed_maker)) = (pair()?, pair()?);
         if let Cloned::Child = clone_into(0, None)? {
             // Nothing here is dropped: the process goes on with copies and ends without unwinding.
-            exit_now(become_maker(null, [home.as_fd(), bare_maker.as_fd(), relayed_maker.as_fd()]));
+            exit_now(become_keeper(null, [home.as_fd(), bare_maker.as_fd(), relayed_maker.as_fd()]));
         }
+        send_packet(relayed.as_fd(), maker::RELAY, &[])?;
         for line in [&bare, &relayed] {
             setsockopt(line, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
             for _ in 0..AHEAD {
-                send_packet(line.as_fd(), b"+", &[])?;
+                send_packet(line.as_fd(), maker::MORE, &[])?;
             }
         }
         Ok(Self { home, bare, relayed, relay: OnceCell::new() })
@@ -135,8 +137,12 @@ impl NetPool {
         // What could not be made some time ago may work now: every failure that waits is passed over, and one more is tried.
         for _ in 0..=AHEAD {
             let (made, mut fds) = receive(line)?;
+            if let Made::Relay(_) = made {
+                // Said again by a maker whose forerunner died before it could strike the question off.
+                continue;
+            }
             // Failing, the next `take` finds that the maker has ended.
-            let _ = send_packet(line.as_fd(), b"+", &[]);
+            let _ = send_packet(line.as_fd(), maker::MORE, &[]);
             match made {
                 Made::Namespace(has) => {
                     let mut next = || if fds.is_empty() { None } else { Some(fds.remove(0)) };
@@ -150,7 +156,7 @@ impl NetPool {
                 }
                 Made::Failed(step, 0, words) => failed = io::Error::other(format!("{step}: {words}")),
                 Made::Failed(_, errno, _) => failed = io::Error::from_raw_os_error(errno),
-                Made::Relay(_) => return Err(strange()),
+                Made::Relay(_) => {}
             }
         }
         Err(failed)
@@ -200,8 +206,8 @@ fn receive(line: &OwnedFd) -> io::Result<(Made, Vec<OwnedFd>)> {
     }
 }
 
-/// Keeps three descriptors and standard error; above all the spawner's control socket has to go, whose end tells of the spawner's.
-fn become_maker(null: BorrowedFd<'_>, kept: [BorrowedFd<'_>; 3]) -> i32 {
+/// Keeps three descriptors and standard error, as the maker will; above all the spawner's control socket has to go, whose end tells of the spawner's.
+fn become_keeper(null: BorrowedFd<'_>, kept: [BorrowedFd<'_>; 3]) -> i32 {
     let ready = || {
         for target in 0..2 {
             dup_to(null, target)?;
@@ -210,13 +216,13 @@ fn become_maker(null: BorrowedFd<'_>, kept: [BorrowedFd<'_>; 3]) -> i32 {
             dup_to(source, target)?;
         }
         close_from(RELAYED.unsigned_abs() + 1)?;
-        nix::sys::prctl::set_name(c"aether-netns")?;
-        maker::run(&inherited(HOME)?, &inherited(BARE)?, &inherited(RELAYED)?)
+        nix::sys::prctl::set_name(c"aether-netkeep")?;
+        keeper::run(&inherited(HOME)?, &inherited(BARE)?, &inherited(RELAYED)?)
     };
     match ready() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("aether-netns: {error}");
+            eprintln!("aether-netkeep: {error}");
             1
         }
     }
