@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     plan::{AGENT_HOME, AGENT_ID, INIT_ID, LentMount, PlanLayer, Profile, SandboxPlan},
-    sys::task::{join_new_session_keyring, set_no_new_privs, set_securebits},
+    sys::task::{install_filter, join_new_session_keyring, set_no_new_privs, set_securebits},
     wire::spawner::{Filter, SpawnFailure},
 };
 
@@ -42,7 +42,9 @@ impl Confinement {
     pub(super) fn policies(&self, profile: Profile, mounts: &[LentMount], weakened: &Weakened) -> Result<Policies, SpawnFailure> {
         let own = self.filters.of(profile, mounts)?.map(|(filter, _)| filter);
         let inherited = own.filter(|_| weakened.keeps(Part::SpawnerFilter)).map(|_| Filter::Spawner);
-        let filters = inherited.into_iter().chain(own.filter(|_| weakened.keeps(Part::Seccomp))).collect();
+        let set_id = own.filter(|_| lends_for_writing(mounts) && weakened.keeps(Part::SetIdFilter)).map(|_| Filter::SetId);
+        let own = own.filter(|_| weakened.keeps(Part::Seccomp));
+        let filters = inherited.into_iter().chain(set_id).chain(own).collect();
         let landlocked = weakened.keeps(Part::Landlock) && weakened.keeps(Part::HostLandlock);
         let ruleset = if landlocked { ruleset_text(self.landlock_abi, profile, mounts) } else { String::new() };
         Ok(Policies { filters, ruleset })
@@ -93,11 +95,19 @@ pub(super) fn apply(confinement: &Confinement, plan: &SandboxPlan, weakened: &We
     if confinement.landlock_abi > 0 && weakened.keeps(Part::Landlock) && weakened.keeps(Part::HostLandlock) {
         landlock(confinement.landlock_abi, plan)?;
     }
+    if confinement.filters.works() && lends_for_writing(&plan.mounts) && weakened.keeps(Part::SetIdFilter) {
+        install_filter(&syscalls::set_id::program()).map_err(at(PlanLayer::Seccomp, "install the filter of set-id bits"))?;
+    }
     if let Some((_, filter)) = confinement.filters.of(plan.profile, &plan.mounts)?.filter(|_| weakened.keeps(Part::Seccomp)) {
         seccompiler::apply_filter(filter)
             .map_err(|e| at(PlanLayer::Seccomp, "install the filter")(io::Error::other(e.to_string())))?;
     }
     Ok(())
+}
+
+/// Can files made inside lie on the host with a person's id? See [`syscalls::set_id`].
+fn lends_for_writing(mounts: &[LentMount]) -> bool {
+    mounts.iter().any(|mount| !mount.read_only)
 }
 
 /// Becomes the user `id` with exactly the capabilities `kept` and those of the profile, which survive the exec as ambient ones;

@@ -64,6 +64,8 @@ pub enum Part {
     Seccomp,
     /// The spawner's filter of refused calls, which every sandbox inherits.
     SpawnerFilter,
+    /// The filter of set-id bits, where a directory is lent for writing.
+    SetIdFilter,
     /// Masked and read-only `/proc`, read-only root and `/etc`, nosuid and nodev of the home. The host's `/usr` stays read-only.
     Mounts,
     /// `max_user_namespaces` 0 inside.
@@ -103,7 +105,7 @@ impl Weakened {
     /// Is this part to be set up?
     #[cfg(feature = "weaken")]
     pub(super) fn keeps(&self, part: Part) -> bool {
-        let needs_no_new_privs = matches!(part, Part::Seccomp | Part::Landlock);
+        let needs_no_new_privs = matches!(part, Part::Seccomp | Part::SetIdFilter | Part::Landlock);
         !(self.parts.contains(&part) || needs_no_new_privs && self.parts.contains(&Part::NoNewPrivs))
     }
 

@@ -89,6 +89,8 @@ pub enum SpawnerReply {
 pub enum Filter {
     /// The spawner's own, which every sandbox inherits.
     Spawner,
+    /// That of sandboxes with a directory lent for writing, below their own: no file gets a set-id bit.
+    SetId,
     /// The profile `standard`.
     Standard,
     /// The profile `packages` where no file may get a set-id bit.

@@ -17,6 +17,8 @@ pub(crate) enum Layer {
     Seccomp,
     /// The spawner's filter, inherited: refuses by a list of its own.
     SpawnerFilter,
+    /// The filter of set-id bits, where a directory is lent for writing.
+    SetIdFilter,
     /// Read-only, masked, nosuid and nodev mounts.
     Mounts,
     /// No user namespace inside.
@@ -145,6 +147,7 @@ impl Layer {
             Self::Landlock => Some(Part::Landlock),
             Self::Seccomp => Some(Part::Seccomp),
             Self::SpawnerFilter => Some(Part::SpawnerFilter),
+            Self::SetIdFilter => Some(Part::SetIdFilter),
             Self::Mounts => Some(Part::Mounts),
             Self::UserNamespaceLimit => Some(Part::UserNamespaceLimit),
             Self::Keyring => Some(Part::Keyring),
@@ -159,13 +162,13 @@ impl Layer {
     /// the memory of what is not dumpable or somebody else's.
     pub(crate) const fn needs(self) -> Option<Self> {
         match self {
-            Self::Seccomp | Self::Landlock => Some(Self::NoNewPrivs),
+            Self::Seccomp | Self::SetIdFilter | Self::Landlock => Some(Self::NoNewPrivs),
             Self::Dumpable | Self::InitUser => Some(Self::Capabilities),
             _ => None,
         }
     }
 
-    /// Layers that the matrix leaves out, one by one and all together.
+    /// Layers that the matrix leaves out, one by one and all together. Nothing is lent to its sandboxes.
     pub(crate) const OPTIONAL: [Self; 11] = [
         Self::Capabilities,
         Self::NoNewPrivs,
@@ -189,6 +192,7 @@ impl Layer {
             Self::Landlock => "landlock",
             Self::Seccomp => "seccomp",
             Self::SpawnerFilter => "spawner's filter",
+            Self::SetIdFilter => "filter of set-id bits",
             Self::Mounts => "mounts",
             Self::UserNamespaceLimit => "user namespace limit",
             Self::Keyring => "keyring",

@@ -119,9 +119,7 @@ impl Bench {
 
     /// Launches the sandbox of a plan without some of its parts.
     pub(crate) fn launch_plan(&self, plan: SandboxPlan, without: &[Part]) -> Result<Sandbox<'_>> {
-        let id = plan.id.clone();
-        let reply = self.ask(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()))?;
-        self.launched(id, reply).with_context(|| format!("launch without {without:?}"))
+        self.launch_lending(plan, &[], without)
     }
 
     /// Launches one sandbox for each slot, all asked for before the first answer is read.
@@ -135,6 +133,13 @@ impl Bench {
         }
         let replies = ids.into_iter().map(|id| Ok((id, self.reply()?))).collect::<Result<Vec<_>>>()?;
         replies.into_iter().map(|(id, reply)| self.launched(id, reply)).collect()
+    }
+
+    /// Launches the sandbox of a plan that lends directories, without some of its parts.
+    pub(crate) fn launch_lending(&self, plan: SandboxPlan, lent: &[BorrowedFd<'_>], without: &[Part]) -> Result<Sandbox<'_>> {
+        let id = plan.id.clone();
+        let reply = self.ask_with(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()), lent)?;
+        self.launched(id, reply).with_context(|| format!("launch without {without:?}"))
     }
 
     fn launched(&self, id: SandboxId, reply: SpawnerReply) -> Result<Sandbox<'_>> {

@@ -12,13 +12,13 @@ use libc::{self as c, sock_filter};
 
 use super::policy::NEWEST;
 
-const ALLOW: u32 = 0x7fff_0000;
-const KILL_PROCESS: u32 = 0x8000_0000;
-const EPERM: u32 = 0x0005_0000 | c::EPERM as u32;
-const ENOSYS: u32 = 0x0005_0000 | c::ENOSYS as u32;
+pub(super) const ALLOW: u32 = 0x7fff_0000;
+pub(super) const KILL_PROCESS: u32 = 0x8000_0000;
+pub(super) const EPERM: u32 = 0x0005_0000 | c::EPERM as u32;
+pub(super) const ENOSYS: u32 = 0x0005_0000 | c::ENOSYS as u32;
 /// Without effect, and looks done.
 const SILENT: u32 = 0x0005_0000;
-const X86_64: u32 = 0xc000_003e;
+pub(super) const X86_64: u32 = 0xc000_003e;
 
 /// Refused with `EPERM`, whatever the arguments.
 pub(super) const DENIED: &[(&[c::c_long], &str)] = &[
@@ -152,15 +152,15 @@ fn one_of(values: &[u32]) -> Vec<sock_filter> {
 }
 
 const EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-const GREATER: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
+pub(super) const GREATER: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
 
 /// `body`, which ends with an answer, when the value loaded is `value`; else on with what follows.
-fn when(value: u32, body: &[sock_filter]) -> Vec<sock_filter> {
+pub(super) fn when(value: u32, body: &[sock_filter]) -> Vec<sock_filter> {
     [&[jump(EQUAL, value, 0, length(body))], body].concat()
 }
 
 /// `body` unless the value loaded is `value`.
-fn unless(value: u32, body: &[sock_filter]) -> Vec<sock_filter> {
+pub(super) fn unless(value: u32, body: &[sock_filter]) -> Vec<sock_filter> {
     [&[jump(EQUAL, value, length(body), 0)], body].concat()
 }
 
@@ -169,28 +169,28 @@ fn length(body: &[sock_filter]) -> u8 {
     u8::try_from(body.len()).unwrap_or(0)
 }
 
-fn number(call: c::c_long) -> u32 {
+pub(super) fn number(call: c::c_long) -> u32 {
     u32::try_from(call).unwrap_or(u32::MAX)
 }
 
-const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
+pub(super) const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
 /// A word of `struct seccomp_data`: 0 is the number, 4 the architecture, 16 the low half of the first argument.
-const fn load(offset: u32) -> sock_filter {
+pub(super) const fn load(offset: u32) -> sock_filter {
     sock_filter { code: 0x20, jt: 0, jf: 0, k: offset } // BPF_LD | BPF_W | BPF_ABS
 }
 
-const fn load_argument(argument: u32) -> sock_filter {
+pub(super) const fn load_argument(argument: u32) -> sock_filter {
     load(16 + 8 * argument)
 }
 
-const fn and(mask: u32) -> sock_filter {
+pub(super) const fn and(mask: u32) -> sock_filter {
     sock_filter { code: 0x54, jt: 0, jf: 0, k: mask } // BPF_ALU | BPF_AND | BPF_K
 }
 
-const fn answer(value: u32) -> sock_filter {
+pub(super) const fn answer(value: u32) -> sock_filter {
     sock_filter { code: 0x06, jt: 0, jf: 0, k: value } // BPF_RET | BPF_K
 }
 

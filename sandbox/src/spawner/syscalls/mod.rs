@@ -10,6 +10,7 @@ pub(super) mod deny;
 mod emulate;
 mod policy;
 mod profiles;
+pub(super) mod set_id;
 
 use libc as c;
 use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, NOT_AT_INIT, PROCESSES, SET_ID, WAITING};

@@ -148,6 +148,35 @@ fn every_difference_is_a_missing_layer() {
 }
 
 #[test]
+fn where_something_is_lent_for_writing_a_third_filter_has_to_be() {
+    let mut plan = plan();
+    plan.mounts[0].read_only = false;
+    let (mut facts, seen) = good(&plan);
+    facts.mounts.iter_mut().filter(|mount| mount.point == "/mnt/data").for_each(|mount| mount.flags = "rw,nosuid,nodev".into());
+    let layer = |facts: &Facts, policies: &BTreeMap<String, PolicyDigest>| {
+        let expected = Expected {
+            disk_limits: (None, None),
+            disk: &DiskUse::default(),
+            start: plan.ids.start(),
+            plan: &plan,
+            cgroup: "/aether/abc",
+            landlock_abi: 7,
+            landlocked: true,
+            launched: policies,
+            given: policies,
+        };
+        judge(facts, &seen, &expected).into_iter().find(|layer| layer.name == "seccomp").expect("a layer")
+    };
+    let mut three = policies();
+    three.insert(SET_ID_FILTER.to_owned(), digest(9, "0d"));
+    assert!(!layer(&facts, &three).active, "two filters");
+    facts.status.insert("Seccomp_filters".into(), "3".into());
+    assert!(layer(&facts, &three).active);
+    let unknown = layer(&facts, &policies());
+    assert!(!unknown.active && unknown.problem.contains(SET_ID_FILTER), "{unknown:?}");
+}
+
+#[test]
 fn every_weak_mount_is_a_missing_layer() {
     let weak = |point: &'static str, flags: &'static str| {
         missing(move |facts, _| {

@@ -15,6 +15,8 @@ use crate::{fleet::core::lock, links::spawner::SpawnerLink};
 pub(super) const FILTER: &str = "filter";
 /// The spawner's, which it inherits.
 pub(super) const SPAWNER_FILTER: &str = "spawner-filter";
+/// The one of set-id bits, where a directory is lent for writing.
+pub(super) const SET_ID_FILTER: &str = "set-id-filter";
 /// Its Landlock rules.
 pub(super) const RULESET: &str = "ruleset";
 
@@ -32,7 +34,11 @@ impl Policies {
     ) -> Result<BTreeMap<String, PolicyDigest>, ApiError> {
         let mut found = BTreeMap::new();
         for filter in filters {
-            let name = if *filter == Filter::Spawner { SPAWNER_FILTER } else { FILTER };
+            let name = match filter {
+                Filter::Spawner => SPAWNER_FILTER,
+                Filter::SetId => SET_ID_FILTER,
+                Filter::Standard | Filter::Packages | Filter::PackagesSetId | Filter::Browser => FILTER,
+            };
             found.insert(name.to_owned(), self.filter(spawner, *filter).await?);
         }
         if !ruleset.is_empty() {

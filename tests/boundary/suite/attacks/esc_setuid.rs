@@ -10,7 +10,7 @@ pub(super) const ATTACK: Attack = Attack {
     attempts: &[
         stopped("planted-setuid", &["EPERM"], &[Layer::NoNewPrivs, Layer::Mounts]),
         stopped("chmod-setuid", &["EPERM"], &[Layer::Seccomp])
-            .note("gives nothing inside, see made-setuid; homes are closed to everybody on the host; in a directory lent for writing only this stops it")
+            .note("gives nothing inside, see made-setuid; homes are closed to everybody on the host; a directory lent for writing has a second filter, see ESC-28")
             .step(),
         stopped("create-setuid", &["EPERM"], &[Layer::Seccomp]).note("as chmod-setuid").step(),
         stopped("made-setuid", &["EPERM"], &[Layer::Capabilities, Layer::NoNewPrivs, Layer::Mounts])

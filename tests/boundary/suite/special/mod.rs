@@ -8,6 +8,7 @@ mod files;
 mod lent;
 mod limits;
 mod peers;
+mod set_id;
 
 use anyhow::Result;
 
@@ -37,12 +38,13 @@ type Part = fn(&Bench, &mut Report) -> Result<()>;
 
 /// Runs all whose id begins with `wanted`.
 pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> Result<()> {
-    let parts: [(&str, Part); 8] = [
+    let parts: [(&str, Part); 9] = [
         ("ESC-06", crash::run),
         ("ESC-09", exec_race::run),
         ("ESC-24", absent::run),
         ("ESC-10", descriptors::run),
         ("ESC-11", lent::run),
+        ("ESC-28", set_id::run),
         ("XA", peers::run),
         ("FS", files::run),
         ("RES", limits::run),
