@@ -49,6 +49,8 @@ pub(super) struct Stage {
     /// The state directory as mounted on the stage.
     pub(super) state: OwnedFd,
     etc: CString,
+    /// The layers of `/etc`, below the state directory.
+    etc_layers: CString,
     pub(super) base_home: CString,
     /// Lower layers of the profile `packages`, below the state directory.
     pub(super) base_packages: CString,
@@ -89,6 +91,8 @@ impl Stage {
         };
         let (etc, base_home) = (relative(&config.base_root.join("etc"))?, relative(&config.base_home)?);
         let base_packages = relative(&config.base_root.with_file_name("packages"))?;
+        // overlayfs wants a second layer where none is written to; this one is an empty directory of the stage.
+        let etc_layers = CString::new([etc.as_bytes(), b":/none"].concat())?;
         let links = top_links(&config.base_root)?;
         unshare(CloneFlags::CLONE_NEWNS)?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
@@ -100,7 +104,7 @@ impl Stage {
         // Any directory serves: the stage becomes the root two lines later, and only in this namespace.
         move_mount(tmpfs.as_fd(), here, &CString::new(config.state.as_os_str().as_bytes())?)?;
         fchdir(tmpfs.as_fd())?;
-        for dir in ["proc", "usr", "state", "dev", "layers", "new", "volume"].into_iter().chain(system::PLACES) {
+        for dir in ["proc", "usr", "state", "dev", "layers", "new", "none", "volume"].into_iter().chain(system::PLACES) {
             mkdir(dir, Mode::from_bits_truncate(0o755))?;
         }
         move_mount(proc?.as_fd(), here, c"proc")?;
@@ -113,7 +117,7 @@ impl Stage {
         let own = open("/proc/self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let state = open("/state", OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let walked = RefCell::new(None);
-        Ok(Self { host, own, state, etc, base_home, base_packages, idmapped_usr: false, walked, links })
+        Ok(Self { host, own, state, etc, etc_layers, base_home, base_packages, idmapped_usr: false, walked, links })
     }
 
     /// Whether `/usr` can be mounted with an id map; otherwise its files show as `nobody` inside, which weakens nothing.
@@ -147,18 +151,27 @@ impl Stage {
         }
         let locked = Attributes::RDONLY.with(Attributes::NOSUID).with(Attributes::NODEV);
         let usr_map = self.idmapped_usr.then_some(userns);
-        let etc_attributes = if weakened.keeps(Part::Mounts) { locked } else { Attributes::NOSUID };
-        let etc = self.copy(&self.etc, etc_attributes, Some(userns)).map_err(fail("map the ids of the base"))?;
         let usr = self.copy(c"/usr", locked, usr_map).map_err(fail("bind the host's /usr"))?;
-        let home = self.overlay_home(plan, weakened, userns)?;
+        let (home, mut etc) = self.overlays_of_base(plan, weakened, userns)?;
+        if !weakened.keeps(Part::Mounts) {
+            etc = self.copy(&self.etc, Attributes::NOSUID, Some(userns)).map_err(fail("map the ids of the base"))?;
+        }
         let lent = self.lend(&plan.mounts, plan.agent(), lent)?;
         Ok(SandboxMounts { etc, usr, dev, home, system: Vec::new(), lent })
     }
 
-    /// An overlay of the skeleton and the agent's own layer. Both lie on one id-mapped mount, so that what is on disk
-    /// carries unshifted ids; the superblock must be made by a task whose file-system ids are inside the map, or the
-    /// overlay comes up read-only (seen on Linux 6.18).
-    fn overlay_home(&self, plan: &SandboxPlan, weakened: &Weakened, userns: BorrowedFd<'_>) -> Result<OwnedFd, SpawnFailure> {
+    /// The home, an overlay of the skeleton and the agent's own layer, and `/etc`. All layers lie on one id-mapped mount, so that
+    /// what is on disk carries unshifted ids; the superblock must be made by a task whose file-system ids are inside the map, or
+    /// the overlay comes up read-only (seen on Linux 6.18).
+    ///
+    /// `/etc` is an overlay that nothing can be written to, and not a plain mount of its directory: of a mount mountinfo tells
+    /// the way to it on its file system, which would say where on the host the state directory lies.
+    fn overlays_of_base(
+        &self,
+        plan: &SandboxPlan,
+        weakened: &Weakened,
+        userns: BorrowedFd<'_>,
+    ) -> Result<(OwnedFd, OwnedFd), SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         let attributes = Attributes::NOSUID.with(Attributes::NODEV);
         let layers = self.copy(c"", attributes, Some(userns)).map_err(fail("map the ids of the home"))?;
@@ -169,16 +182,19 @@ impl Stage {
         let mounted = fchdir(layers.as_fd()).map_err(io::Error::from).and_then(|()| {
             set_fs_ids(plan.ids.start(), plan.ids.start())?;
             let attributes = if weakened.keeps(Part::Mounts) { attributes } else { Attributes::default() };
-            let made = overlay(&self.base_home, &upper, &work, attributes);
-            set_fs_ids(0, 0).and(made)
+            let home = overlay(&self.base_home, &upper, &work, attributes);
+            let etc = read_only_overlay(&self.etc_layers, Attributes::NOSUID.with(Attributes::NODEV).with(Attributes::RDONLY));
+            set_fs_ids(0, 0)?;
+            Ok((home, etc))
         });
         chdir("/").and_then(|()| umount2(LAYERS, MntFlags::MNT_DETACH)).map_err(|e| fail("detach the layers")(e.into()))?;
-        let home = mounted.map_err(fail("mount overlay home"))?;
+        let (home, etc) = mounted.map_err(fail("enter the layers of the home"))?;
+        let (home, etc) = (home.map_err(fail("mount overlay home"))?, etc.map_err(fail("mount /etc"))?);
         let flags = nix::sys::statvfs::fstatvfs(&home).map_err(|e| fail("check the home")(e.into()))?.flags();
         if flags.contains(nix::sys::statvfs::FsFlags::ST_RDONLY) {
             return Err(fail("mount overlay home writable")(io::Error::from_raw_os_error(libc::EROFS)));
         }
-        Ok(home)
+        Ok((home, etc))
     }
 
     /// Copies of lent directories: the lender's id becomes the agent's, nothing else is mapped. The descriptors come from
@@ -230,6 +246,16 @@ pub(super) fn overlay(lower: &CStr, upper: &CStr, work: &CStr, attributes: Attri
     for (key, value) in
         [(c"lowerdir", lower), (c"upperdir", upper), (c"workdir", work), (c"redirect_dir", c"off"), (c"metacopy", c"off")]
     {
+        fsconfig_string(context.as_fd(), key, value)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    fsmount(context.as_fd(), attributes)
+}
+
+/// A detached overlay of layers with colons between them, none of which is written to.
+fn read_only_overlay(layers: &CStr, attributes: Attributes) -> io::Result<OwnedFd> {
+    let context = fsopen(c"overlay")?;
+    for (key, value) in [(c"lowerdir", layers), (c"redirect_dir", c"off"), (c"metacopy", c"off")] {
         fsconfig_string(context.as_fd(), key, value)?;
     }
     fsconfig_create(context.as_fd())?;

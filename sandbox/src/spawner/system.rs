@@ -134,7 +134,7 @@ impl Stage {
             .map_err(fail("map the ids of the layers"))?;
         let _uppers = Attached::new(&uppers, LAYERS).map_err(fail("attach the layers"))?;
         fchdir(&uppers).map_err(|e| fail("enter the layers")(e.into()))?;
-        // The superblock must be made by a task whose file-system ids are inside the map (see `overlay_home`).
+        // The superblock must be made by a task whose file-system ids are inside the map (see `overlays_of_base`).
         let make = |lower: &CStr, name: &str| {
             let (upper, work) = (cstring(format!("{name}/upper"))?, cstring(format!("{name}/work"))?);
             let made = set_fs_ids(start, start).and_then(|()| {
