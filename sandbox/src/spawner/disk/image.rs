@@ -135,7 +135,7 @@ fn device(file: &File) -> io::Result<(File, String)> {
             continue;
         }
         let path = format!("/dev/{name}");
-        if let Ok(device) = open_device(&path)
+        if let Ok(device) = open_device(&path, Access::Read)
             && loopdev::backing(device.as_fd()).is_ok_and(|found| found == (meta.dev(), meta.ino()))
         {
             return Ok((device, path));
@@ -145,9 +145,11 @@ fn device(file: &File) -> io::Result<(File, String)> {
     let control = control.map_err(|error| io::Error::new(error.kind(), format!("/dev/loop-control: {error}")))?;
     loop {
         let path = format!("/dev/loop{}", loopdev::free_device(control.as_fd())?);
-        let device = open_device(&path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-        match loopdev::configure(device.as_fd(), file.as_fd()) {
-            Ok(()) => return Ok((device, path)),
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+        // A device is as writable as the descriptor it was configured by.
+        let writer = open_device(&path, Access::Write).map_err(named)?;
+        match loopdev::configure(writer.as_fd(), file.as_fd()) {
+            Ok(()) => return Ok((open_device(&path, Access::Read).map_err(named)?, path)),
             // Somebody else was quicker.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {}
             Err(error) => return Err(error),
@@ -155,8 +157,18 @@ fn device(file: &File) -> io::Result<(File, String)> {
     }
 }
 
-fn open_device(path: &str) -> io::Result<File> {
-    File::options().read(true).write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
+/// What a device is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// To keep it, and to look at it. A kernel that forbids writing to mounted devices (`CONFIG_BLK_DEV_WRITE_MOUNTED`, Linux 6.8)
+    /// mounts none that somebody has open for more than that: EBUSY.
+    Read,
+    /// To configure it.
+    Write,
+}
+
+fn open_device(path: &str, access: Access) -> io::Result<File> {
+    File::options().read(true).write(access == Access::Write).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 fn mount_device(path: &str, options: Options) -> io::Result<OwnedFd> {
