@@ -40,8 +40,18 @@ impl Outward {
         // A redirect would carry the key to wherever the answer says.
         let none = reqwest::redirect::Policy::none;
         let client = || Client::builder().connect_timeout(settings.connect).redirect(none()).no_proxy();
-        let granted = client().dns_resolver(Arc::new(Judged(desk))).build()?;
-        Ok(Self { configured: client().build()?, granted, settings })
+        let judged = || client().dns_resolver(Arc::new(Judged(desk.clone())));
+        if let (Ok(configured), Ok(granted)) = (client().build(), judged().build()) {
+            return Ok(Self { configured, granted, settings });
+        }
+        // A host without certificates of authorities: nobody is trusted then, and plain addresses are reached nevertheless.
+        let granted = judged().tls_certs_only([]).build()?;
+        let configured = client().tls_certs_only([]).build()?;
+        tracing::warn!(
+            "no certificates of authorities are installed: providers of models cannot be reached by https\n\
+                        hint: install ca-certificates, then restart aetherd"
+        );
+        Ok(Self { configured, granted, settings })
     }
 
     /// Asks. Only what was never sent is sent again.

@@ -79,12 +79,18 @@ impl OpenAi {
         }
         // Another part of the program may have installed a provider first; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .connect_timeout(timing.connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("aether/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| LlmError::Network(describe(&e)))?;
+        let client = || {
+            Client::builder()
+                .connect_timeout(timing.connect)
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("aether/", env!("CARGO_PKG_VERSION")))
+        };
+        let built = client().build().or_else(|error| match endpoint.scheme() {
+            // A host may have no certificates of authorities; here none are needed.
+            "http" => client().tls_certs_only([]).build(),
+            _ => Err(error),
+        });
+        let client = built.map_err(|e| LlmError::Network(describe(&e)))?;
         Ok(Self { client, endpoint, key, model: model.into(), timing })
     }
 
