@@ -12,7 +12,13 @@ mod places;
 mod reload;
 mod service;
 
-use std::{fs::File, os::fd::AsFd, path::Path, process::ExitCode};
+use std::{
+    fs::File,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use aether_sandbox::spawner::{self, SpawnerConfig};
 use aether_secrets::Vault;
@@ -31,6 +37,9 @@ use crate::{
 const BAD_CONFIG: u8 = 78;
 /// Descriptors that are enough for everything there is.
 const MOST_DESCRIPTORS: u64 = 524_288;
+
+/// Longest wait for the spawner at the end.
+const SPAWNER_END: Duration = Duration::from_secs(5);
 
 /// The whole of `aetherd` after it was clear that it is not the spawner.
 pub fn run() -> ExitCode {
@@ -109,9 +118,11 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
 
     // From here on there is no privilege, and only from here on are there other threads.
     let store = Store::open(&state.join("aether.db"), Options::default()).context("cannot open the database")?;
+    let spawner_pid = spawner.pid;
+    let control = spawner.control.try_clone().context("cannot copy a descriptor")?;
     let spawner = SpawnerLink::new(spawner.control).context("cannot start a thread")?;
     let config = Current::new(config);
-    service::run(service::Ground {
+    let outcome = service::run(service::Ground {
         config,
         file,
         store,
@@ -125,7 +136,29 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
         socket: places.socket.clone(),
         identity,
         at_exit: if args.stop_agents_on_exit { service::AtExit::EndAgents } else { service::AtExit::LeaveAgents },
-    })
+    });
+    await_spawner(&control, spawner_pid);
+    outcome
+}
+
+/// Ends the spawner by its socket and waits for it: a service manager ends by force what is left of a service.
+fn await_spawner(control: &OwnedFd, pid: u32) {
+    use nix::{
+        sys::socket::{Shutdown, shutdown},
+        sys::wait::{WaitPidFlag, WaitStatus, waitpid},
+        unistd::Pid,
+    };
+    let Ok(pid) = pid.try_into().map(Pid::from_raw) else { return };
+    // Whoever still has the link in hand has no use for it any more.
+    let _ = shutdown(control.as_raw_fd(), Shutdown::Both);
+    let end = Instant::now() + SPAWNER_END;
+    while matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive)) {
+        if Instant::now() > end {
+            tracing::warn!(%pid, "the spawner has not ended yet: it is still at work for an agent");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Takes all the descriptors that the hard limit gives: the soft one is kept low for programs that use select(2), which none of
