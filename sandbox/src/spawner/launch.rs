@@ -10,9 +10,8 @@ use std::{
 use nix::{
     sched::CloneFlags,
     sys::{
-        socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::ReceiveTimeout},
+        socket::{AddressFamily, SockFlag, SockType, socketpair},
         stat::fstat,
-        time::TimeVal,
     },
 };
 
@@ -35,33 +34,13 @@ use crate::{
     wire::spawner::{Launched, SpawnFailure},
 };
 
-/// Longest time a sandbox may take to set itself up.
-const SETUP_SECONDS: i64 = 20;
-
 /// A sandbox whose first process is on its way to become `aether-init`.
 pub(super) struct Begun {
     /// What is told about it.
     pub(super) launched: Launched,
     pub(super) pidfd: OwnedFd,
     /// Closed by the child when it is what it has to be; a packet before that is its failure.
-    child: OwnedFd,
-}
-
-/// Builds the sandbox of a plan.
-pub(super) fn launch(
-    spawner: &Spawner,
-    plan: &SandboxPlan,
-    weakened: &Weakened,
-    lent: &[OwnedFd],
-) -> Result<(Launched, OwnedFd), SpawnFailure> {
-    let begun = begin(spawner, plan, weakened, lent)?;
-    match wait_for_init(&begun, plan, weakened) {
-        Ok(()) => Ok((begun.launched, begun.pidfd)),
-        Err(failure) => {
-            discard(spawner, &plan.id);
-            Err(failure)
-        }
-    }
+    pub(super) child: OwnedFd,
 }
 
 /// Everything that the spawner does for a sandbox; what its first process does for itself goes on when this returns.
@@ -90,11 +69,8 @@ pub(super) fn begin(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, 
     begun.inspect_err(|_| discard(spawner, &plan.id))
 }
 
-/// Waits until the child is what it has to be, and believes it only after a look.
-pub(super) fn wait_for_init(begun: &Begun, plan: &SandboxPlan, weakened: &Weakened) -> Result<(), SpawnFailure> {
-    let timeout = TimeVal::new(SETUP_SECONDS, 0);
-    setsockopt(&begun.child, ReceiveTimeout, &timeout)
-        .map_err(|e| at(PlanLayer::Namespaces, "wait for aether-init")(e.into()))?;
+/// Hears that the child is what it has to be, which it has just said, and believes it only after a look.
+pub(super) fn hear(begun: &Begun, plan: &SandboxPlan, weakened: &Weakened) -> Result<(), SpawnFailure> {
     let mut buffer = [0; 4096];
     match recv_packet(begun.child.as_fd(), &mut buffer).map_err(at(PlanLayer::Namespaces, "wait for aether-init"))? {
         (0, _) => confine::check_init(begun.launched.pid, plan, weakened),
@@ -201,7 +177,7 @@ fn raise(
     send_packet(child.as_fd(), b"go", &fds).map_err(at(PlanLayer::Namespaces, "hand the mounts over"))
 }
 
-fn socket_path(spawner: &Spawner, id: &SandboxId) -> String {
+pub(super) fn socket_path(spawner: &Spawner, id: &SandboxId) -> String {
     format!("/proc/self/fd/{}/{id}.sock", spawner.sockets.as_raw_fd())
 }
 

@@ -1,4 +1,5 @@
-//! The spawner: the one privileged program. Synchronous, one thread, a closed set of requests, each checked again.
+//! The spawner: the one privileged program. One thread, a closed set of requests, each checked again. What takes its time (a sandbox
+//! that builds itself, one that ends) goes on while others are answered.
 //!
 //! It is the same executable as `aetherd`, started again before `aetherd` has any thread, so that nothing of the web-facing
 //! process is in its memory. Descriptor 0 is its control socket; the first packet is its [`SpawnerConfig`].
@@ -10,6 +11,7 @@ mod confine;
 mod disk;
 mod failure;
 mod filters;
+mod flight;
 mod home;
 mod inspect;
 mod launch;

@@ -9,10 +9,10 @@ use nix::{
     sched::{CloneFlags, setns},
     unistd::sethostname,
 };
-use std::os::fd::OwnedFd;
 
 use super::{
     failure::{at, refused},
+    flight::{Birth, Flight},
     launch::{self, Begun},
     serve::Spawner,
     weaken::Weakened,
@@ -47,26 +47,26 @@ pub(super) fn prepare(spawner: &Spawner, plan: SandboxPlan) -> Result<(), SpawnF
 
 /// Gives a prepared sandbox to the agent of `plan`, which must be the plan that it was built from but for host name and limits.
 /// Whatever fails, nothing is left of it but its home.
-pub(super) fn claim(spawner: &Spawner, plan: &SandboxPlan) -> Result<(Launched, OwnedFd), SpawnFailure> {
+pub(super) fn claim(spawner: &Spawner, plan: SandboxPlan) -> Result<Flight, SpawnFailure> {
     let waiting = spawner.prepared.borrow_mut().remove(&plan.id);
     let Some(Prepared { plan: built, begun }) = waiting else {
         return Err(refused(None, "claim the sandbox", format!("no sandbox {} is prepared", plan.id), ""));
     };
-    match finish(spawner, &built, &begun, plan) {
-        Ok(launched) => Ok((launched, begun.pidfd)),
-        Err(failure) => {
-            launch::discard(spawner, &plan.id);
-            Err(failure)
-        }
-    }
+    Ok(Flight::birth(Birth { begun, plan, weakened: Weakened::default(), built: Some(built) }))
 }
 
-fn finish(spawner: &Spawner, built: &SandboxPlan, begun: &Begun, plan: &SandboxPlan) -> Result<Launched, SpawnFailure> {
+/// Makes a prepared sandbox whose init has reported the agent's.
+pub(super) fn finish(
+    spawner: &Spawner,
+    built: &SandboxPlan,
+    begun: &Begun,
+    plan: &SandboxPlan,
+) -> Result<Launched, SpawnFailure> {
     launch::check(plan, &[])?;
     if *plan != (SandboxPlan { hostname: plan.hostname.clone(), limits: plan.limits, ..built.clone() }) {
         return Err(refused(None, "claim the sandbox", "it was built for another plan", ""));
     }
-    launch::wait_for_init(begun, plan, &Weakened::default())?;
+    launch::hear(begun, plan, &Weakened::default())?;
     if plan.limits != built.limits {
         let gone = || refused(Some(PlanLayer::Cgroup), "find the cgroup", "it is gone", "");
         let group = spawner.tree.find(&plan.id).ok_or_else(gone)?;

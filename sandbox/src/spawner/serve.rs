@@ -1,10 +1,10 @@
-//! The spawner's life: set up once, then one request at a time until the control socket closes.
+//! The spawner's life: set up once, then requests until the control socket closes.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fs, io,
-    os::fd::{AsFd, OwnedFd},
-    time::Duration,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -19,6 +19,7 @@ use super::{
     disk::Disk,
     failure::{at, refused},
     filters::Filters,
+    flight::{Answer, Birth, Flight, Woken, failed, wait},
     home, inspect, launch,
     mounts::Stage,
     netns::NetPool,
@@ -28,12 +29,12 @@ use super::{
 };
 use crate::{
     host::{Feature, HostSupport},
-    plan::{PlanLayer, SandboxId},
+    plan::{PlanLayer, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
         task::{ignore_signal, pidfd_open, sealed_program, set_securebits, set_undumpable},
     },
-    wire::spawner::{Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnFailure, SpawnerReply, SpawnerRequest},
+    wire::spawner::{LiveSandbox, MAX_PACKET, PAGE, SpawnFailure, SpawnerReply, SpawnerRequest, TAIL},
 };
 
 /// Keeps capabilities when the file-system uid changes (`SECBIT_NO_SETUID_FIXUP`, capabilities(7)): an overlay has to be
@@ -58,12 +59,41 @@ pub(super) struct Spawner {
     pub(super) uts: OwnedFd,
     /// Sandboxes built ahead.
     pub(super) prepared: RefCell<Waiting>,
+    /// When the trash is to be emptied.
+    pub(super) trash: Cell<Option<Instant>>,
 }
+
+/// How long a removed home may wait for others, so that one process empties them all.
+const TRASH: Duration = Duration::from_millis(100);
+/// Pause before the trash is emptied again that could not be.
+const TRASH_AGAIN: Duration = Duration::from_secs(5);
 
 /// A host without a usable cgroup2 can only say so.
 enum Role {
     Ready(Box<Spawner>),
     Unable(Box<HostSupport>),
+}
+
+impl Role {
+    fn spawner(&self) -> Option<&Spawner> {
+        match self {
+            Self::Ready(spawner) => Some(spawner),
+            Self::Unable(_) => None,
+        }
+    }
+}
+
+/// What a request came to.
+enum Outcome {
+    Now(Answer),
+    Later(Flight),
+}
+
+/// A request, the descriptors beside it and what is echoed behind its reply.
+struct Asked {
+    request: SpawnerRequest,
+    fds: Vec<OwnedFd>,
+    tail: Vec<u8>,
 }
 
 /// Serves until the control socket closes.
@@ -74,25 +104,71 @@ pub(super) fn run() -> io::Result<()> {
     let (length, _) = recv_packet(control, &mut buffer)?;
     let config: SpawnerConfig = postcard::from_bytes(&buffer[..length]).map_err(io::Error::other)?;
     let role = prepare(&config)?;
+    let mut flights: Vec<(Flight, Vec<u8>)> = Vec::new();
+    let mut held: Vec<Asked> = Vec::new();
     loop {
-        let (length, fds) = recv_packet(control, &mut buffer)?;
-        if length == 0 {
-            if let Role::Ready(spawner) = role {
-                prepared::give_up(&spawner);
-                spawner.tree.remove_roots();
+        let due = role.spawner().and_then(|spawner| spawner.trash.get());
+        let Woken { asked, readable } = wait(control, flights.iter().map(|(flight, _)| flight), due)?;
+        let mut landed = false;
+        for ((flight, tail), readable) in std::mem::take(&mut flights).into_iter().zip(readable) {
+            let Some(spawner) = role.spawner() else { continue };
+            match flight.step(spawner, readable) {
+                Ok(answer) => {
+                    landed = true;
+                    reply(control, answer, &tail)?;
+                }
+                Err(flight) => flights.push((flight, tail)),
             }
-            return Ok(());
         }
-        let (reply, fds) = match postcard::from_bytes(&buffer[..length]) {
-            Ok(request) => answer(&role, request, &fds),
-            Err(error) => (SpawnerReply::Failed(refused(None, "read the request", error.to_string(), "")), Vec::new()),
-        };
-        let packet = postcard::to_stdvec(&reply).map_err(io::Error::other)?;
-        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        match send_packet(control, &packet, &borrowed) {
-            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
-            other => other?,
+        let mut requests = if landed { std::mem::take(&mut held) } else { Vec::new() };
+        if asked {
+            let (length, fds) = recv_packet(control, &mut buffer)?;
+            if length == 0 {
+                break;
+            }
+            match postcard::take_from_bytes(&buffer[..length]) {
+                Ok((request, tail)) => requests.push(Asked { request, fds, tail: tail.get(..TAIL).unwrap_or(tail).to_vec() }),
+                Err(error) => reply(control, failed(refused(None, "read the request", error.to_string(), "")), &[])?,
+            }
         }
+        for asked in requests {
+            // In the order in which they came, for any one sandbox.
+            let subject = asked.request.subject();
+            let busy = subject.is_some_and(|id| {
+                flights.iter().any(|(flight, _)| flight.id == *id) || held.iter().any(|held| held.request.subject() == subject)
+            });
+            if busy {
+                held.push(asked);
+                continue;
+            }
+            match answer(&role, asked.request, &asked.fds) {
+                Outcome::Now(answer) => reply(control, answer, &asked.tail)?,
+                Outcome::Later(flight) => flights.push((flight, asked.tail)),
+            }
+        }
+        if let Some(spawner) = role.spawner().filter(|spawner| spawner.trash.get().is_some_and(|due| due <= Instant::now())) {
+            spawner.trash.set(None);
+            if home::empty_trash().is_err() {
+                spawner.trash.set(Some(Instant::now() + TRASH_AGAIN));
+            }
+        }
+    }
+    if let Role::Ready(spawner) = role {
+        flights.into_iter().for_each(|(flight, _)| flight.abandon(&spawner));
+        prepared::give_up(&spawner);
+        let _ = home::empty_trash();
+        spawner.tree.remove_roots();
+    }
+    Ok(())
+}
+
+fn reply(control: BorrowedFd<'_>, (reply, fds): Answer, tail: &[u8]) -> io::Result<()> {
+    let mut packet = postcard::to_stdvec(&reply).map_err(io::Error::other)?;
+    packet.extend_from_slice(tail);
+    let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+    match send_packet(control, &packet, &borrowed) {
+        Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(()),
+        other => other,
     }
 }
 
@@ -138,6 +214,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
         sockets,
         uts,
         prepared: RefCell::default(),
+        trash: Cell::default(),
     })))
 }
 
@@ -153,70 +230,75 @@ fn reserve_low_descriptors() -> io::Result<OwnedFd> {
     }
 }
 
-fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
+fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
+    let now = |reply| Outcome::Now((reply, Vec::new()));
     let spawner = match (role, &request) {
-        (Role::Unable(host), SpawnerRequest::Host) => return (SpawnerReply::Host(host.clone()), Vec::new()),
-        (Role::Unable(_), SpawnerRequest::List(_)) => return (SpawnerReply::Live(Vec::new()), Vec::new()),
-        (Role::Unable(host), _) => return (SpawnerReply::Failed(unable(&host.cgroup)), Vec::new()),
+        (Role::Unable(host), SpawnerRequest::Host) => return now(SpawnerReply::Host(host.clone())),
+        (Role::Unable(_), SpawnerRequest::List(_)) => return now(SpawnerReply::Live(Vec::new())),
+        (Role::Unable(host), _) => return now(SpawnerReply::Failed(unable(&host.cgroup))),
         (Role::Ready(spawner), _) => spawner,
     };
-    let done = |result: Result<(), SpawnFailure>| match result {
-        Ok(()) => (SpawnerReply::Done, Vec::new()),
-        Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
+    let said = |result: Result<SpawnerReply, SpawnFailure>| now(result.unwrap_or_else(SpawnerReply::Failed));
+    let done = |result: Result<(), SpawnFailure>| said(result.map(|()| SpawnerReply::Done));
+    let later = |result: Result<Flight, SpawnFailure>| match result {
+        Ok(flight) => Outcome::Later(flight),
+        Err(failure) => now(SpawnerReply::Failed(failure)),
     };
     match request {
-        SpawnerRequest::Host => (SpawnerReply::Host(Box::new(spawner.host.clone())), Vec::new()),
-        SpawnerRequest::Launch(plan) => launched(launch::launch(spawner, &plan, &Weakened::default(), fds)),
+        SpawnerRequest::Host => now(SpawnerReply::Host(Box::new(spawner.host.clone()))),
+        SpawnerRequest::Launch(plan) => later(launch(spawner, *plan, Weakened::default(), fds)),
         SpawnerRequest::Prepare(plan) => done(prepared::prepare(spawner, *plan)),
-        SpawnerRequest::Claim(plan) => launched(prepared::claim(spawner, &plan)),
+        SpawnerRequest::Claim(plan) => later(prepared::claim(spawner, *plan)),
         #[cfg(feature = "weaken")]
-        SpawnerRequest::LaunchWithout(plan, parts) => launched(launch::launch(spawner, &plan, &Weakened::without(parts), fds)),
+        SpawnerRequest::LaunchWithout(plan, parts) => later(launch(spawner, *plan, Weakened::without(parts), fds)),
         SpawnerRequest::Kill(id) => {
             drop(spawner.prepared.borrow_mut().remove(&id));
-            done(launch::kill(spawner, &id))
+            later(Flight::end(spawner, id))
         }
         SpawnerRequest::KillStray { id, cgroup } => done(launch::kill_stray(spawner, &id, &cgroup)),
-        SpawnerRequest::Freeze(id) => done(set_frozen(spawner, &id, true)),
-        SpawnerRequest::Thaw(id) => done(set_frozen(spawner, &id, false)),
+        SpawnerRequest::Freeze(id) => later(set_frozen(spawner, id, true)),
+        SpawnerRequest::Thaw(id) => later(set_frozen(spawner, id, false)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
-        SpawnerRequest::Inspect(id, profile, mounts) => match inspect::inspect(spawner, &id, profile, &mounts) {
-            Ok(inspection) => (SpawnerReply::Inspected(Box::new(inspection)), Vec::new()),
-            Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
-        },
-        SpawnerRequest::DiskUse(home) => match spawner.disk.used(&home) {
-            Ok(used) => (SpawnerReply::DiskUse(used), Vec::new()),
-            Err(error) => (SpawnerReply::Failed(at(PlanLayer::Filesystem, "see what the home takes up")(error)), Vec::new()),
-        },
-        SpawnerRequest::Filter(filter) => match spawner.confinement.filters.bytes(filter) {
-            Ok(program) => (SpawnerReply::Filter(program), Vec::new()),
-            Err(cause) => (SpawnerReply::Failed(refused(Some(PlanLayer::Seccomp), "compile the filter", cause, "")), Vec::new()),
-        },
-        SpawnerRequest::List(after) => list(spawner, after.as_ref()),
+        SpawnerRequest::Inspect(id, profile, mounts) => {
+            let seen = inspect::inspect(spawner, &id, profile, &mounts);
+            said(seen.map(|inspection| SpawnerReply::Inspected(Box::new(inspection))))
+        }
+        SpawnerRequest::DiskUse(home) => {
+            let used = spawner.disk.used(&home).map_err(at(PlanLayer::Filesystem, "see what the home takes up"));
+            said(used.map(SpawnerReply::DiskUse))
+        }
+        SpawnerRequest::Filter(filter) => {
+            let program = spawner.confinement.filters.bytes(filter);
+            let failed = |cause| refused(Some(PlanLayer::Seccomp), "compile the filter", cause, "");
+            said(program.map(SpawnerReply::Filter).map_err(failed))
+        }
+        SpawnerRequest::List(after) => Outcome::Now(list(spawner, after.as_ref())),
     }
 }
 
-fn launched(result: Result<(Launched, OwnedFd), SpawnFailure>) -> (SpawnerReply, Vec<OwnedFd>) {
-    match result {
-        Ok((launched, pidfd)) => (SpawnerReply::Launched(launched), vec![pidfd]),
-        Err(failure) => (SpawnerReply::Failed(failure), Vec::new()),
-    }
+fn launch(spawner: &Spawner, plan: SandboxPlan, weakened: Weakened, lent: &[OwnedFd]) -> Result<Flight, SpawnFailure> {
+    let begun = launch::begin(spawner, &plan, &weakened, lent)?;
+    Ok(Flight::birth(Birth { begun, plan, weakened, built: None }))
 }
 
 fn unable(cgroup: &Feature) -> SpawnFailure {
     refused(Some(PlanLayer::Cgroup), "set up cgroup", cgroup.detail.clone(), cgroup.fix.clone())
 }
 
-fn set_frozen(spawner: &Spawner, id: &SandboxId, frozen: bool) -> Result<(), SpawnFailure> {
-    let group = spawner.tree.find(id).ok_or_else(|| refused(None, "find the sandbox", format!("no sandbox {id} lives"), ""))?;
-    let step = if frozen { "freeze the sandbox" } else { "thaw the sandbox" };
-    group.set_frozen(frozen, Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, step))
+fn set_frozen(spawner: &Spawner, id: SandboxId, frozen: bool) -> Result<Flight, SpawnFailure> {
+    let group = spawner.tree.find(&id).ok_or_else(|| refused(None, "find the sandbox", format!("no sandbox {id} lives"), ""))?;
+    Flight::freeze(&group, id, frozen)
 }
 
 fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> {
     if spawner.tree.find(home).is_some_and(|group| !group.pids().is_empty()) {
         return Err(refused(None, "remove the home", format!("sandbox {home} lives"), "kill it first"));
     }
-    spawner.disk.remove(&spawner.stage, home).map_err(at(PlanLayer::Filesystem, "remove the home"))
+    spawner.disk.remove(&spawner.stage, home).map_err(at(PlanLayer::Filesystem, "remove the home"))?;
+    if spawner.trash.get().is_none() {
+        spawner.trash.set(Some(Instant::now() + TRASH));
+    }
+    Ok(())
 }
 
 /// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away.

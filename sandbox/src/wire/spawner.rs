@@ -1,6 +1,8 @@
-//! `aetherd` and the spawner: one `SOCK_SEQPACKET` pair, one request at a time, one reply to each.
+//! `aetherd` and the spawner: one `SOCK_SEQPACKET` pair, one reply to each request.
 //!
-//! A packet is one `postcard` value of at most [`MAX_PACKET`] bytes, with descriptors beside it where stated.
+//! A packet is one `postcard` value, with descriptors beside it where stated, of at most [`MAX_PACKET`] bytes. Several requests may be
+//! on their way: what takes its time is answered when it is done, and later requests about another sandbox may be answered before.
+//! Up to [`TAIL`] bytes that follow a request come back behind its reply, to tell which one it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,9 @@ use crate::{
 
 /// Largest packet, bytes.
 pub const MAX_PACKET: usize = 64 * 1024;
+
+/// Most bytes that are echoed.
+pub const TAIL: usize = 8;
 
 /// Sandboxes in one [`SpawnerReply::Live`]: their pidfds have to fit beside one packet.
 pub const PAGE: usize = 48;
@@ -60,6 +65,20 @@ pub enum SpawnerRequest {
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
+}
+
+impl SpawnerRequest {
+    /// The sandbox or home that it is about, for what must not overtake something else about the same.
+    pub fn subject(&self) -> Option<&SandboxId> {
+        match self {
+            Self::Launch(plan) | Self::Prepare(plan) | Self::Claim(plan) => Some(&plan.id),
+            #[cfg(feature = "weaken")]
+            Self::LaunchWithout(plan, _) => Some(&plan.id),
+            Self::Kill(id) | Self::KillStray { id, .. } | Self::Freeze(id) | Self::Thaw(id) | Self::Inspect(id, ..) => Some(id),
+            Self::RemoveHome(home) | Self::DiskUse(home) => Some(home),
+            Self::Host | Self::List(_) | Self::Filter(_) => None,
+        }
+    }
 }
 
 /// Answers.

@@ -62,12 +62,13 @@ pub(crate) async fn fleet(dir: &Path) -> Fleet {
 fn play_spawner(control: &OwnedFd) {
     let mut buffer = vec![0; MAX_PACKET];
     while let Ok((length, _)) = recv_packet(control.as_fd(), &mut buffer) {
-        let reply = match postcard::from_bytes(&buffer[..length]) {
-            Ok(SpawnerRequest::Host) => SpawnerReply::Host(Box::new(able_host())),
-            Ok(SpawnerRequest::List(_)) => SpawnerReply::Live(Vec::new()),
+        let (reply, tail) = match postcard::take_from_bytes(&buffer[..length]) {
+            Ok((SpawnerRequest::Host, tail)) => (SpawnerReply::Host(Box::new(able_host())), tail),
+            Ok((SpawnerRequest::List(_), tail)) => (SpawnerReply::Live(Vec::new()), tail),
             _ => return,
         };
-        let bytes = postcard::to_stdvec(&reply).expect("a packet");
+        let mut bytes = postcard::to_stdvec(&reply).expect("a packet");
+        bytes.extend_from_slice(tail);
         if send_packet(control.as_fd(), &bytes, &[]).is_err() {
             return;
         }

@@ -1,9 +1,9 @@
-//! The link to the spawner: one request at a time on a thread of its own, since the socket blocks.
+//! The link to the spawner: requests and answers, each on a thread of its own, since the socket blocks.
 
 use std::{
-    collections::VecDeque,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    sync::mpsc,
+    collections::{HashMap, VecDeque},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use aether_protocol::{ApiError, ErrorCode};
@@ -13,11 +13,7 @@ use aether_sandbox::{
     sys::packet::{recv_packet, send_packet},
     wire::spawner::{DiskUse, Filter, Inspection, Launched, LiveSandbox, MAX_PACKET, PAGE, SpawnerReply, SpawnerRequest},
 };
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::socket::{Shutdown, shutdown},
-};
+use nix::sys::socket::{Shutdown, shutdown};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +22,6 @@ use super::errors::from_spawner;
 type Answer = (SpawnerReply, Vec<OwnedFd>);
 
 struct Job {
-    /// Waits until nothing else does.
-    later: bool,
     request: SpawnerRequest,
     fds: Vec<OwnedFd>,
     answer: oneshot::Sender<Answer>,
@@ -36,8 +30,94 @@ struct Job {
 /// The spawner. Cheap to clone.
 #[derive(Clone)]
 pub struct SpawnerLink {
-    jobs: mpsc::Sender<Job>,
+    desk: Arc<Desk>,
     gone: CancellationToken,
+    /// Ends the thread that sends with the last clone.
+    _last: Arc<CloseOnDrop>,
+}
+
+/// What is asked and not answered yet.
+#[derive(Default)]
+struct Desk {
+    jobs: Mutex<Jobs>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    /// Those that wait until nothing else does.
+    later: VecDeque<Job>,
+    /// Sent, by the number that comes back behind the reply.
+    sent: HashMap<u64, oneshot::Sender<Answer>>,
+    number: u64,
+    closed: bool,
+}
+
+struct CloseOnDrop(Arc<Desk>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next request, with its number behind it. `None` when there will be no more.
+    fn next(&self) -> Option<(Vec<u8>, Vec<OwnedFd>)> {
+        let mut jobs = self.lock();
+        loop {
+            let mut job = jobs.waiting.pop_front();
+            if job.is_none() && jobs.sent.is_empty() {
+                job = jobs.later.pop_front();
+            }
+            if let Some(Job { request, fds, answer }) = job {
+                jobs.number += 1;
+                let number = jobs.number;
+                match postcard::to_extend(&request, Vec::new()) {
+                    Ok(mut packet) => {
+                        packet.extend_from_slice(&number.to_le_bytes());
+                        jobs.sent.insert(number, answer);
+                        return Some((packet, fds));
+                    }
+                    Err(error) => tracing::error!(%error, "a request to the spawner cannot be written"),
+                }
+            } else if jobs.closed {
+                return None;
+            } else {
+                jobs = self.changed.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Gives an answer to whom it is for.
+    fn deliver(&self, packet: &[u8], fds: Vec<OwnedFd>) -> std::io::Result<()> {
+        let (reply, number) = postcard::take_from_bytes(packet).map_err(std::io::Error::other)?;
+        let number = number.try_into().map(u64::from_le_bytes).map_err(std::io::Error::other)?;
+        let mut jobs = self.lock();
+        let asker = jobs.sent.remove(&number);
+        let now_free = jobs.sent.is_empty() && !jobs.later.is_empty();
+        drop(jobs);
+        if now_free {
+            self.changed.notify_all();
+        }
+        if let Some(asker) = asker {
+            let _ = asker.send((reply, fds));
+        }
+        Ok(())
+    }
+
+    /// Nobody is answered any more.
+    fn close(&self) {
+        let mut jobs = self.lock();
+        *jobs = Jobs { closed: true, number: jobs.number, ..Jobs::default() };
+        self.changed.notify_all();
+    }
 }
 
 impl SpawnerLink {
@@ -46,27 +126,23 @@ impl SpawnerLink {
     /// # Errors
     /// When no thread can be started.
     pub fn new(control: OwnedFd) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let desk = Arc::new(Desk::default());
         let gone = CancellationToken::new();
-        let ended = gone.clone();
-        watch(control.try_clone()?, gone.clone())?;
+        listen(control.try_clone()?, desk.clone(), gone.clone())?;
+        let asked = desk.clone();
         std::thread::Builder::new().name("spawner-link".into()).spawn(move || {
-            let _last = ended.drop_guard();
-            let mut buffer = vec![0; MAX_PACKET];
-            let mut later = VecDeque::new();
-            while let Some(job) = next(&queue, &mut later) {
-                match exchange(control.as_fd(), &mut buffer, &job.request, &job.fds) {
-                    Ok(answer) => drop(job.answer.send(answer)),
-                    Err(error) => {
-                        tracing::error!(%error, "the spawner does not answer");
-                        break;
-                    }
+            while let Some((packet, fds)) = asked.next() {
+                let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+                if let Err(error) = send_packet(control.as_fd(), &packet, &borrowed) {
+                    tracing::error!(%error, "the spawner cannot be asked");
+                    break;
                 }
             }
-            // Ends the spawner's wait for us, and our watch on it.
+            // Ends the spawner's wait for us, and ours for it.
             let _ = shutdown(control.as_raw_fd(), Shutdown::Both);
         })?;
-        Ok(Self { jobs, gone })
+        let last = Arc::new(CloseOnDrop(desk.clone()));
+        Ok(Self { desk, gone, _last: last })
     }
 
     /// Completes when the spawner is gone. Nothing can be started or ended any more.
@@ -230,52 +306,42 @@ impl SpawnerLink {
 
     async fn queue(&self, request: SpawnerRequest, fds: Vec<OwnedFd>, later: bool) -> Result<Answer, ApiError> {
         let (answer, reply) = oneshot::channel();
-        self.jobs.send(Job { later, request, fds, answer }).map_err(|_| lost())?;
+        {
+            let mut jobs = self.desk.lock();
+            if jobs.closed {
+                return Err(lost());
+            }
+            let job = Job { request, fds, answer };
+            if later { jobs.later.push_back(job) } else { jobs.waiting.push_back(job) }
+        }
+        self.desk.changed.notify_all();
         reply.await.map_err(|_| lost())
     }
 }
 
-/// The next job: what may wait comes when nothing else is there. `None` when there will be no more.
-fn next(queue: &mpsc::Receiver<Job>, later: &mut VecDeque<Job>) -> Option<Job> {
-    loop {
-        let job = match queue.try_recv() {
-            Ok(job) => job,
-            Err(_) if !later.is_empty() => return later.pop_front(),
-            Err(_) => queue.recv().ok()?,
+/// Hears the answers, and the end of the spawner also while nobody asks it anything.
+fn listen(control: OwnedFd, desk: Arc<Desk>, gone: CancellationToken) -> std::io::Result<()> {
+    std::thread::Builder::new().name("spawner-answers".into()).spawn(move || {
+        let mut buffer = vec![0; MAX_PACKET];
+        let outcome = loop {
+            match recv_packet(control.as_fd(), &mut buffer) {
+                Ok((0, _)) => break Ok(()),
+                Ok((length, fds)) => {
+                    if let Err(error) = desk.deliver(&buffer[..length], fds) {
+                        break Err(error);
+                    }
+                }
+                Err(error) => break Err(error),
+            }
         };
-        if !job.later {
-            return Some(job);
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the spawner does not answer");
         }
-        later.push_back(job);
-    }
-}
-
-/// Notices the end of the spawner also while nobody asks it anything.
-fn watch(control: OwnedFd, gone: CancellationToken) -> std::io::Result<()> {
-    std::thread::Builder::new().name("spawner-watch".into()).spawn(move || {
-        // No events asked for: only the hang-up wakes it.
-        let mut fds = [PollFd::new(control.as_fd(), PollFlags::empty())];
-        while poll(&mut fds, PollTimeout::NONE).is_err_and(|error| error == Errno::EINTR) {}
+        let _ = shutdown(control.as_raw_fd(), Shutdown::Both);
         gone.cancel();
+        desk.close();
     })?;
     Ok(())
-}
-
-fn exchange(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-    request: &SpawnerRequest,
-    fds: &[OwnedFd],
-) -> std::io::Result<(SpawnerReply, Vec<OwnedFd>)> {
-    let packet = postcard::to_stdvec(request).map_err(std::io::Error::other)?;
-    let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-    send_packet(socket, &packet, &borrowed)?;
-    let (length, fds) = recv_packet(socket, buffer)?;
-    if length == 0 {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
-    let reply = postcard::from_bytes(&buffer[..length]).map_err(std::io::Error::other)?;
-    Ok((reply, fds))
 }
 
 fn unexpected(reply: &SpawnerReply) -> ApiError {

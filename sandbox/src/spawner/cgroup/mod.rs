@@ -3,22 +3,22 @@
 //! Placement, freeze and kill are cgroup2's, on every host. Limits are cgroup2's where its controllers are delegated to us,
 //! else those of the v1 hierarchies (hybrid hosts). Everything lives below the cgroup this process was started in.
 
+mod end;
 mod host;
 
 use std::{
-    fs::{self, File},
-    io::{self, Read},
+    fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
-    time::{Duration, Instant},
 };
 
 use nix::{
-    fcntl::{OFlag, openat},
+    fcntl::OFlag,
     sys::stat::Mode,
     unistd::{UnlinkatFlags, unlinkat},
 };
 
+pub(super) use end::Events;
 use host::{
     below, exists_at, make_dir, make_dir_at, make_room, mount_point, open_dir, open_dir_at, own_path, read_at, write_at,
     write_if_there,
@@ -204,22 +204,6 @@ impl Tree {
         entries.iter().flatten().filter(is_dir).filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
     }
 
-    /// Removes the empty cgroup of a sandbox from every hierarchy; nothing there is no error.
-    pub(super) fn remove(&self, id: &SandboxId) -> io::Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(2);
-        for dir in std::iter::once(self.unified.as_fd()).chain(self.v1.iter().map(|h| h.dir.as_fd())) {
-            loop {
-                match unlinkat(dir, id.as_str(), UnlinkatFlags::RemoveDir) {
-                    Ok(()) | Err(nix::errno::Errno::ENOENT) => break,
-                    // The last task is gone from cgroup.procs a moment before the kernel lets go of the directory.
-                    Err(nix::errno::Errno::EBUSY) if Instant::now() < deadline => std::thread::sleep(Duration::from_micros(200)),
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Removes the service's directories when no sandbox is left.
     pub(super) fn remove_roots(&self) {
         for parent in &self.parents {
@@ -289,19 +273,11 @@ impl Group {
         self.v1.iter().try_for_each(|hierarchy| write_at(hierarchy.dir.as_fd(), "tasks", "0"))
     }
 
-    /// Kills every process in it and waits until none is left; `ETIMEDOUT` when one is.
-    pub(super) fn kill(&self, limit: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + limit;
-        // A frozen task dies of cgroup.kill, too, but only a thawed cgroup lets later ones in: none are made after this.
-        write_at(self.unified.as_fd(), "cgroup.kill", "1")?;
-        self.wait_for("populated 0", deadline)
-    }
-
-    /// Freezes or thaws it and waits until the kernel says so.
-    pub(super) fn set_frozen(&self, frozen: bool, limit: Duration) -> io::Result<()> {
+    /// Freezes or thaws it; the event that says when the kernel has.
+    pub(super) fn begin_freeze(&self, frozen: bool) -> io::Result<(Events, &'static str)> {
         let (value, event) = if frozen { ("1", "frozen 1") } else { ("0", "frozen 0") };
         write_at(self.unified.as_fd(), "cgroup.freeze", value)?;
-        self.wait_for(event, Instant::now() + limit)
+        Ok((self.events()?, event))
     }
 
     /// Is it frozen?
@@ -314,34 +290,6 @@ impl Group {
         read_at(self.unified.as_fd(), "cgroup.procs")
             .map(|t| t.lines().filter_map(|l| l.parse().ok()).collect())
             .unwrap_or_default()
-    }
-
-    fn wait_for(&self, event: &str, deadline: Instant) -> io::Result<()> {
-        let mut events =
-            File::from(openat(self.unified.as_fd(), "cgroup.events", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?);
-        for attempt in 0_u32.. {
-            let mut text = String::new();
-            io::Seek::rewind(&mut events)?;
-            events.read_to_string(&mut text)?;
-            if text.lines().any(|line| line == event) {
-                return Ok(());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-            }
-            // The kernel tells of changes to one file at most every 10 ms (CGROUP_FILE_NOTIFY_MIN_INTV, kernel/cgroup/cgroup.c),
-            // and the start of the sandbox may have been one just now: what takes less is found by looking.
-            if attempt < 60 {
-                std::thread::sleep(Duration::from_micros(100));
-                continue;
-            }
-            // kernfs signals a change of cgroup.events as POLLPRI (cgroups(7)).
-            let mut poll = [nix::poll::PollFd::new(events.as_fd(), nix::poll::PollFlags::POLLPRI)];
-            let millis = u16::try_from(left.as_millis().min(20)).unwrap_or(20);
-            nix::poll::poll(&mut poll, millis)?;
-        }
-        Ok(())
     }
 }
 

@@ -273,15 +273,14 @@ impl Disk {
         }
     }
 
-    /// Takes a home away: renamed at once, emptied by a process of its own. Nothing there is no error.
+    /// Takes a home away: it is renamed, and [`home::empty_trash`] empties it. Nothing there is no error.
     pub(super) fn remove(&self, stage: &Stage, name: &SandboxId) -> io::Result<()> {
         if self.is_plain(name) {
             // The state directory as the host has it, below the cover.
             let state = open_tree_clone(stage.state.as_fd(), c"")?;
             home::remove(state.as_fd(), name)?;
         }
-        home::remove(self.place.as_fd(), name)?;
-        home::empty_trash()
+        home::remove(self.place.as_fd(), name)
     }
 
     fn check_margin(&self, stage: &Stage) -> Result<(), SpawnFailure> {

@@ -1,0 +1,214 @@
+//! What takes its time, so that others are answered meanwhile: sandboxes that build themselves, sandboxes that end, and cgroups that
+//! freeze. Each is begun by a request and answered when it is done.
+
+use std::{
+    fs,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, ppoll},
+    sys::time::TimeSpec,
+};
+
+use super::{
+    cgroup::{Events, Group},
+    failure::at,
+    launch::{self, Begun},
+    prepared,
+    serve::Spawner,
+    weaken::Weakened,
+};
+use crate::{
+    plan::{PlanLayer, SandboxId, SandboxPlan},
+    wire::spawner::{SpawnFailure, SpawnerReply},
+};
+
+/// Longest time a sandbox may take to set itself up.
+const SETUP: Duration = Duration::from_secs(20);
+/// Longest time the processes of a cgroup may take to end or to freeze.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Longest time the kernel may take to let go of an empty cgroup.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// A reply and the descriptors beside it.
+pub(super) type Answer = (SpawnerReply, Vec<OwnedFd>);
+
+/// Something begun that is not done yet.
+pub(super) struct Flight {
+    /// What it is about: nothing else is begun for that one meanwhile.
+    pub(super) id: SandboxId,
+    work: Work,
+    begun: Instant,
+    until: Instant,
+}
+
+enum Work {
+    Birth(Box<Birth>),
+    /// Killed; waits until nothing is in it.
+    Killed(Events),
+    /// Empty; waits until the kernel lets go of its directories.
+    Empty,
+    /// Waits until the cgroup says so.
+    Settles(Events, &'static str),
+}
+
+/// A sandbox whose first process is to report.
+pub(super) struct Birth {
+    pub(super) begun: Begun,
+    pub(super) plan: SandboxPlan,
+    pub(super) weakened: Weakened,
+    /// The plan it was built from, when that was done ahead.
+    pub(super) built: Option<SandboxPlan>,
+}
+
+impl Flight {
+    fn new(id: SandboxId, work: Work, limit: Duration) -> Self {
+        let begun = Instant::now();
+        Self { id, work, begun, until: begun + limit }
+    }
+
+    /// A sandbox that builds itself.
+    pub(super) fn birth(birth: Birth) -> Self {
+        Self::new(birth.plan.id.clone(), Work::Birth(Box::new(birth)), SETUP)
+    }
+
+    /// Kills what is in a sandbox's cgroup, if there is one; removes that and the control socket when it is empty.
+    pub(super) fn end(spawner: &Spawner, id: SandboxId) -> Result<Self, SpawnFailure> {
+        let Some(group) = spawner.tree.find(&id) else { return Ok(Self::new(id, Work::Empty, RELEASE)) };
+        let events = group.begin_kill().map_err(at(PlanLayer::Cgroup, "kill the sandbox"))?;
+        Ok(Self::new(id, Work::Killed(events), SETTLE))
+    }
+
+    /// Freezes or thaws a sandbox.
+    pub(super) fn freeze(group: &Group, id: SandboxId, frozen: bool) -> Result<Self, SpawnFailure> {
+        let (events, event) = group.begin_freeze(frozen).map_err(at(PlanLayer::Cgroup, step_of(frozen)))?;
+        Ok(Self::new(id, Work::Settles(events, event), SETTLE))
+    }
+
+    /// Goes on as far as it can; the answer when it is done. `readable`: its first process has said something, or has closed.
+    pub(super) fn step(mut self, spawner: &Spawner, readable: bool) -> Result<Answer, Self> {
+        let late = Instant::now() >= self.until;
+        let timed_out = || Errno::ETIMEDOUT.into();
+        if let Work::Killed(events) = &mut self.work {
+            let fail = at(PlanLayer::Cgroup, "kill the sandbox");
+            match events.say("populated 0") {
+                Ok(true) => self = Self::new(self.id, Work::Empty, RELEASE),
+                Ok(false) if late => return Ok(failed(fail(timed_out()))),
+                Ok(false) => return Err(self),
+                Err(error) => return Ok(failed(fail(error))),
+            }
+        }
+        match self.work {
+            Work::Birth(birth) if readable => Ok(settle(spawner, *birth)),
+            Work::Birth(birth) if late => {
+                launch::discard(spawner, &birth.plan.id);
+                Ok(failed(at(PlanLayer::Namespaces, "wait for aether-init")(timed_out())))
+            }
+            Work::Empty => {
+                let fail = at(PlanLayer::Cgroup, "remove the cgroup");
+                match spawner.tree.remove_now(&self.id) {
+                    Ok(true) => {
+                        let _ = fs::remove_file(launch::socket_path(spawner, &self.id));
+                        Ok((SpawnerReply::Done, Vec::new()))
+                    }
+                    Ok(false) if Instant::now() >= self.until => Ok(failed(fail(Errno::EBUSY.into()))),
+                    Ok(false) => Err(self),
+                    Err(error) => Ok(failed(fail(error))),
+                }
+            }
+            Work::Settles(ref mut events, event) => {
+                let fail = at(PlanLayer::Cgroup, step_of(event == "frozen 1"));
+                match events.say(event) {
+                    Ok(true) => Ok((SpawnerReply::Done, Vec::new())),
+                    Ok(false) if late => Ok(failed(fail(timed_out()))),
+                    Ok(false) => Err(self),
+                    Err(error) => Ok(failed(fail(error))),
+                }
+            }
+            Work::Birth(_) | Work::Killed(_) => Err(self),
+        }
+    }
+
+    /// Nobody waits for it any more: a sandbox that nobody has been told of is taken down.
+    pub(super) fn abandon(self, spawner: &Spawner) {
+        if !matches!(self.work, Work::Settles(..)) {
+            launch::discard(spawner, &self.id);
+        }
+    }
+
+    fn watched(&self) -> Option<BorrowedFd<'_>> {
+        match &self.work {
+            Work::Birth(birth) => Some(birth.begun.child.as_fd()),
+            _ => None,
+        }
+    }
+
+    /// When to look again. A cgroup is looked at: the kernel tells of changes to one of its files at most every 10 ms
+    /// (`CGROUP_FILE_NOTIFY_MIN_INTV`, kernel/cgroup/cgroup.c), and the start of the sandbox may have been one just now.
+    fn next(&self, now: Instant) -> Instant {
+        if matches!(self.work, Work::Birth(_)) {
+            return self.until;
+        }
+        let pause = match now.saturating_duration_since(self.begun).as_millis() {
+            0..8 => Duration::from_micros(150),
+            8..100 => Duration::from_millis(1),
+            _ => Duration::from_millis(20),
+        };
+        now + pause
+    }
+}
+
+fn settle(spawner: &Spawner, birth: Birth) -> Answer {
+    let Birth { begun, plan, weakened, built } = birth;
+    let launched = match &built {
+        None => launch::hear(&begun, &plan, &weakened).map(|()| begun.launched.clone()),
+        Some(built) => prepared::finish(spawner, built, &begun, &plan),
+    };
+    match launched {
+        Ok(launched) => (SpawnerReply::Launched(launched), vec![begun.pidfd]),
+        Err(failure) => {
+            launch::discard(spawner, &plan.id);
+            failed(failure)
+        }
+    }
+}
+
+pub(super) fn failed(failure: SpawnFailure) -> Answer {
+    (SpawnerReply::Failed(failure), Vec::new())
+}
+
+fn step_of(frozen: bool) -> &'static str {
+    if frozen { "freeze the sandbox" } else { "thaw the sandbox" }
+}
+
+/// What a wait found.
+pub(super) struct Woken {
+    /// Somebody asks, or is gone.
+    pub(super) asked: bool,
+    /// Which of the flights has something to read.
+    pub(super) readable: Vec<bool>,
+}
+
+/// Waits until there is something to do: a request, a flight that may go on, or `due`.
+pub(super) fn wait<'a>(
+    control: BorrowedFd<'_>,
+    flights: impl Iterator<Item = &'a Flight> + Clone,
+    due: Option<Instant>,
+) -> nix::Result<Woken> {
+    let now = Instant::now();
+    let wake = flights.clone().map(|flight| flight.next(now)).chain(due).min();
+    let timeout = wake.map(|wake| TimeSpec::from_duration(wake.saturating_duration_since(now)));
+    let mut fds = vec![PollFd::new(control, PollFlags::POLLIN)];
+    fds.extend(flights.clone().filter_map(Flight::watched).map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+    match ppoll(&mut fds, timeout, None) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error),
+    }
+    let mut found = fds.iter().map(|fd| fd.any().unwrap_or(false));
+    let asked = found.next().unwrap_or(false);
+    let readable = flights.map(|flight| flight.watched().is_some() && found.next().unwrap_or(false)).collect();
+    Ok(Woken { asked, readable })
+}
