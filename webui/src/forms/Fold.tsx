@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 
 /** One line that says what is chosen, and more behind it; open when something in it is wrong. */
 export function Fold({
@@ -12,8 +12,13 @@ export function Fold({
   invalid: boolean;
   children: ReactNode;
 }) {
+  const details = useRef<HTMLDetailsElement>(null);
+  // Opened once, by hand: it must not close over the field that is being mended.
+  useEffect(() => {
+    if (invalid && details.current) details.current.open = true;
+  }, [invalid]);
   return (
-    <details className="group px-3" open={invalid || undefined}>
+    <details ref={details} className="group px-3">
       <summary className="flex h-10 list-none items-center gap-3 text-13 [&::-webkit-details-marker]:hidden">
         <span
           aria-hidden="true"
@@ -24,7 +29,7 @@ export function Fold({
         <span className="font-medium">{title}</span>
         <span className="min-w-0 flex-1 truncate text-right text-muted">{now}</span>
       </summary>
-      <div className="pb-4">{children}</div>
+      <div className="pt-2 pb-4">{children}</div>
     </details>
   );
 }

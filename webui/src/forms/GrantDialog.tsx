@@ -65,6 +65,7 @@ export function GrantDialog({ secret, onClose }: Props) {
     >
       <form id="grant" onSubmit={(event) => void submit(event)} noValidate className="flex flex-col gap-4">
         <Choice
+          first
           label="Agent"
           value={draft.agent}
           onChange={(agent) => setDraft({ ...draft, agent })}
