@@ -168,7 +168,11 @@ pub fn verdict(policy: &Policy, question: &Question<'_>) -> Verdict {
             return Verdict::Deny(Reason::Own(address));
         }
     }
-    if let Some(pattern) = policy.deny.iter().find(|pattern| pattern.matches(question.host)) {
+    let denies = |pattern: &&HostPattern| {
+        let canonical = |address: &IpAddr| Host::Address(address.to_canonical());
+        pattern.matches(question.host) || question.addresses.iter().any(|address| pattern.matches(&canonical(address)))
+    };
+    if let Some(pattern) = policy.deny.iter().find(denies) {
         return Verdict::Deny(Reason::Listed(pattern.to_string()));
     }
     let mut nearest = Reason::Unlisted;

@@ -1,6 +1,9 @@
 //! One agent of a daemon under test.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -61,10 +64,15 @@ impl<'d> Agent<'d> {
     /// When that takes longer than 20 seconds.
     #[track_caller]
     pub fn prints(&self, text: &str) -> String {
-        eventually(&format!("{} to print {text:?}", self.id), Duration::from_secs(20), || {
-            let logs = self.logs();
-            logs.contains(text).then_some(logs)
-        })
+        let start = Instant::now();
+        loop {
+            let out = self.daemon.aether(["logs", &self.id]).ok();
+            if out.text().contains(text) {
+                return out.text();
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "waited in vain for {} to print {text:?}: {out}", self.id);
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Kills it and removes its record and home.

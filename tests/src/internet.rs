@@ -41,6 +41,8 @@ pub struct Internet {
 pub struct Served {
     /// Connections it accepted.
     pub accepted: Arc<AtomicUsize>,
+    /// Of which so many are over.
+    pub ended: Arc<AtomicUsize>,
 }
 
 impl Internet {
@@ -74,9 +76,21 @@ impl Internet {
     /// # Panics
     /// When it does not start.
     pub fn daemon(&self, hosts: &str) -> Daemon {
+        self.daemon_below(hosts, "true")
+    }
+
+    /// As [`Internet::daemon`], with at most `descriptors` descriptors.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn daemon_with(&self, hosts: &str, descriptors: u32) -> Daemon {
+        self.daemon_below(hosts, &format!("ulimit -n {descriptors}"))
+    }
+
+    fn daemon_below(&self, hosts: &str, before: &str) -> Daemon {
         fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}\n")).expect("hosts");
         fs::write(self.dir.path().join("nsswitch"), "hosts: files\n").expect("nsswitch");
-        let front = self.front();
+        let front = self.front(before);
         let mut daemon = Daemon::start();
         daemon.behind(front);
         assert_eq!(daemon.stop(), 0, "the daemon ends well");
@@ -85,10 +99,10 @@ impl Internet {
     }
 
     /// A program that goes to the host's namespace, changes what names mean for itself, and becomes the one it is given.
-    fn front(&self) -> PathBuf {
+    fn front(&self, before: &str) -> PathBuf {
         let (dir, path) = (self.dir.path().display(), self.dir.path().join("front"));
         let script = format!(
-            "#!/bin/sh\nexec nsenter --net=/proc/{}/ns/net unshare --mount sh -c 'mount --bind {dir}/hosts /etc/hosts && \
+            "#!/bin/sh\n{before}\nexec nsenter --net=/proc/{}/ns/net unshare --mount sh -c 'mount --bind {dir}/hosts /etc/hosts && \
              mount --bind {dir}/nsswitch /etc/nsswitch.conf && exec \"$@\"' sh \"$@\"\n",
             self.host.id()
         );
@@ -145,7 +159,8 @@ impl Internet {
         let at: SocketAddr = format!("{address}:{port}").parse().expect("an address");
         let accepted = Arc::new(AtomicUsize::new(0));
         let (ready, listening) = mpsc::channel();
-        let counter = accepted.clone();
+        let ended = Arc::new(AtomicUsize::new(0));
+        let (counter, over) = (accepted.clone(), ended.clone());
         // A thread of its own: the namespace is the thread's.
         thread::spawn(move || {
             let namespace = fs::File::open(format!("/proc/{pid}/ns/net")).expect("the namespace");
@@ -154,12 +169,15 @@ impl Internet {
             ready.send(()).expect("the test waits");
             for stream in listener.incoming().flatten() {
                 counter.fetch_add(1, Ordering::SeqCst);
-                let handle = handle.clone();
-                thread::spawn(move || handle(stream));
+                let (handle, over) = (handle.clone(), over.clone());
+                thread::spawn(move || {
+                    handle(stream);
+                    over.fetch_add(1, Ordering::SeqCst);
+                });
             }
         });
         listening.recv_timeout(Duration::from_secs(10)).expect("the server listens");
-        Served { accepted }
+        Served { accepted, ended }
     }
 }
 
@@ -173,6 +191,11 @@ impl Served {
     /// Connections so far.
     pub fn count(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are open now.
+    pub fn open(&self) -> usize {
+        self.count() - self.ended.load(Ordering::SeqCst)
     }
 }
 
@@ -239,4 +262,28 @@ pub fn echo(mut stream: TcpStream) {
     let _gone = stream.write_all(b"hello\n");
     let Ok(mut back) = stream.try_clone() else { return };
     let _ended = std::io::copy(&mut stream, &mut back);
+}
+
+/// Answers a request with the beginning of something large, of which a byte comes now and then.
+pub fn drip(mut stream: TcpStream) {
+    let mut chunk = [0; 4096];
+    if stream.read(&mut chunk).is_ok_and(|length| length > 0) {
+        let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n").and_then(|()| trickle(&mut stream));
+    }
+}
+
+/// Agrees to a WebSocket and says something now and then.
+pub fn websocket(mut stream: TcpStream) {
+    let mut chunk = [0; 4096];
+    if stream.read(&mut chunk).is_ok_and(|length| length > 0) {
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        let _gone = stream.write_all(head).and_then(|()| trickle(&mut stream));
+    }
+}
+
+fn trickle(stream: &mut TcpStream) -> std::io::Result<()> {
+    loop {
+        stream.write_all(b".")?;
+        thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -16,11 +16,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Egress, Shared, World, connection, ledger::Ledger, lock, names};
+use super::{Egress, Shared, World, budget::Share, connection, ledger::Ledger, lock, names};
 use crate::links::init::NetworkSockets;
 
-/// Connections of one agent at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 1024;
+/// Connections of one agent that are told at a time that there are too many; further ones wait to be accepted.
+const REFUSED: usize = 16;
 /// Connections of one agent per second; further ones wait as well.
 const PER_SECOND: u32 = 500;
 /// Lookups of one agent at a time.
@@ -47,7 +47,8 @@ pub(crate) struct AgentNet {
     pub(super) found: Mutex<Found>,
     words: Mutex<HashMap<(Host, u16), (Instant, Decision)>>,
     events: mpsc::Sender<AgentEvent>,
-    connections: Arc<Semaphore>,
+    connections: Share,
+    refusals: Arc<Semaphore>,
     pub(super) lookups: Arc<Semaphore>,
     pub(super) over: CancellationToken,
 }
@@ -74,7 +75,8 @@ impl Egress {
             found: Mutex::default(),
             words: Mutex::default(),
             events,
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            connections: Share::new(&self.shared.budget),
+            refusals: Arc::new(Semaphore::new(REFUSED)),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             over,
         });
@@ -119,7 +121,6 @@ async fn accept(net: Arc<AgentNet>, listener: OwnedFd) {
     };
     let (mut second, mut accepted) = (Instant::now(), 0);
     loop {
-        let Ok(slot) = net.connections.clone().acquire_owned().await else { return };
         if second.elapsed() >= Duration::from_secs(1) {
             (second, accepted) = (Instant::now(), 0);
         } else if accepted >= PER_SECOND {
@@ -129,10 +130,18 @@ async fn accept(net: Arc<AgentNet>, listener: OwnedFd) {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let served = net.clone();
-                spawn(&net, async move {
-                    let _slot = slot;
-                    connection::serve(served, stream).await;
-                });
+                if let Some(slot) = net.connections.take() {
+                    spawn(&net, async move {
+                        let _slot = slot;
+                        connection::serve(served, stream).await;
+                    });
+                } else {
+                    let Ok(turn) = net.refusals.clone().acquire_owned().await else { return };
+                    spawn(&net, async move {
+                        let _turn = turn;
+                        connection::turn_away(served, stream).await;
+                    });
+                }
             }
             Err(error) => {
                 tracing::warn!(agent = %net.id, %error, "a connection of an agent was not accepted");
@@ -166,7 +175,7 @@ impl AgentNet {
 
     /// Connections open now.
     pub(crate) fn open(&self) -> u32 {
-        u32::try_from(CONNECTIONS - self.connections.available_permits().min(CONNECTIONS)).unwrap_or(u32::MAX)
+        u32::try_from(self.connections.open()).unwrap_or(u32::MAX)
     }
 
     /// What it asked for, last used first.

@@ -16,6 +16,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use super::{
     agent::{AgentNet, reset},
     answer::{denial, failure, http, refuse, say},
+    cut::{Kind, Passed},
     dial::DialError,
     http::serve_requests,
     lock, names,
@@ -77,6 +78,18 @@ async fn serve_to(net: Arc<AgentNet>, stream: TcpStream, to: SocketAddr) {
     carry(net, client, host, port, Told::Nothing).await;
 }
 
+/// Tells a connection that its agent has too many.
+pub(super) async fn turn_away(net: Arc<AgentNet>, stream: TcpStream) {
+    let Ok(to) = stream.local_addr() else { return };
+    let name = match to.ip().to_canonical() {
+        IpAddr::V4(ip) => lock(&net.names).name(ip),
+        IpAddr::V6(_) => None,
+    };
+    let host = name.map_or(Host::Address(to.ip().to_canonical()), Host::Name);
+    let reason = net.deny(&host, to.port(), Reason::Limit("it has as many connections open as there is room for"));
+    refuse(Client::new(stream), "503 Service Unavailable", &denial(&net, &host, to.port(), &reason)).await;
+}
+
 /// Hands a connection to the gateway.
 async fn gateway(net: &AgentNet, port: u16, client: Client) {
     match net.shared.gateway.get() {
@@ -96,9 +109,10 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
         };
     }
     // Nothing of a name leaves before it is allowed.
-    if let Err(reason) = net.permit(&host, port, Seen::Nothing, &[]).await {
-        return deny(&net, client, &host, port, &reason, told).await;
-    }
+    let reason = match net.permit(&host, port, Seen::Nothing, &[]).await {
+        Ok(reason) => reason,
+        Err(reason) => return deny(&net, client, &host, port, &reason, told).await,
+    };
     let upstream = match net.dial(&host, port).await {
         Ok(upstream) => upstream,
         Err(DialError::Denied(reason)) => return deny(&net, client, &host, port, &reason, told).await,
@@ -114,8 +128,14 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
     if !tell(&mut client, told, Ok(())).await {
         return;
     }
-    let reason = match timeout(SILENT, first(&mut client, &upstream)).await {
-        Ok(Some(First::Http)) => return serve_requests(net, client, Some((host, port, upstream))).await,
+    let address = upstream.peer_addr().ok().map(|peer| peer.ip());
+    let mut passed = Passed { host: host.clone(), port, kind: Kind::Nothing, address, reason };
+    let first = tokio::select! {
+        first = timeout(SILENT, first(&mut client, &upstream)) => first,
+        () = net.denied(|| Some(passed.clone())) => return reset(client.stream),
+    };
+    let reason = match first {
+        Ok(Some(First::Http)) => return serve_requests(net, client, Some((passed, upstream))).await,
         Ok(Some(First::Tls(name))) => match agrees(&host, name) {
             Ok(()) => net.permit(&host, port, Seen::Opaque, &[]).await,
             Err(reason) => Err(net.deny(&host, port, reason)),
@@ -134,7 +154,8 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
     match reason {
         Ok(reason) => {
             net.record(&host, port, NetworkVerdict::Allowed, &reason);
-            relay(&net, client, upstream, &host, port).await;
+            (passed.kind, passed.reason) = (Kind::Opaque, reason);
+            relay(&net, client, Client::new(upstream), &passed).await;
         }
         Err(reason) => refuse(client, "403 Forbidden", &denial(&net, &host, port, &reason)).await,
     }

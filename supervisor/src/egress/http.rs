@@ -12,17 +12,22 @@ use hyper::{
     client::conn::http1::SendRequest,
     header::{self, HeaderValue},
     service::service_fn,
+    upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, sync::Mutex};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     agent::AgentNet,
     answer::{denial, failure},
     body::{Counted, Way},
+    cut::{Cuttable, Kind, Passed},
     dial::DialError,
+    lock,
     pipe::Client,
     proxy::no_destination,
+    relay::relay,
     seam::Stream,
 };
 
@@ -40,6 +45,10 @@ struct Route {
     /// Where the connection was made to; `None` at the proxy, where each request says it.
     fixed: Option<(Host, u16)>,
     link: Mutex<Option<Link>>,
+    /// What was allowed last: requests of a connection follow each other.
+    passed: std::sync::Mutex<Option<Passed>>,
+    /// Told when that is allowed no longer, and when the agent has ended.
+    cut: CancellationToken,
 }
 
 /// A connection to a server, kept for the next request.
@@ -50,18 +59,22 @@ struct Link {
 }
 
 /// Serves the requests of a connection, to the destination it was made to or, at the proxy, to the one each names.
-pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Option<(Host, u16, TcpStream)>) {
-    let (fixed, link) = match to {
-        Some((host, port, upstream)) => {
-            let Ok(sender) = handshake(upstream).await else { return };
-            (Some((host.clone(), port)), Some(Link { host, port, sender }))
+pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Option<(Passed, TcpStream)>) {
+    let cut = net.over.child_token();
+    let (fixed, link, passed) = match to {
+        Some((passed, upstream)) => {
+            let Ok(sender) = handshake(Cuttable::new(upstream, cut.clone()), &cut).await else { return };
+            let (host, port) = (passed.host.clone(), passed.port);
+            (Some((host.clone(), port)), Some(Link { host, port, sender }), Some(passed))
         }
-        None => (None, None),
+        None => (None, None, None),
     };
     let id = net.id().clone();
-    let route = Arc::new(Route { net, fixed, link: Mutex::new(link) });
+    let passed = std::sync::Mutex::new(passed);
+    let route = Arc::new(Route { net, fixed, link: Mutex::new(link), passed, cut: cut.clone() });
+    let served = route.clone();
     let service = service_fn(move |request| {
-        let route = route.clone();
+        let route = served.clone();
         async move { Ok::<_, Infallible>(route.answer(request).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
@@ -69,19 +82,27 @@ pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Optio
         .header_read_timeout(HEAD)
         .max_buf_size(MAX_HEAD)
         .half_close(true)
-        .serve_connection(TokioIo::new(client), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
+        .serve_connection(TokioIo::new(Cuttable::new(client, cut.clone())), service)
+        .with_upgrades();
+    // Dropped after it was said that it is cut.
+    let mut served = std::pin::pin!(served);
+    let outcome = tokio::select! {
+        outcome = &mut served => outcome,
+        () = route.net.denied(|| lock(&route.passed).clone()) => {
+            cut.cancel();
+            return;
+        }
+    };
+    if let Err(error) = outcome {
         tracing::debug!(agent = %id, %error, "a connection with requests ended");
     }
 }
 
-async fn handshake<S: Stream + 'static>(upstream: S) -> hyper::Result<SendRequest<Counted<Incoming>>> {
+async fn handshake<S: Stream + 'static>(upstream: S, cut: &CancellationToken) -> hyper::Result<SendRequest<Counted<Incoming>>> {
     let builder = hyper::client::conn::http1::Builder::new();
     let (sender, connection) = builder.handshake(TokioIo::new(upstream)).await?;
     // Its failures reach the sender.
-    tokio::spawn(connection.with_upgrades());
+    tokio::spawn(cut.clone().run_until_cancelled_owned(connection.with_upgrades()));
     Ok(sender)
 }
 
@@ -99,7 +120,12 @@ impl Route {
         if !gateway {
             let seen = Seen::Request { method: request.method().as_str(), path: request.uri().path() };
             match self.net.permit(&host, port, seen, &[]).await {
-                Ok(reason) => self.net.record(&host, port, NetworkVerdict::Allowed, &reason),
+                Ok(reason) => {
+                    self.net.record(&host, port, NetworkVerdict::Allowed, &reason);
+                    if let Err(reason) = self.pass(&request, &host, port, reason) {
+                        return text(StatusCode::FORBIDDEN, denial(&self.net, &host, port, &reason));
+                    }
+                }
                 Err(reason) => return text(StatusCode::FORBIDDEN, denial(&self.net, &host, port, &reason)),
             }
         }
@@ -111,6 +137,15 @@ impl Route {
                 text(StatusCode::BAD_GATEWAY, failure(&host, port, &format!("its server failed: {error}")))
             }
         }
+    }
+
+    /// Notes what was allowed, for changes of the policy, one of which may have come just now.
+    fn pass(&self, request: &Request<Incoming>, host: &Host, port: u16, reason: Reason) -> Result<(), Reason> {
+        let kind = Kind::Request { method: request.method().to_string(), path: request.uri().path().to_owned() };
+        let mut kept = lock(&self.passed);
+        let address = kept.as_ref().filter(|kept| kept.host == *host && kept.port == port).and_then(|kept| kept.address);
+        let passed = kept.insert(Passed { host: host.clone(), port, kind, address, reason });
+        self.net.still(passed)
     }
 
     /// Where a request goes. On a connection made to a destination, it has to name that one.
@@ -167,7 +202,7 @@ impl Route {
                 .inject(self.net.id(), &name, port, &mut parts)
                 .map_err(|why| Failed::Denied(self.net.deny(host, port, Reason::Secret(why))))?;
         }
-        let client = upgrade.then(|| parts.extensions.remove::<hyper::upgrade::OnUpgrade>()).flatten();
+        let client = upgrade.then(|| parts.extensions.remove::<OnUpgrade>()).flatten();
         let body = Counted::new(body, self.net.clone(), &name, port, Way::Sent, None);
         let mut response = self.send(Request::from_parts(parts, body), host, port).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -179,8 +214,9 @@ impl Route {
                 )));
             };
             let server = hyper::upgrade::on(&mut response);
-            let over = self.net.over.clone();
-            tokio::spawn(over.run_until_cancelled_owned(join(client, server)));
+            let passed = lock(&self.passed).clone();
+            let joined = join(self.net.clone(), client, server, passed);
+            tokio::spawn(self.cut.clone().run_until_cancelled_owned(joined));
         } else {
             clean(response.headers_mut());
         }
@@ -213,14 +249,17 @@ impl Route {
                 let (ours, theirs) = tokio::io::duplex(64 * 1024);
                 let (gateway, id, over) = (gateway.clone(), self.net.id().clone(), self.net.over.clone());
                 tokio::spawn(over.run_until_cancelled_owned(async move { gateway.serve(id, port, Box::new(theirs)).await }));
-                handshake(ours).await
+                handshake(ours, &self.cut).await
             }
             _ => {
-                handshake(self.net.dial(host, port).await.map_err(|error| match error {
+                let upstream = self.net.dial(host, port).await.map_err(|error| match error {
                     DialError::Denied(reason) => Failed::Denied(reason),
                     other => Failed::Dial(other),
-                })?)
-                .await
+                })?;
+                if let Some(passed) = &mut *lock(&self.passed) {
+                    passed.address = upstream.peer_addr().ok().map(|peer| peer.ip());
+                }
+                handshake(Cuttable::new(upstream, self.cut.clone()), &self.cut).await
             }
         };
         let link = kept.insert(Link { host: host.clone(), port, sender: sender.map_err(Failed::Server)? });
@@ -235,10 +274,17 @@ enum Failed {
     Server(hyper::Error),
 }
 
-async fn join(client: hyper::upgrade::OnUpgrade, server: hyper::upgrade::OnUpgrade) {
-    if let Ok((client, server)) = tokio::try_join!(client, server) {
-        let _ended = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(server)).await;
-    }
+/// Relays what follows an upgrade.
+async fn join(net: Arc<AgentNet>, client: OnUpgrade, server: OnUpgrade, passed: Option<Passed>) {
+    let (Ok((client, server)), Some(passed)) = (tokio::try_join!(client, server), passed) else { return };
+    let (Ok(client), Ok(server)) =
+        (client.downcast::<TokioIo<Cuttable<Client>>>(), server.downcast::<TokioIo<Cuttable<TcpStream>>>())
+    else {
+        return;
+    };
+    let (Some(near), Some(far)) = (client.io.into_inner().into_inner(), server.io.into_inner().into_inner()) else { return };
+    let near = Client { stream: near.stream, first: [near.first, client.read_buf.into()].concat() };
+    relay(&net, near, Client { stream: far, first: server.read_buf.into() }, &passed).await;
 }
 
 /// Does it ask for, or agree to, a WebSocket? No other upgrade is passed on: behind it requests could no longer be read.

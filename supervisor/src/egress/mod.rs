@@ -6,7 +6,9 @@
 mod agent;
 mod answer;
 mod body;
+mod budget;
 mod connection;
+mod cut;
 mod dial;
 mod http;
 mod judge;
@@ -29,6 +31,7 @@ use tokio::sync::Semaphore;
 
 use self::{
     agent::AgentNet,
+    budget::Budget,
     own::OwnAddresses,
     seam::{Credentials, Gateway},
 };
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     credentials: OnceLock<Arc<dyn Credentials>>,
     own: OwnAddresses,
     lookups: Arc<Semaphore>,
+    budget: Arc<Budget>,
 }
 
 impl Default for Shared {
@@ -80,6 +84,7 @@ impl Default for Shared {
             credentials: OnceLock::new(),
             own: OwnAddresses::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            budget: Arc::default(),
         }
     }
 }

@@ -6,17 +6,14 @@ use std::{
     time::Duration,
 };
 
-use aether_net::{Host, Seen, Verdict};
 use tokio::{
     io::AsyncWriteExt,
-    net::{
-        TcpStream,
-        tcp::{ReadHalf, WriteHalf},
-    },
+    net::tcp::{ReadHalf, WriteHalf},
 };
 
 use super::{
-    agent::{AgentNet, reset},
+    agent::AgentNet,
+    cut::{Passed, Reset},
     lock,
     pipe::Client,
 };
@@ -27,31 +24,45 @@ const IDLE: Duration = Duration::from_secs(3600);
 const SMALL: usize = 16 * 1024;
 const LARGE: usize = 512 * 1024;
 
-/// Relays to the end; what has been read of the client goes first.
-pub(super) async fn relay(net: &AgentNet, client: Client, mut upstream: TcpStream, host: &Host, port: u16) {
-    let Client { mut stream, first } = client;
-    let (sent, received) = (AtomicU64::new(first.len() as u64), AtomicU64::new(0));
-    let both = async {
-        upstream.write_all(&first).await?;
-        let (from_client, to_client) = stream.split();
-        let (from_upstream, to_upstream) = upstream.split();
-        tokio::try_join!(pump(from_client, to_upstream, &sent), pump(from_upstream, to_client, &received)).map(drop)
-    };
-    let whole = tokio::select! {
-        outcome = both => outcome.is_ok(),
-        () = denied(net, host, port) => false,
-        () = idle(&sent, &received) => false,
-    };
-    lock(&net.ledger).moved(&host.to_string(), port, sent.into_inner(), received.into_inner());
-    if !whole {
-        // A cut must not look like an end.
-        reset(stream);
-        reset(upstream);
+/// Sides of a relay; one that is dropped before both have ended is reset: a cut must not look like an end.
+struct Side {
+    client: Client,
+    whole: bool,
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.client.reset();
+        }
     }
 }
 
+/// Relays to the end; what has been read of each side goes first.
+pub(super) async fn relay(net: &AgentNet, client: Client, upstream: Client, passed: &Passed) {
+    let side = |client| Side { client, whole: false };
+    let (mut near, mut far) = (side(client), side(upstream));
+    let (asked, answered) = (std::mem::take(&mut near.client.first), std::mem::take(&mut far.client.first));
+    let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+    let both = async {
+        let (from_near, to_near) = near.client.stream.split();
+        let (from_far, to_far) = far.client.stream.split();
+        tokio::try_join!(pump(asked, from_near, to_far, &sent), pump(answered, from_far, to_near, &received)).map(drop)
+    };
+    let whole = tokio::select! {
+        outcome = both => outcome.is_ok(),
+        () = net.denied(|| Some(passed.clone())) => false,
+        () = idle(&sent, &received) => false,
+    };
+    (near.whole, far.whole) = (whole, whole);
+    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, sent.into_inner(), received.into_inner());
+}
+
 /// One way. A side that ends is ended on the other side as well, and that one may still speak.
-async fn pump(from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &AtomicU64) -> io::Result<()> {
+async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &AtomicU64) -> io::Result<()> {
+    to.write_all(&first).await?;
+    count.fetch_add(first.len() as u64, Ordering::Relaxed);
+    drop(first);
     let mut size = SMALL;
     let mut buffer = Vec::new();
     loop {
@@ -75,17 +86,6 @@ async fn pump(from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &AtomicU64) -> i
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Completes when a change of the policy denies the destination.
-async fn denied(net: &AgentNet, host: &Host, port: u16) {
-    let mut changes = net.policy_changes();
-    while changes.changed().await.is_ok() {
-        if let Verdict::Deny(_) = net.verdict(host, port, Seen::Opaque, &[]) {
-            return;
-        }
-    }
-    std::future::pending().await
 }
 
 /// Completes when nothing has moved for long.
