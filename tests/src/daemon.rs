@@ -34,6 +34,12 @@ pub struct Daemon {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// The child of `aetherd` that runs as root.
+fn spawner_of(pid: u32) -> Option<u32> {
+    let root = |pid: &u32| proc::status(*pid).is_some_and(|fields| fields["Uid"].starts_with("0 "));
+    proc::children(pid).into_iter().find(root)
+}
+
 /// Where the binaries are.
 pub fn bin_dir() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
@@ -132,6 +138,27 @@ impl Daemon {
         eventually("aetherd to end", Duration::from_secs(30), || child.try_wait().expect("wait"));
     }
 
+    /// Starts it again if it has ended or is about to, because its privileged half has. How long it took until it answered.
+    ///
+    /// # Panics
+    /// When it lives on without the half that it needs, or does not become ready.
+    pub fn revive(&mut self) -> Option<Duration> {
+        if let Some(child) = self.child.as_mut() {
+            let pid = child.id();
+            let ended = eventually("aetherd to end with its spawner", Duration::from_secs(30), || {
+                let ended = child.try_wait().expect("wait").is_some();
+                (ended || spawner_of(pid).is_some_and(proc::runs)).then_some(ended)
+            });
+            if !ended {
+                return None;
+            }
+            self.child = None;
+        }
+        let start = std::time::Instant::now();
+        self.restart();
+        Some(start.elapsed())
+    }
+
     /// SIGTERM; it stops its agents first.
     ///
     /// # Panics
@@ -156,8 +183,7 @@ impl Daemon {
     /// # Panics
     /// When there is none.
     pub fn spawner(&self) -> u32 {
-        let root = |pid: &u32| proc::status(*pid).is_some_and(|fields| fields["Uid"].starts_with("0 "));
-        proc::children(self.pid()).into_iter().find(root).unwrap_or_else(|| panic!("no spawner below {}", self.pid()))
+        spawner_of(self.pid()).unwrap_or_else(|| panic!("no spawner below {}", self.pid()))
     }
 
     /// The state directory as the spawner sees it: homes and trash may lie in a volume that nobody else has mounted.

@@ -27,12 +27,17 @@ pub struct Leaks {
 impl Leaks {
     /// Looks around.
     pub fn of(daemon: &Daemon) -> Self {
+        Self::with_ahead(daemon, AHEAD)
+    }
+
+    /// Looks around where so many sandboxes are built ahead.
+    pub fn with_ahead(daemon: &Daemon, ahead: usize) -> Self {
         let records: BTreeSet<String> = daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect();
         let mut waiting = BTreeSet::new();
         // Those that an agent just took are built again; a host that lacks a layer builds none.
         for _ in 0..200 {
             waiting = unclaimed(daemon, &records);
-            if waiting.len() >= AHEAD {
+            if waiting.len() >= ahead {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -46,7 +51,7 @@ impl Leaks {
             processes: processes(&scope, &|cgroup| !nobodys(Path::new(cgroup))),
             cgroups: cgroups(&scope).into_iter().filter(whole).collect(),
             host_mounts: proc::mounts(std::process::id()).into_iter().filter(|line| line.contains(&daemon.dir_name())).collect(),
-            spawner_mounts: proc::mounts(spawner),
+            spawner_mounts: proc::mounts(spawner).iter().map(|line| without_loop(line)).collect(),
             files: agent_files(daemon).into_iter().filter(whole).collect(),
             daemon_descriptors: proc::descriptors(daemon.pid()),
             spawner_descriptors: proc::descriptors(spawner),
@@ -69,6 +74,19 @@ impl Leaks {
             });
         }));
         assert!(clean.is_ok() && left.is_empty(), "left behind:\n  {}", left.join("\n  "));
+    }
+
+    /// Waits until nothing is there that was not there before but kept output, which stays for a minute; what stays is answered.
+    pub fn left_within(&self, daemon: &Daemon, ahead: usize, limit: Duration) -> Vec<String> {
+        let start = std::time::Instant::now();
+        loop {
+            let mut left = self.left(&Self::with_ahead(daemon, ahead));
+            left.retain(|what| !what.starts_with("file ") || !what.contains("/logs/"));
+            if left.is_empty() || start.elapsed() > limit {
+                return left;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn left(&self, now: &Self) -> Vec<String> {
@@ -94,6 +112,11 @@ impl Leaks {
         }
         left
     }
+}
+
+/// A mount without the number of its loop device: a spawner that follows another attaches the volume to a new one.
+fn without_loop(line: &str) -> String {
+    line.split(' ').map(|word| if word.starts_with("/dev/loop") { "/dev/loop" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 fn more(what: &str, before: &[String], now: &[String]) -> Vec<String> {

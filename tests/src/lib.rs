@@ -8,6 +8,7 @@ pub mod agent;
 pub mod cli;
 pub mod corpus;
 pub mod daemon;
+pub mod faults;
 pub mod http;
 pub mod internet;
 pub mod leaks;

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# `make test-faults`: kills at 200 random moments, and a fault at every system call of an agent's life. Takes hours.
+# Writes docs/RELIABILITY.md from what came of them. `make test` runs a slice of the same tests.
+# Fewer points: AETHER_FAULT_POINTS=N (random moments); AETHER_FAULT_SLICE=1 (system calls chosen by chance, as in `make test`).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/packages.sh
+. scripts/packages.sh
+
+require_toolchain
+require_packages gcc libc6-dev ca-certificates strace python3 btrfs-progs e2fsprogs
+if [ -z "${AETHER_BIN_DIR:-}" ]; then
+  scripts/build.sh
+fi
+
+report="$(mktemp -d)"
+trap 'rm -rf "$report"' EXIT
+export AETHER_FAULT_REPORT="$report" AETHER_FAULT_POINTS="${AETHER_FAULT_POINTS:-200}"
+[ -n "${AETHER_FAULT_SLICE:-}" ] || export AETHER_FAULT_EVERY=1
+runner=()
+[ -z "$SUDO" ] || runner=("$SUDO" -E env "PATH=$PATH")
+status=0
+for suite in faults faults_points; do
+  binary="$(cargo test --locked -p aether-tests --test "$suite" --no-run --message-format=json 2>/dev/null |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+  "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
+done
+
+# table NAME TITLE WORDS: one section, when that test came to an end.
+table() {
+  printf '\n## %s\n\n%s\n\n' "$2" "$3"
+  if [ -f "$report/$1.md" ]; then cat "$report/$1.md"; else printf 'Not run to its end.\n'; fi
+}
+{
+  printf '# Reliability\n\n'
+  printf 'What Aether does when it is killed or when a call of it fails. Written by scripts/faults.sh (make test-faults); every figure is counted\n'
+  printf 'by the tests, on Linux %s. A point that came to anything else than a row here is a failure of the test.\n' "$(uname -r | cut -d- -f1 | cut -d. -f1,2)"
+  table random 'Killed at random moments' \
+    'Ten agents are at work and others are created, used and removed meanwhile. After each kill: the ten have the pids they had, every agent is listed once
+and can be removed, and no process, cgroup, mount, file, descriptor or loop device is left. At the end no line of output is missing.'
+  table spawner-errors 'A call of the spawner or of a new sandbox fails' \
+    'The n-th call of each name, for every n, fails with each error, while an agent is created, used and removed. A refusal names its reason; what runs has
+every layer that an undisturbed agent has: filters, capabilities, namespaces, mounts, limits.'
+  table spawner-kills 'The spawner or a new sandbox is killed at a call' 'The same points, and the process is killed there.'
+  table daemon-kills 'The daemon is killed at a call' 'As before, for every thread of aetherd.'
+} >docs/RELIABILITY.md
+exit "$status"

@@ -1,0 +1,136 @@
+//! Faults put into a process that runs, system call by system call, and what came of them.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{eventually, proc};
+
+/// One place of an operation and what happens there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The system call.
+    pub call: String,
+    /// At which of its calls of that name a process is hit, from 1.
+    pub when: usize,
+    /// `error=ENOSPC`, or `signal=SIGKILL`.
+    pub what: String,
+}
+
+/// strace(1) on a process and all that it starts.
+pub struct Tracer(Child);
+
+impl Tracer {
+    fn attach(pid: u32, options: &[String], output: &Path) -> Self {
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-a", "0", "-p", &pid.to_string(), "-o"]).arg(output).args(options);
+        let mut child =
+            strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace is installed");
+        eventually("strace to be attached", Duration::from_secs(20), || {
+            let traced = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten().all(|task| {
+                let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+                proc::parse_status(&status).get("TracerPid").is_none_or(|tracer| tracer != "0")
+            });
+            (traced || child.try_wait().expect("wait").is_some()).then_some(())
+        });
+        Self(child)
+    }
+
+    /// Notes every call.
+    pub fn watch(pid: u32, output: &Path) -> Self {
+        Self::attach(pid, &[], output)
+    }
+
+    /// Puts a fault in.
+    pub fn inject(pid: u32, fault: &Fault, output: &Path) -> Self {
+        let Fault { call, when, what } = fault;
+        Self::attach(
+            pid,
+            &["-e".into(), format!("trace={call}"), "-e".into(), format!("inject={call}:{what}:when={when}")],
+            output,
+        )
+    }
+
+    /// Lets everything go on undisturbed.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn detach(mut self) {
+        let _ended = kill(Pid::from_raw(i32::try_from(self.0.id()).expect("a pid")), Signal::SIGINT);
+        eventually("strace to end", Duration::from_secs(20), || self.0.try_wait().expect("wait"));
+    }
+}
+
+/// Most calls of each name by any one process of a trace.
+pub fn most_calls(trace: &str) -> BTreeMap<String, usize> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for line in trace.lines() {
+        let Some((pid, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        if call.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+            *counts.entry((pid, call)).or_default() += 1;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for ((_, call), count) in counts {
+        let entry = most.entry(call.to_owned()).or_default();
+        *entry = count.max(*entry);
+    }
+    most
+}
+
+/// How many points: `AETHER_FAULT_POINTS`, or a slice that ends in minutes.
+///
+/// # Panics
+/// When the variable is no number.
+pub fn points(slice: usize) -> usize {
+    env::var("AETHER_FAULT_POINTS").map_or(slice, |points| points.parse().expect("AETHER_FAULT_POINTS is a number"))
+}
+
+/// Seed of the chance: `AETHER_FAULT_SEED`, or 1.
+///
+/// # Panics
+/// When the variable is no number.
+pub fn seed() -> u64 {
+    env::var("AETHER_FAULT_SEED").map_or(1, |seed| seed.parse().expect("AETHER_FAULT_SEED is a number"))
+}
+
+/// What came of many points, as rows of a table: fault, outcome, how often.
+#[derive(Debug, Default)]
+pub struct Table(BTreeMap<(String, String), usize>);
+
+impl Table {
+    /// Adds one.
+    pub fn count(&mut self, fault: &str, outcome: &str) {
+        *self.0.entry((fault.to_owned(), outcome.to_owned())).or_default() += 1;
+    }
+
+    /// Prints it, and keeps it as `NAME.md` where `AETHER_FAULT_REPORT` says.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn publish(&self, name: &str, closing: &str) {
+        let mut text = String::from("| fault | what came of it | points |\n| --- | --- | ---: |\n");
+        for ((fault, outcome), count) in &self.0 {
+            writeln!(text, "| {fault} | {outcome} | {count} |").expect("a string");
+        }
+        writeln!(text, "\n{closing}").expect("a string");
+        println!("{name}\n{text}");
+        if let Some(dir) = env::var_os("AETHER_FAULT_REPORT") {
+            let mut file = fs::File::create(Path::new(&dir).join(name).with_extension("md")).expect("the report");
+            file.write_all(text.as_bytes()).expect("write the report");
+        }
+    }
+}
