@@ -51,7 +51,56 @@ export AETHER_CHROMIUM="${AETHER_CHROMIUM:-/usr/bin/chromium}"
 export AETHER_BIN_DIR="$bin"
 start "$bin/aetherd"
 ready
-[ -n "${AETHER_REDUCED:-}" ] || node webui/e2e/run.mjs
+[ -n "${AETHER_REDUCED:-}${AETHER_NETWORK:-}" ] || node webui/e2e/run.mjs
+
+stop() {
+  $SUDO kill -TERM "$(cat "$work/pid")"
+  wait "$child" || true
+}
+
+# A service in a network of its own, and a far side with a public address: egress, approvals, secrets and models.
+if [ -z "${AETHER_REDUCED:-}" ]; then
+  stop
+  $SUDO unshare --net sleep 3600 &
+  host=$!
+  $SUDO unshare --net sleep 3600 &
+  far=$!
+  for each in "$host" "$far"; do
+    until [ "$(readlink "/proc/$each/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+  done
+  in_host() { $SUDO nsenter --net="/proc/$host/ns/net" "$@"; }
+  in_far() { $SUDO nsenter --net="/proc/$far/ns/net" "$@"; }
+  in_host ip link add cable type veth peer name cable netns "$far"
+  in_host ip addr add 11.0.0.1/24 dev cable
+  in_host ip link set cable up
+  in_host ip link set lo up
+  in_far ip addr add 11.0.0.2/24 dev cable
+  in_far ip link set cable up
+  in_far ip link set lo up
+  in_far ip addr add 93.184.216.34/32 dev lo
+  in_host ip route add default via 11.0.0.2
+  echo "127.0.0.1 localhost" >"$work/hosts"
+  echo "93.184.216.34 allowed.test held.test other.test bad.test else.test" >>"$work/hosts"
+  echo "hosts: files" >"$work/nsswitch"
+  printf '[models.ollama]\nbase_url = "http://93.184.216.34:11434"\n[models.prices."small"]\ninput = 1.0\noutput = 4.0\n' >"$work/aether.toml"
+  in_far node webui/e2e/far.mjs 93.184.216.34 >"$work/far" &
+  server=$!
+  until grep -q ready "$work/far"; do
+    [ -d "/proc/$server" ] || fail "the far side's server did not start" "see its message above"
+    sleep 0.1
+  done
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  start nsenter --net="/proc/$host/ns/net" unshare --mount sh -c 'mount --bind "$0/hosts" /etc/hosts &&
+    mount --bind "$0/nsswitch" /etc/nsswitch.conf && exec "$@"' "$work" "$bin/aetherd" --config "$work/aether.toml"
+  ready
+  $SUDO "$bin/aether" --socket "$socket" run -d --name quiet -- sleep 900
+  AETHER_NETWORK=1 in_host node webui/e2e/run.mjs
+  stop
+  $SUDO kill "$server" "$host" "$far" 2>/dev/null || true
+  [ -z "${AETHER_NETWORK:-}" ] || exit 0
+  start "$bin/aetherd"
+  ready
+fi
 
 # The same service as on a host without Landlock: an agent from before has every layer, later ones lack one.
 aether() {
