@@ -1,0 +1,104 @@
+//! Whoever waits is told when the main program has ended, however long it takes to take the rest down. The spawner stands still
+//! meanwhile, so that nothing here depends on how quick it is.
+#![forbid(unsafe_code)]
+
+use std::thread;
+
+use aether_tests::{Agent, Daemon, Leaks, http, proc, wait::until};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::{Value, json};
+
+/// A spawner that stands still until this is dropped.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn spawner_of(daemon: &Daemon) -> Self {
+        let pid = Pid::from_raw(i32::try_from(daemon.spawner()).expect("a pid"));
+        kill(pid, Signal::SIGSTOP).expect("stop the spawner");
+        until("the spawner to stand still", || {
+            proc::status(daemon.spawner()).is_some_and(|status| status["State"].starts_with('T'))
+        });
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
+    }
+}
+
+fn start(daemon: &Daemon, name: &str, ephemeral: bool, script: &str) -> http::Response {
+    let spec = json!({ "name": name, "ephemeral": ephemeral, "program": { "type": "command", "argv": ["sh", "-c", script] } });
+    http::unix(&daemon.socket(), "POST", "/api/v1/agents").json(&spec).send()
+}
+
+fn wait_for(daemon: &Daemon, id: &str) -> Value {
+    let answer = http::unix(&daemon.socket(), "GET", &format!("/api/v1/agents/{id}/wait")).send();
+    assert_eq!(answer.status, 200, "{answer}");
+    answer.data()
+}
+
+/// Lets the program end. It may have done so before the answer is written, so that is not judged: that the agent ends is.
+fn go(daemon: &Daemon, id: &str) {
+    let path = format!("/api/v1/agents/{id}/files?path=/home/agent/go");
+    http::unix(&daemon.socket(), "PUT", &path).body("").send();
+}
+
+const WHEN_TOLD: &str = "until [ -e go ]; do sleep 0.01; done; ";
+
+#[test]
+fn the_end_is_told_before_what_was_left_running_is_gone() {
+    let daemon = Daemon::start();
+    let agent = daemon.agent(&["--name", "parent"], &format!("sleep 600 & {WHEN_TOLD} seq 1 20000; exit 7"));
+    let cgroup = agent.info()["cgroup"].as_str().expect("cgroup").to_owned();
+    until("both programs to run", || proc::in_cgroup(&cgroup).len() >= 3);
+    let left = {
+        let _stopped = Stopped::spawner_of(&daemon);
+        go(&daemon, "parent");
+        assert_eq!(wait_for(&daemon, "parent")["code"], 7);
+        assert_eq!(agent.state(), "dead");
+        let expected: String = (1..=20_000).map(|n| format!("{n}\n")).collect();
+        assert!(agent.logs() == expected, "the output is kept to the last byte: {} bytes", agent.logs().len());
+        let left = proc::in_cgroup(&cgroup);
+        assert!(left.len() >= 2, "only the spawner ends init and what was left: {left:?}");
+        left
+    };
+    until("nothing of it to run", || !left.iter().any(|pid| proc::runs(*pid)));
+    daemon.aether(["rm", "parent"]).ok();
+}
+
+#[test]
+fn the_name_of_an_ended_ephemeral_agent_is_free_for_whoever_saw_it_end() {
+    let daemon = Daemon::start();
+    daemon.service_cgroup();
+    let before = Leaks::of(&daemon);
+    let first = start(&daemon, "again", true, &format!("sleep 600 & {WHEN_TOLD} exit 3"));
+    assert_eq!(first.status, 201, "{first}");
+    start(&daemon, "again", true, "true").refused(409, "CONFLICT");
+    let second = {
+        let _stopped = Stopped::spawner_of(&daemon);
+        go(&daemon, "again");
+        assert_eq!(wait_for(&daemon, "again")["code"], 3);
+        // It cannot be gone yet; who asks now gets the name when it is.
+        let socket = daemon.socket();
+        let spec = json!({ "name": "again", "ephemeral": true, "program": { "type": "command", "argv": ["sleep", "600"] } });
+        thread::spawn(move || http::unix(&socket, "POST", "/api/v1/agents").json(&spec).send())
+    };
+    let second = second.join().expect("an answer");
+    assert_eq!(second.status, 201, "{second}");
+    assert_ne!(second.data()["id"], first.data()["id"]);
+    let listed = daemon.aether(["ps", "-a", "-q"]).ok().text();
+    assert_eq!(listed.lines().count(), 1, "{listed}");
+    daemon.aether(["kill", "again"]).ok();
+    before.assert_gone(&daemon);
+
+    // The control: an ended agent that is kept keeps its name.
+    assert_eq!(start(&daemon, "kept", false, "true").status, 201);
+    Agent::new(&daemon, "kept").reaches("dead");
+    start(&daemon, "kept", false, "true").refused(409, "CONFLICT");
+    daemon.aether(["rm", "kept"]).ok();
+}
