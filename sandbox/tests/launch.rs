@@ -133,6 +133,37 @@ fn shows_every_layer(client: &Client) {
     assert!(!Path::new(&format!("/proc/{}", launched.pid)).exists());
 }
 
+/// Requests that do not wait for each other: each reply says whose it is, and what is about one sandbox keeps its order.
+fn answers_many_at_once_and_keeps_the_order_of_each(client: &Client) {
+    let launch = |name: &str, slot| SpawnerRequest::Launch(Box::new(plan(name, slot)));
+    let kill = |name: &str| SpawnerRequest::Kill(name.parse().expect("id"));
+    let mut asked = Vec::new();
+    for (name, slot) in [("a", 60), ("b", 61), ("c", 62)] {
+        asked.extend([launch(name, slot), kill(name), launch(name, slot), launch(name, slot), kill(name)]);
+    }
+    for (number, request) in asked.iter().enumerate() {
+        let mut packet = postcard::to_stdvec(request).expect("encode");
+        packet.extend_from_slice(&number.to_le_bytes());
+        send_packet(client.child.control.as_fd(), &packet, &[]).expect("send");
+    }
+    let mut replies = vec![None; asked.len()];
+    for _ in &asked {
+        let mut buffer = vec![0; MAX_PACKET];
+        let (length, _) = recv_packet(client.child.control.as_fd(), &mut buffer).expect("receive");
+        let (reply, tail) = postcard::take_from_bytes::<SpawnerReply>(&buffer[..length]).expect("decode");
+        let number = usize::from_le_bytes(tail.try_into().expect("what followed the request"));
+        assert!(replies[number].replace(reply).is_none(), "two answers to request {number}");
+    }
+    for of_one in replies.chunks(5) {
+        let said = |place: usize| of_one[place].as_ref().expect("an answer");
+        for place in [0, 2] {
+            assert!(matches!(said(place), SpawnerReply::Launched(_)), "{:?}", said(place));
+        }
+        assert_eq!([said(1), said(4)], [&SpawnerReply::Done; 2]);
+        assert!(matches!(said(3), SpawnerReply::Failed(failure) if failure.cause.contains("exists already")), "{:?}", said(3));
+    }
+}
+
 fn homes_carry_unshifted_ids(client: &Client) {
     let launched = client.launch(&plan("ids", 8));
     let inside = format!("/proc/{}/root/home/agent", launched.pid);
@@ -318,8 +349,9 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
         ("shows_every_layer", shows_every_layer),
+        ("answers_many_at_once_and_keeps_the_order_of_each", answers_many_at_once_and_keeps_the_order_of_each),
         ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),
         ("lends_directories_with_ownership", lends_directories_with_ownership),
