@@ -5,9 +5,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use aether_protocol::{
-    AgentEvent, AgentInfo, AgentModels, AgentSpec, Approval, AuditCheck, AuditRecord, Command, CommandEnvelope, DoctorReport,
-    ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, NetworkChange, NetworkInfo, ReportKey, Response, Screen, SecretInfo,
-    SignedReport, SystemStatus, TtyInfo, event::StreamFrame,
+    AgentEvent, AgentInfo, AgentModels, AgentPort, AgentSpec, Approval, AuditCheck, AuditRecord, Command, CommandEnvelope,
+    DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, NetworkChange, NetworkInfo, PreviewLink, ReportKey,
+    Response, Screen, SecretInfo, SignedReport, SystemStatus, TtyInfo, event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -42,6 +42,8 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<SecretInfo>();
     found.with::<GrantSpec>();
     found.with::<AgentModels>();
+    found.with::<AgentPort>();
+    found.with::<PreviewLink>();
     let text = found.text();
 
     assert!(!text.contains("bigint"), "64-bit integers are JSON numbers: mark the field #[ts(type = \"number\")]");

@@ -11,5 +11,6 @@ mod egress;
 pub mod fleet;
 mod gateway;
 pub mod links;
+mod previews;
 pub mod serving;
 pub mod startup;

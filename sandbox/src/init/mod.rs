@@ -9,6 +9,7 @@ mod files;
 mod identity;
 mod network;
 mod output;
+mod ports;
 mod process;
 mod requests;
 mod ring;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Init, Kind, LAST_SIGNAL, connection::MAX_WAITING, exec, files, process::Process, tree, tree::TreeError, worker,
+    Init, Kind, LAST_SIGNAL, connection::MAX_WAITING, exec, files, ports, process::Process, tree, tree::TreeError, worker,
     worker::Worker,
 };
 use crate::{
@@ -46,6 +46,14 @@ impl Init {
                 };
                 return self.reply(connection, tag, body, socket);
             }
+            InitRequest::Connect { port, v6 } => {
+                let (body, socket) = match ports::connect(port, v6) {
+                    Ok(socket) => (InitReply::Opened { size: 0 }, Some(socket)),
+                    Err(answer) => (answer, None),
+                };
+                return self.reply(connection, tag, body, socket);
+            }
+            InitRequest::Listening => ports::listening().map(Some),
             InitRequest::Start(start) => self.start(connection, tag, start),
             InitRequest::Write { process, data } => self.write(connection, tag, process, data),
             InitRequest::CloseInput { process } => self.give(connection, tag, process, Vec::new(), true),

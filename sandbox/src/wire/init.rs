@@ -6,6 +6,8 @@
 
 #![allow(missing_docs)] // the fields of the variants are named in the sentence above each variant
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// Largest frame without its length, bytes.
@@ -14,6 +16,8 @@ pub const MAX_FRAME: usize = 1 << 20;
 pub const MAX_CHUNK: usize = 256 * 1024;
 /// Output held per stream when nobody reads, bytes.
 pub const RING_BYTES: usize = 1 << 20;
+/// Listening sockets in one answer.
+pub const MAX_LISTENERS: usize = 256;
 /// Longest time a reader that holds the stream back may stall before it is overtaken, seconds.
 pub const HOLD_SECONDS: u64 = 30;
 
@@ -87,6 +91,11 @@ pub enum InitRequest {
     /// One of the sockets of a sandbox with a network; [`InitReply::Opened`] with a copy of it beside, of size 0. `ENOTCONN` when the
     /// sandbox has no such socket.
     NetworkSocket(NetworkSocket),
+    /// A TCP socket of the sandbox that connects to this port of its 127.0.0.1, or of its ::1; [`InitReply::Opened`] with it beside, of
+    /// size 0. Non-blocking, and perhaps still connecting.
+    Connect { port: u16, v6: bool },
+    /// The TCP ports that somebody inside listens on; [`InitReply::Listening`].
+    Listening,
 }
 
 /// A socket that lies in the network namespace of a sandbox and is served from outside; see [`crate::net`].
@@ -196,6 +205,8 @@ pub enum InitReply {
     Entry(EntryReport),
     /// Not done: the errno, and the step in words.
     Failed { errno: i32, step: String },
+    /// Where somebody listens, at most [`MAX_LISTENERS`], each address once.
+    Listening(Vec<SocketAddr>),
 }
 
 /// A process started by request.

@@ -19,6 +19,7 @@ use super::{
     audit::denied,
     body,
     connection::{Descriptors, Peer, TcpPeer},
+    previews,
 };
 use crate::auth::cookie::Way;
 
@@ -43,6 +44,10 @@ static REQUESTS: AtomicU64 = AtomicU64::new(1);
 pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
     let path = request.uri().path().to_owned();
+    if let Some((label, host)) = preview(&request) {
+        // Another origin, where nothing of this API exists.
+        return previews::answer(&state, request, &label, &host).await;
+    }
     let host = match admit(&mut request) {
         Ok(host) => host,
         Err(error) => {
@@ -61,8 +66,16 @@ pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, ne
     complete(response, number, policy)
 }
 
+/// The preview that a request over TCP is addressed to: its label, and the whole host.
+fn preview(request: &Request) -> Option<(String, String)> {
+    match request.extensions().get::<Peer>()? {
+        Peer::Tcp(peer) => peer.hosts.preview(request.uri(), request.headers()),
+        Peer::Unix(_) => None,
+    }
+}
+
 /// Is this the opening handshake of a WebSocket?
-fn is_handshake(headers: &HeaderMap) -> bool {
+pub(crate) fn is_handshake(headers: &HeaderMap) -> bool {
     let upgrade = headers.get_all(header::UPGRADE).iter().filter_map(|value| value.to_str().ok());
     upgrade.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case("websocket"))
 }

@@ -15,6 +15,8 @@ mod health;
 mod kernel;
 pub mod metrics;
 mod openapi;
+mod ports;
+mod previews;
 mod query;
 mod secrets;
 mod session;
@@ -68,6 +70,7 @@ struct Shared {
     sessions: TaskTracker,
     denials: audit::denied::Denials,
     figures: kernel::Figures,
+    previews: crate::previews::Previews,
     /// Held while the sessions are written, so that an older list never replaces a newer one.
     keeping: tokio::sync::Mutex<()>,
 }
@@ -87,6 +90,7 @@ impl ApiState {
             sessions: TaskTracker::new(),
             denials: audit::denied::Denials::default(),
             figures: kernel::Figures::default(),
+            previews: crate::previews::Previews::default(),
             keeping: tokio::sync::Mutex::default(),
         }))
     }

@@ -4,7 +4,7 @@ use axum::{Json, Router, middleware, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ApiState, agents, approvals, attach, audit, caller, events, health, kernel, secrets, session, system};
+use super::{ApiState, agents, approvals, attach, audit, caller, events, health, kernel, ports, secrets, session, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +35,7 @@ pub(crate) fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
         .merge(session::routes())
         .merge(audit::routes())
         .merge(secrets::routes())
+        .merge(ports::routes())
         .routes(routes!(events::events))
         .routes(routes!(kernel::kernel))
         .routes(routes!(attach::attach))

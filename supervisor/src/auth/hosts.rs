@@ -70,6 +70,24 @@ impl Hosts {
 }
 
 impl Hosts {
+    /// Where a browser on this machine finds the preview that `label` names.
+    pub fn preview_origin(&self, label: &str) -> String {
+        let port = self.first.rsplit_once(':').map_or("", |(_, port)| port);
+        if port == "80" { format!("http://{label}.localhost") } else { format!("http://{label}.localhost:{port}") }
+    }
+
+    /// The label of the preview that a request is addressed to, with the whole host: `8080-web` of `8080-web.localhost:3001`. Only
+    /// below the name of this very listener, and only where nothing in the request names another host.
+    pub fn preview(&self, uri: &Uri, headers: &HeaderMap) -> Option<(String, String)> {
+        let mut shown = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (shown.next(), shown.next()) else { return None };
+        let host = host.to_str().ok()?.to_ascii_lowercase();
+        let (label, port) = host.split_once(".localhost")?;
+        let ours = self.names.iter().any(|name| name.strip_prefix("localhost") == Some(port));
+        let agrees = uri.authority().is_none_or(|target| target.as_str().eq_ignore_ascii_case(&host));
+        (ours && agrees && !label.contains('.')).then(|| (label.to_owned(), host.clone()))
+    }
+
     /// How the browser reaches the service: a proxy in front says so, and is believed only under a name that the
     /// configuration gave it.
     pub fn way(&self, host: &str, headers: &HeaderMap) -> Way {

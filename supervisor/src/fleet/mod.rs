@@ -29,6 +29,7 @@ mod network;
 mod output;
 mod page;
 mod pool;
+mod ports;
 mod processes;
 mod providers;
 mod recovery;
@@ -60,6 +61,7 @@ pub use files::FsSession;
 pub use foundation::Foundation;
 pub use mounts::Roots;
 pub use output::OutputReader;
+pub use ports::{Dialled, NotDialled, Why};
 pub use types::{
     Caller, Chunk, Depth, ExecRequest, Force, ListFilter, OpenFile, OpenHow, OutputStream, Pace, PeerIds, ProcessHandle, StartAt,
     Streams,

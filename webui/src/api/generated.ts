@@ -264,6 +264,27 @@ pid: number, };
 export type AgentPhase = "booting" | "thinking" | "executing" | "waiting" | "observing" | "idle" | "completed" | "failed";
 
 /**
+ * A TCP port that something inside a sandbox listens on.
+ */
+export type AgentPort = { 
+/**
+ * The port, 1 to 65535.
+ */
+port: number, 
+/**
+ * Addresses inside the sandbox that it is open at, for example `127.0.0.1` or `::`.
+ */
+addresses: Array<string>, 
+/**
+ * Can it be opened from outside? True when it listens on loopback or on every address.
+ */
+reachable: boolean, 
+/**
+ * Where a browser finds it once a link let it in; absent when the service has no TCP address, or it is not reachable.
+ */
+origin: string | null, };
+
+/**
  * Progress of the built-in agent.
  */
 export type AgentProgress = { 
@@ -1574,6 +1595,19 @@ size: number,
  * SHA-256 of its bytes, in lower-case hexadecimal digits.
  */
 sha256: string, };
+
+/**
+ * A link that lets one browser see one port of one agent.
+ */
+export type PreviewLink = { 
+/**
+ * Open it in a browser on the machine of the service. It works once.
+ */
+url: string, 
+/**
+ * It works until then.
+ */
+expiresAt: Timestamp, };
 
 /**
  * The agent left the queue and starts.

@@ -4,6 +4,7 @@ pub(crate) mod agents;
 pub(crate) mod channel;
 mod descriptors;
 pub(crate) mod events;
+pub(crate) mod tunnel;
 
 use std::{
     io,

@@ -11,6 +11,7 @@ mod cp;
 mod doctor;
 mod events;
 mod exec;
+mod forward;
 mod inspect;
 mod logs;
 mod ls;
@@ -19,6 +20,7 @@ mod model_args;
 mod models;
 mod network;
 mod network_args;
+mod port;
 mod ps;
 mod restore;
 mod rm;
@@ -55,6 +57,8 @@ pub(crate) enum Verb {
     Cp(cp::Cp),
     Ls(ls::Ls),
     Network(network::Network),
+    Port(port::Port),
+    Forward(forward::Forward),
     Approvals(approvals::Approvals),
     Secret(secret::Secret),
     Models(models::Models),
@@ -111,6 +115,8 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Ls(verb) => verb.run(&context).await,
         Verb::SignIn(verb) => verb.run(&context).await,
         Verb::Network(verb) => verb.run(&context).await,
+        Verb::Port(verb) => verb.run(&context).await,
+        Verb::Forward(verb) => verb.run(&context).await,
         Verb::Approvals(verb) => verb.run(&context).await,
         Verb::Secret(verb) => verb.run(&context).await,
         Verb::Models(verb) => verb.run(&context).await,
