@@ -98,3 +98,15 @@ fn what_is_denied_by_name_stays_denied_when_open() {
     assert_eq!(ask(&open, "x.a.test", 443, Seen::Opaque, &[]), Verdict::Deny(Reason::Listed("*.a.test".into())));
     assert!(allowed(&ask(&open, "a.test", 25, Seen::Opaque, &[])));
 }
+
+#[test]
+fn a_denied_address_is_denied_to_the_names_that_have_it() {
+    let address = "93.184.216.34";
+    let mut policy = policy(vec![rule("a.test", &[])], Otherwise::Allow);
+    assert!(allowed(&ask(&policy, "a.test", 443, Seen::Opaque, &[address])), "the control");
+    policy.deny.push(HostPattern::parse(address).expect("pattern"));
+    for addresses in [&[address][..], &["93.184.216.35", address], &["::ffff:93.184.216.34"]] {
+        assert_eq!(ask(&policy, "a.test", 443, Seen::Opaque, addresses), Verdict::Deny(Reason::Listed(address.to_owned())));
+    }
+    assert!(allowed(&ask(&policy, "a.test", 443, Seen::Opaque, &["93.184.216.35"])), "another address of it");
+}

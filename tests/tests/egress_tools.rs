@@ -19,7 +19,7 @@ fn tools_work_under_allow_and_reach_nothing_else() {
     eventually("the mirrors", Duration::from_secs(60), || dir.path().join("ready").exists().then_some(()));
     // By its environment: the daemon has mounts of its own here, so that nothing can be lent to it.
     let authority = format!("CA={}", fs::read_to_string(dir.path().join("ca.pem")).expect("the certificate"));
-    let names = "pypi.org files.pythonhosted.org registry.npmjs.org github.com elsewhere.test";
+    let names = "pypi.org files.pythonhosted.org registry.npmjs.org github.com deb.debian.org elsewhere.test";
     let daemon = internet.daemon(&format!("{PUBLIC} {names}"));
     let inside = |presets: &[&str], script: &str| -> Outcome {
         let mut args = vec!["run", "--rm", "--memory", "1G", "--env", &authority];
@@ -34,7 +34,13 @@ fn tools_work_under_allow_and_reach_nothing_else() {
     let pip = "python3 -m pip install -q --retries 0 --disable-pip-version-check --target t tiny && PYTHONPATH=t python3 -c 'import tiny; print(tiny.WORD)'";
     let npm = "npm install --fetch-retries 0 --no-audit --no-fund tiny >log 2>&1 || { cat log; exit 1; }; node -e \"console.log(require('tiny'))\"";
     let git = "git clone -q https://github.com/one.git && cat one/word";
-    for (preset, script) in [("pypi", pip), ("npm", npm), ("github", git)] {
+    // Lists and packages in the home: the rest of the machine is read-only.
+    let apt = "mkdir -p apt/lists/partial apt/cache/archives/partial apt/etc; cp /var/lib/dpkg/status apt/ 2>/dev/null || : > apt/status;
+        echo 'deb [trusted=yes] http://deb.debian.org/debian ./' > apt/list;
+        apt() { apt-get -qq -o Dir::State=$PWD/apt -o Dir::State::status=$PWD/apt/status -o Dir::Cache=$PWD/apt/cache -o Dir::Etc::sourcelist=$PWD/apt/list \
+        -o Dir::Etc::sourceparts=- -o APT::Sandbox::User= -o Acquire::Retries=0 -o APT::Update::Error-Mode=any \"$@\"; };
+        apt update && apt download tiny && dpkg-deb -x tiny_1.0_all.deb t && cat t/usr/share/tiny/word";
+    for (preset, script) in [("pypi", pip), ("npm", npm), ("github", git), ("debian", apt)] {
         let out = inside(&[preset], script).ok();
         assert!(out.text().contains("from the mirror"), "{preset}: {out}");
         let other = if preset == "pypi" { "npm" } else { "pypi" };
