@@ -41,9 +41,9 @@ fails() {
 
 # soon COMMAND...: does it succeed within a minute?
 soon() {
-  local tries=0
+  local end=$((SECONDS + 60))
   until "$@" >/dev/null 2>&1; do
-    if [ $((tries += 1)) -gt 300 ]; then
+    if [ $SECONDS -gt $end ]; then
       "$@"
       return
     fi
@@ -137,12 +137,62 @@ older() {
   dpkg -i /host/aether.deb
 }
 
-# field NAME: does each record of the journal that has it say something, and is there one?
+# field NAME VALUE: is there a record of the service's own in the journal with that field?
 field() {
-  journalctl -u aetherd -o json --no-pager | FIELD="$1" python3 -c '
+  journalctl _SYSTEMD_UNIT=aetherd.service _COMM=aetherd -o json --no-pager | FIELD="$1" VALUE="$2" python3 -c '
 import json, os, sys
-said = [r[os.environ["FIELD"]] for r in map(json.loads, sys.stdin) if os.environ["FIELD"] in r]
-print(said[:3]); sys.exit(not said)'
+said = {str(r[os.environ["FIELD"]]) for r in map(json.loads, sys.stdin) if os.environ["FIELD"] in r}
+print(said); sys.exit(os.environ["VALUE"] not in said)'
+}
+
+# finding NAME WORDS: is the doctor content with that, in these words?
+finding() {
+  aether doctor --json | NAME="$1" WORDS="$2" python3 -c '
+import json, os, sys
+found = next(f for f in json.load(sys.stdin)["findings"] if f["name"] == os.environ["NAME"])
+print(found)
+sys.exit(found["status"] != "ok" or os.environ["WORDS"] not in found["detail"])'
+}
+
+# the_world: a host outside, which serves a page. It has two names.
+the_world() {
+  ip netns add world
+  ip link add w0 type veth peer name w1 netns world
+  ip addr add 93.184.215.1/24 dev w0
+  ip link set w0 up
+  ip -n world addr add 93.184.215.14/24 dev w1
+  ip -n world link set w1 up
+  echo '93.184.215.14 allowed.example other.example' >>/etc/hosts
+  mkdir -p /root/www
+  echo from the world >/root/www/page
+  (cd /root/www && exec ip netns exec world python3 -m http.server 80 >/dev/null 2>&1) &
+  soon reaches 'from the world' allowed.example python3 -c "$get"
+}
+
+get='
+import sys, urllib.error, urllib.request
+try:
+    print(urllib.request.urlopen(f"http://{sys.argv[1]}/page", timeout=20).read().decode())
+except urllib.error.HTTPError as refusal:
+    print(refusal.code, refusal.read().decode())
+except OSError as error:
+    print(error)'
+# reaches WORDS HOST COMMAND...: what the command, which is given the name of a host, reads there.
+reaches() {
+  local words="$1" host="$2"
+  shift 2
+  lists "$words" "$@" "$host"
+}
+
+# ahead: does a sandbox wait for an agent?
+ahead() {
+  local known group
+  known="$(aether ps -a --json | python3 -c 'import json, sys; print(*(agent["id"] for agent in json.load(sys.stdin)), sep="\n")')"
+  for group in /sys/fs/cgroup/aether.slice/aether-agents.service/aether-*/*/; do
+    group="${group%/}"
+    grep -qxF "${group##*/}" <<<"$known" || [ -z "$(cat "$group/cgroup.procs")" ] || return 0
+  done
+  return 1
 }
 
 # nothing_runs: no process of a sandbox or of the service.
@@ -196,6 +246,7 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'memory is limited there' limit limited memory.max 67108864
   holds 'processes, too' limit limited pids.max 20
   holds 'processors, too' limit limited cpu.max '20000 100000'
+  holds 'its home, too, by a volume that the service made' lists 'by project quota, ext4 volume' aether inspect limited
   holds 'the kernel holds it back' soon throttled limited
   holds 'an agent that forks without end is refused processes' forks
   before="$(pids limited)"
@@ -203,6 +254,21 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'its neighbour goes on' the_same_pids limited "$before"
   holds 'and so does the service' prints active value aetherd.service ActiveState
   holds 'systemd-cgls shows agents in one slice' lists "$id" systemd-cgls --no-pager --unit aether.slice
+
+  printf -- '\n-- network\n'
+  holds 'every connection can be relayed' finding network-relay sk_lookup
+  holds 'a host outside answers' the_world
+  net=(aether run --rm --allow allowed.example -- python3 -c "$get")
+  holds 'an agent reaches what it is allowed' reaches 'from the world' allowed.example "${net[@]}"
+  holds 'and is told about the rest' reaches 'no rule allows it' other.example "${net[@]}"
+  holds 'such as addresses of networks of ours' reaches 'is a private address' 10.0.0.1 "${net[@]}"
+  holds 'another agent reaches nothing' reaches 'name resolution' allowed.example aether run --rm -- python3 -c "$get"
+  aether run -d --name connected --allow allowed.example -- sleep 100000 >/dev/null
+  connected="$(pids connected)"
+  online=(aether exec connected -- python3 -c "$get")
+  holds 'sandboxes wait ahead' soon ahead
+  holds 'an agent takes one' ends 0 aether run --rm -- true
+  holds 'and there is another' soon ahead
 
   printf -- '\n-- restarts\n'
   main="$(value aetherd.service MainPID)"
@@ -212,6 +278,9 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'is another process' test "$(value aetherd.service MainPID)" != "$main"
   holds 'with the same agents' the_same_pids limited "$before"
   holds 'that it knows' prints running state limited
+  holds 'one with a network, too' the_same_pids connected "$connected"
+  holds 'it reaches what it is allowed' reaches 'from the world' allowed.example "${online[@]}"
+  holds 'and nothing else' reaches 'no rule allows it' other.example "${online[@]}"
   systemctl kill --signal KILL --kill-whom main aetherd
   holds 'after kill -9 it is back' soon prints running state limited
   holds 'with the same agents' the_same_pids limited "$before"
@@ -225,7 +294,7 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'systemctl restart' systemctl restart aetherd
   holds 'takes over, as ever' prints running state limited
   holds 'systemctl reload' systemctl reload aetherd
-  holds 'the journal has fields' field PRIORITY
+  holds 'the journal has fields of the service' field F_ACTION service.start
 
   printf -- '\n-- a declared agent\n'
   declare_agent
