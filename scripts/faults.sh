@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make test-faults`: kills at 200 random moments, and a fault at every system call of an agent's life. Takes hours.
 # Writes docs/RELIABILITY.md from what came of them. `make test` runs a slice of the same tests.
-# Fewer points: AETHER_FAULT_POINTS=N (random moments); AETHER_FAULT_SLICE=1 (system calls chosen by chance, as in `make test`).
+# Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_POINTS=N (so many of each kind, chosen by chance, as in `make test`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
