@@ -164,6 +164,7 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
       );
     if (top === 'system') return STATUS;
     if (top === 'doctor') return DOCTOR;
+    if (top === 'approvals' || top === 'secrets') return [];
     if (top !== 'agents') throw refuse(404, 'NOT_FOUND', `there is no ${url.pathname}`, '');
     if (!ref) return request.method === 'POST' ? deploy(body) : [...agents.values()];
     const agent = find(ref);

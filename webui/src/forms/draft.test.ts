@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { EMPTY_GRANT } from '@/lib/secrets';
 import { EMPTY, check, fieldOf } from './draft';
 
 describe('the deploy draft', () => {
@@ -63,5 +64,29 @@ describe('the deploy draft', () => {
     expect(fieldOf('the name "web" is taken')).toBe('name');
     expect(fieldOf('memory below 8 MiB cannot hold a sandbox')).toBe('memory');
     expect(fieldOf('the queue is full')).toBeNull();
+  });
+
+  it('gives no network unless somebody says so, and no list that allows nothing', () => {
+    const draft = { ...EMPTY, goal: 'g' };
+    expect(check(draft).spec).not.toHaveProperty('network');
+    expect(check({ ...draft, net: 'open' }).spec?.network).toBe('open');
+    expect(check({ ...draft, net: 'allow' }).errors.allow).toContain('denies everything');
+    expect(check({ ...draft, net: 'ask' }).spec?.network).toEqual({ otherwise: 'ask' });
+    expect(check({ ...draft, net: 'allow', allow: 'a.test:1', presets: ['npm'] }).spec?.network).toEqual({
+      allow: [{ host: 'a.test', ports: [1] }],
+      presets: ['npm'],
+    });
+    expect(check({ ...draft, net: 'none', allow: 'nonsense//' }).errors.allow).toBeUndefined();
+  });
+
+  it('lends secrets only to what has a way out', () => {
+    const grants = [{ ...EMPTY_GRANT, secret: 'TOKEN', host: 'a.test' }];
+    const draft = { ...EMPTY, goal: 'g', grants };
+    expect(check(draft).errors.grants).toContain('network');
+    expect(check({ ...draft, net: 'ask' }).grants[0]).toMatchObject({
+      secret: 'TOKEN',
+      spec: { host: 'a.test' },
+    });
+    expect(check({ ...draft, net: 'ask', grants: [{ ...grants[0]!, host: '' }] }).spec).toBeNull();
   });
 });

@@ -132,6 +132,7 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
               </td>
               <td className="py-2 break-words text-muted">
                 {'evidence' in layer ? <Evidence layer={layer} /> : layer.detail}
+                {layer.name === 'network' && <p>Its way out: {policyLine(agent.spec.network)}</p>}
               </td>
             </tr>
           ))}
@@ -150,7 +151,6 @@ export function IsolationPane({ agent }: { agent: AgentInfo }) {
         <Fact label="Host process" text={agent.pid === null ? null : String(agent.pid)} />
         <Fact label="Cgroup" text={agent.cgroup} />
         <Fact label="Home inside" text={agent.home} />
-        <Fact label="Network" text={policyLine(agent.spec.network)} />
         {(agent.spec.models ?? []).length > 0 && (
           <Fact label="Models through the gateway" text={agent.spec.models!.join(', ')} />
         )}

@@ -9,7 +9,7 @@ import type {
 } from '@/api/generated';
 import { bytes, count } from '@/lib/format';
 import type { Mood } from '@/lib/mood';
-import { VERDICTS, destinationText, filterDestinations, toCsv } from '@/lib/network';
+import { VERDICTS, destinationText, filterDestinations, rulesOf, toCsv } from '@/lib/network';
 import { saveText } from '@/lib/save';
 import { Button } from '@/ui/Button';
 import { State } from '@/ui/Mark';
@@ -32,6 +32,10 @@ export function NetworkTable({ agent, info, onAllow }: Props) {
   const [verdict, setVerdict] = useState<NetworkVerdict | ''>('');
   const all = info.destinations;
   const shown = useMemo(() => filterDestinations(all, text, verdict), [all, text, verdict]);
+  // Denied although a rule names it: another rule would change nothing.
+  const { allow } = rulesOf(info.policy);
+  const isNamed = (to: NetworkDestination) =>
+    allow.some((rule) => rule.host === to.host && (!rule.ports?.length || rule.ports.includes(to.port)));
   const name = `${agent.name}-network`;
   return (
     <section className="mt-6">
@@ -114,7 +118,7 @@ export function NetworkTable({ agent, info, onAllow }: Props) {
           </div>
           <div role="rowgroup" className="divide-y divide-line">
             {shown.map((each) => (
-              <Row key={destinationText(each)} to={each} onAllow={onAllow} />
+              <Row key={destinationText(each)} to={each} onAllow={isNamed(each) ? undefined : onAllow} />
             ))}
           </div>
         </div>

@@ -125,7 +125,7 @@ interface RowProps {
 }
 
 const RowView = memo(function RowView({ row, open, onToggle }: RowProps) {
-  const mono = row.tone === 'action' || row.tone === 'observation' || row.tone === 'failed';
+  const mono = row.tone === 'action' || row.tone === 'observation' || (row.tone === 'failed' && !row.told);
   return (
     <div className="flex gap-3 border-b border-line/60 px-4 py-1.5">
       <time

@@ -13,6 +13,8 @@ export interface Row {
   line: string;
   /** More than the line, shown when unfolded. */
   more: string | null;
+  /** The service's own words, not a program's output. */
+  told?: true;
 }
 
 /** What the timeline shows of an event; null for those that only matter to the machine. */
@@ -86,6 +88,7 @@ export function rowOf(event: Event): Row | null {
       return {
         ...base,
         tone: event.decision === 'deny' ? 'failed' : 'person',
+        told: true,
         label: 'Answer',
         line:
           event.by === 'nobody'
@@ -108,7 +111,7 @@ function verdictText(event: Extract<Event, { type: 'network.verdict' }>): Omit<R
   const times = event.count > 1 ? `, ${count(event.count, 'time')}` : '';
   const to = destinationText(event) + times;
   return event.verdict === 'denied'
-    ? { tone: 'failed', label: 'Denied', line: `${to}: ${event.reason}`, more: null }
+    ? { tone: 'failed', told: true, label: 'Denied', line: `${to}: ${event.reason}`, more: null }
     : { tone: 'service', label: 'Network', line: `reached ${to}: ${event.reason}`, more: null };
 }
 

@@ -75,7 +75,7 @@ export function ApprovalCard({ approval, nameless, row }: Props) {
                 {approval.agent}
               </Link>
             )}{' '}
-            wants to connect to <strong className="font-mono text-13 font-semibold break-all">{to}</strong>
+            wants to connect to <strong className="font-mono text-13 font-semibold break-words">{to}</strong>
             {approval.step !== null && (
               <span className="text-muted"> in step {approval.step} of its goal</span>
             )}
@@ -117,12 +117,12 @@ function Waiting({ approval }: { approval: Approval }) {
       className={`mt-0.5 pl-[18px] text-12 ${left < 20 ? 'text-failed' : 'text-muted'}`}
       title={`asked ${exactTime(approval.askedAt)}`}
     >
-      Held for <span className="figures">{waited}</span>,{' '}
+      Held for <span className="tabular-nums">{waited}</span>,{' '}
       {left === 0 ? (
         'time is up'
       ) : (
         <>
-          denied in <span className="figures">{duration(left * 1000)}</span> without an answer
+          denied in <span className="tabular-nums">{duration(left * 1000)}</span> without an answer
         </>
       )}
     </p>

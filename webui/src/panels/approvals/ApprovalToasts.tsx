@@ -5,7 +5,7 @@ import { useAgentId, useApprovals } from '@/api/live';
 import { IconButton } from '@/ui/Button';
 import { ApprovalCard } from './ApprovalCard';
 
-/** So many at once; the page has the others. */
+/** So many at once, and one on a phone; the page has the others. */
 const SHOWN = 2;
 
 /** What waits, over whatever page is open. It never takes the focus, and is not shown where the page shows it already. */
@@ -25,10 +25,10 @@ export function ApprovalToasts() {
       aria-live="polite"
       className="pointer-events-none fixed inset-x-3 bottom-20 z-30 flex flex-col items-end gap-2 sm:right-4 sm:bottom-4 sm:left-auto sm:w-96"
     >
-      {shown.map((each) => (
+      {shown.map((each, i) => (
         <div
           key={keyOf(each)}
-          className="fade-in pointer-events-auto @container relative w-full rounded-lg border border-waiting bg-raised py-2.5 pr-9 pl-3 shadow-float"
+          className={`fade-in pointer-events-auto @container relative w-full rounded-lg border border-waiting bg-raised py-2.5 pr-9 pl-3 shadow-float ${i > 0 ? 'max-sm:hidden' : ''}`}
         >
           <ApprovalCard approval={each} />
           <IconButton
