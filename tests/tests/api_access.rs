@@ -26,25 +26,58 @@ const PUBLIC: [(&str, &str); 5] = [
 
 /// Every route that is not public. A route that is in neither list fails.
 const KNOWN: &str = "
-    GET /api/v1/agents                        POST /api/v1/agents
-    GET /api/v1/agents/{ref}                  DELETE /api/v1/agents/{ref}
-    POST /api/v1/agents/{ref}/continue        POST /api/v1/agents/{ref}/cp
-    GET /api/v1/agents/{ref}/entries          POST /api/v1/agents/{ref}/exec
-    GET /api/v1/agents/{ref}/files            PUT /api/v1/agents/{ref}/files
-    DELETE /api/v1/agents/{ref}/files         GET /api/v1/agents/{ref}/isolation
-    POST /api/v1/agents/{ref}/kill            GET /api/v1/agents/{ref}/logs
-    POST /api/v1/agents/{ref}/message         POST /api/v1/agents/{ref}/mkdir
-    POST /api/v1/agents/{ref}/mv              POST /api/v1/agents/{ref}/pause
-    POST /api/v1/agents/{ref}/priority        POST /api/v1/agents/{ref}/resume
-    GET /api/v1/agents/{ref}/screen           POST /api/v1/agents/{ref}/signal
-    GET /api/v1/agents/{ref}/stat             POST /api/v1/agents/{ref}/stop
-    GET /api/v1/agents/{ref}/terminals        GET /api/v1/agents/{ref}/timeline
-    GET /api/v1/agents/{ref}/wait             GET /api/v1/attach/{target}
-    GET /api/v1/audit                         GET /api/v1/audit/verify
-    GET /api/v1/doctor                        GET /api/v1/events
-    GET /api/v1/screens                       GET /api/v1/session
-    POST /api/v1/signin-links                 GET /api/v1/system/metrics
-    GET /api/v1/system/report-key             GET /api/v1/system/status
+    GET /api/v1/agents
+    POST /api/v1/agents
+    DELETE /api/v1/agents/{ref}
+    GET /api/v1/agents/{ref}
+    POST /api/v1/agents/{ref}/continue
+    POST /api/v1/agents/{ref}/cp
+    GET /api/v1/agents/{ref}/entries
+    POST /api/v1/agents/{ref}/exec
+    DELETE /api/v1/agents/{ref}/files
+    GET /api/v1/agents/{ref}/files
+    PUT /api/v1/agents/{ref}/files
+    GET /api/v1/agents/{ref}/isolation
+    POST /api/v1/agents/{ref}/kill
+    GET /api/v1/agents/{ref}/logs
+    POST /api/v1/agents/{ref}/message
+    POST /api/v1/agents/{ref}/mkdir
+    GET /api/v1/agents/{ref}/models
+    POST /api/v1/agents/{ref}/mv
+    GET /api/v1/agents/{ref}/network
+    POST /api/v1/agents/{ref}/network
+    POST /api/v1/agents/{ref}/pause
+    GET /api/v1/agents/{ref}/ports
+    GET /api/v1/agents/{ref}/ports/{port}/connect
+    POST /api/v1/agents/{ref}/ports/{port}/links
+    POST /api/v1/agents/{ref}/priority
+    POST /api/v1/agents/{ref}/resume
+    GET /api/v1/agents/{ref}/screen
+    POST /api/v1/agents/{ref}/signal
+    GET /api/v1/agents/{ref}/stat
+    POST /api/v1/agents/{ref}/stop
+    GET /api/v1/agents/{ref}/terminals
+    GET /api/v1/agents/{ref}/timeline
+    GET /api/v1/agents/{ref}/wait
+    GET /api/v1/approvals
+    POST /api/v1/approvals/{id}
+    GET /api/v1/attach/{target}
+    GET /api/v1/audit
+    GET /api/v1/audit/verify
+    GET /api/v1/doctor
+    GET /api/v1/events
+    GET /api/v1/screens
+    GET /api/v1/secrets
+    POST /api/v1/secrets
+    DELETE /api/v1/secrets/{name}
+    POST /api/v1/secrets/{name}/grants
+    DELETE /api/v1/secrets/{name}/grants/{id}
+    GET /api/v1/session
+    POST /api/v1/signin-links
+    GET /api/v1/system/backup
+    GET /api/v1/system/metrics
+    GET /api/v1/system/report-key
+    GET /api/v1/system/status
     GET /kernel";
 
 fn is_public(route: &Route) -> bool {

@@ -66,7 +66,7 @@ fn what_cannot_be_used_is_refused_and_changes_nothing() {
     let file = daemon.scratch().join("backup");
     daemon.aether(["backup", &file.display().to_string()]).ok();
     let mut bytes = fs::read(&file).expect("read");
-    for end in [0, 50, 4096, bytes.len() / 2, bytes.len() - 4096] {
+    for end in [0, 50, 4096, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
         fs::write(&text, &bytes[..end]).expect("write");
         let refused = restore(&text.display().to_string());
         assert_eq!(refused.code, 1, "the first {end} bytes: {refused}");

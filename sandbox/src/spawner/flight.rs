@@ -139,6 +139,11 @@ impl Flight {
         }
     }
 
+    /// Whether it is a sandbox that builds itself.
+    pub(super) const fn is_birth(&self) -> bool {
+        matches!(self.work, Work::Birth(_))
+    }
+
     fn watched(&self) -> Option<BorrowedFd<'_>> {
         match &self.work {
             Work::Birth(birth) => Some(birth.begun.child.as_fd()),

@@ -89,6 +89,9 @@ enum Outcome {
     Later(Flight),
 }
 
+/// Sandboxes that build themselves at a time. Each holds descriptors until it is done, and more than a few gain nothing.
+const BIRTHS: usize = 4;
+
 /// A request, the descriptors beside it and what is echoed behind its reply.
 struct Asked {
     request: SpawnerRequest,
@@ -137,7 +140,8 @@ pub(super) fn run() -> io::Result<()> {
             let busy = subject.is_some_and(|id| {
                 flights.iter().any(|(flight, _)| flight.id == *id) || held.iter().any(|held| held.request.subject() == subject)
             });
-            if busy {
+            let full = asked.request.begins() && flights.iter().filter(|(flight, _)| flight.is_birth()).count() >= BIRTHS;
+            if busy || full {
                 held.push(asked);
                 continue;
             }

@@ -68,6 +68,16 @@ pub enum SpawnerRequest {
 }
 
 impl SpawnerRequest {
+    /// Whether the answer comes when a sandbox runs.
+    pub const fn begins(&self) -> bool {
+        match self {
+            Self::Launch(_) | Self::Claim(_) => true,
+            #[cfg(feature = "weaken")]
+            Self::LaunchWithout(..) => true,
+            _ => false,
+        }
+    }
+
     /// The sandbox or home that it is about, for what must not overtake something else about the same.
     pub fn subject(&self) -> Option<&SandboxId> {
         match self {

@@ -120,9 +120,9 @@ impl Core {
             AgentState::Queued | AgentState::Created => {
                 Err(ApiError::conflict(format!("{name} has not started yet"), "wait until it runs"))
             }
-            _ => self.sandbox(id).ok_or_else(|| {
-                ApiError::conflict(format!("{name} has ended"), "start a new agent; its files remain until rm")
-            }),
+            _ => self
+                .sandbox(id)
+                .ok_or_else(|| ApiError::conflict(format!("{name} has ended"), "start a new agent; its files remain until rm")),
         }
     }
 

@@ -125,12 +125,20 @@ fn remove_old(path: &Path) -> io::Result<()> {
 /// What is wrong with it.
 pub fn examine(path: &Path) -> Result<Contents, OpenError> {
     let file = File::open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    let length = file.metadata().map_err(|source| OpenError::File { path: path.to_owned(), source })?.len();
     drop(file);
     // Immutable: the file is nobody's database, and nothing is made beside it.
     let address = format!("file:{}?immutable=1", encode(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let db = Connection::open_with_flags(address, flags)?;
     schema::refuse_damaged(path, &db, schema::Thorough::Yes)?;
+    // SQLite reads a last page that is cut short as if it ended in zeros.
+    let pragma = |name: &str| db.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    let whole = pragma("page_count")?.saturating_mul(pragma("page_size")?);
+    if i64::try_from(length) != Ok(whole) {
+        let problem = format!("{length} bytes where {whole} are expected");
+        return Err(OpenError::Damaged { path: path.to_owned(), problem });
+    }
     for table in OURS {
         let found: i64 =
             db.query_row("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1", [table], |row| row.get(0))?;

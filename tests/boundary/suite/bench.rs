@@ -105,11 +105,16 @@ impl Bench {
     }
 
     fn reply(&self) -> Result<SpawnerReply> {
+        Ok(self.reply_and_tail()?.0)
+    }
+
+    fn reply_and_tail(&self) -> Result<(SpawnerReply, Vec<u8>)> {
         let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
         let mut buffer = vec![0; MAX_PACKET];
         let (length, _) = recv_packet(control, &mut buffer)?;
         ensure!(length > 0, "the spawner ended");
-        Ok(postcard::from_bytes(&buffer[..length])?)
+        let (reply, tail) = postcard::take_from_bytes(&buffer[..length])?;
+        Ok((reply, tail.to_vec()))
     }
 
     /// Launches a sandbox without some of its parts.
@@ -127,12 +132,19 @@ impl Bench {
         let control = self.spawner.as_ref().context("the spawner ended")?.control.as_fd();
         let plans = slots.map(|slot| plan(&format!("{name}{slot}"), slot)).collect::<Result<Vec<_>>>()?;
         let ids: Vec<_> = plans.iter().map(|plan| plan.id.clone()).collect();
-        for plan in plans {
+        for (number, plan) in plans.into_iter().enumerate() {
             let request = SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec());
-            send_packet(control, &postcard::to_stdvec(&request)?, &[])?;
+            let mut packet = postcard::to_stdvec(&request)?;
+            packet.push(u8::try_from(number)?);
+            send_packet(control, &packet, &[])?;
         }
-        let replies = ids.into_iter().map(|id| Ok((id, self.reply()?))).collect::<Result<Vec<_>>>()?;
-        replies.into_iter().map(|(id, reply)| self.launched(id, reply)).collect()
+        // Answers come as sandboxes are ready, each with what followed its request.
+        let replies = ids.iter().map(|_| self.reply_and_tail()).collect::<Result<Vec<_>>>()?;
+        let of = |(reply, tail): (SpawnerReply, Vec<u8>)| {
+            let id = tail.first().and_then(|&number| ids.get(usize::from(number))).context("an answer to nothing")?;
+            self.launched(id.clone(), reply)
+        };
+        replies.into_iter().map(of).collect()
     }
 
     /// Launches the sandbox of a plan that lends directories, without some of its parts.
