@@ -127,7 +127,7 @@ fn chosen(calls: &BTreeMap<String, usize>, slice: usize, what: &dyn Fn(usize) ->
     (0..faults::points(slice)).map(|_| random.pick(&all).clone()).collect()
 }
 
-fn try_all(name: &str, target: Target, slice: usize, what: &dyn Fn(usize) -> Vec<String>) {
+fn try_all(name: &str, target: Target, only: Option<&str>, slice: usize, what: &dyn Fn(usize) -> Vec<String>) {
     let mut daemon = start();
     let calls = calls(&daemon, target);
     let whole = {
@@ -135,6 +135,8 @@ fn try_all(name: &str, target: Target, slice: usize, what: &dyn Fn(usize) -> Vec
         run.ok();
         seen.expect("it runs")
     };
+    let mut calls = calls;
+    calls.retain(|call, _| only.is_none_or(|only| call == only));
     let points = chosen(&calls, slice, what);
     let mut before = Leaks::with_ahead(&daemon, 0);
     let mut table = Table::default();
@@ -199,15 +201,21 @@ fn kill(_: usize) -> Vec<String> {
 
 #[test]
 fn whatever_fails_in_the_spawner_is_refused_or_made_good() {
-    try_all("spawner-errors", Target::Spawner, 40, &every_error);
+    try_all("spawner-errors", Target::Spawner, None, 40, &every_error);
+}
+
+/// What cannot be looked at may be there, and then it has to be covered.
+#[test]
+fn nothing_of_proc_stays_open_because_it_cannot_be_looked_at() {
+    try_all("spawner-looks", Target::Spawner, Some("statx"), 15, &every_error);
 }
 
 #[test]
 fn the_spawner_may_be_killed_at_every_call() {
-    try_all("spawner-kills", Target::Spawner, 20, &kill);
+    try_all("spawner-kills", Target::Spawner, None, 20, &kill);
 }
 
 #[test]
 fn the_daemon_may_be_killed_at_every_call() {
-    try_all("daemon-kills", Target::Daemon, 20, &kill);
+    try_all("daemon-kills", Target::Daemon, None, 20, &kill);
 }

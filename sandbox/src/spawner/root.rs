@@ -1,9 +1,10 @@
 //! The root of a sandbox, built by its first process inside the new namespaces.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, OsStr},
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::unix::ffi::OsStrExt,
     os::unix::fs::chown,
     path::Path,
 };
@@ -170,15 +171,16 @@ pub(super) fn mask_proc() -> io::Result<()> {
         }
     }
     for target in MASKED {
-        let Ok(kind) = fs::symlink_metadata(Path::new(target.to_str().unwrap_or_default())) else { continue };
+        // Only what is not there needs no cover; what cannot be looked at may be.
+        let Some(kind) = found(fs::symlink_metadata(Path::new(OsStr::from_bytes(target.to_bytes()))))? else { continue };
         let cover = open_tree_clone(AT_FDCWD, if kind.is_dir() { c"sys" } else { c"dev/null" })?;
         move_mount(cover.as_fd(), AT_FDCWD, target)?;
     }
     Ok(())
 }
 
-fn found(tree: io::Result<OwnedFd>) -> io::Result<Option<OwnedFd>> {
-    match tree {
+fn found<T>(what: io::Result<T>) -> io::Result<Option<T>> {
+    match what {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
     }
