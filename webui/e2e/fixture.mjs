@@ -218,7 +218,9 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
       api(request, response, url).then(
         (data) =>
           data !== undefined &&
-          response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data })),
+          response
+            .writeHead(200, { 'Content-Type': 'application/json' })
+            .end(JSON.stringify(Array.isArray(data) ? { data, meta: { total: data.length } } : { data })),
         (error) =>
           response.writeHead(error.status ?? 500, { 'Content-Type': 'application/json' }).end(
             JSON.stringify({
