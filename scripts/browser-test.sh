@@ -11,6 +11,8 @@ socket="$work/run/aether.sock"
 log="$work/aetherd.log"
 
 child=""
+# Pids of the network that the tests of egress have.
+world=""
 # start COMMAND...: the daemon, by this command; its pid is kept before anything becomes it.
 start() {
   # shellcheck disable=SC2016 # expanded by the inner shell
@@ -23,6 +25,8 @@ finish() {
   local status=$?
   $SUDO kill -TERM "$(cat "$work/pid")" 2>/dev/null || true
   wait "$child" || true
+  # shellcheck disable=SC2086 # several pids
+  [ -z "$world" ] || $SUDO kill $world 2>/dev/null || true
   [ "$status" -eq 0 ] || tail -n 60 "$log" >&2
   $SUDO rm -rf "$work"
   exit "$status"
@@ -65,6 +69,7 @@ if [ -z "${AETHER_REDUCED:-}" ]; then
   host=$!
   $SUDO unshare --net sleep 3600 &
   far=$!
+  world="$host $far"
   for each in "$host" "$far"; do
     until [ "$(readlink "/proc/$each/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
   done
@@ -83,8 +88,10 @@ if [ -z "${AETHER_REDUCED:-}" ]; then
   echo "93.184.216.34 allowed.test held.test other.test bad.test else.test" >>"$work/hosts"
   echo "hosts: files" >"$work/nsswitch"
   printf '[models.ollama]\nbase_url = "http://93.184.216.34:11434"\n[models.prices."small"]\ninput = 1.0\noutput = 4.0\n' >"$work/aether.toml"
-  in_far node webui/e2e/far.mjs 93.184.216.34 >"$work/far" &
+  # Without the function: its shell would be what is ended, and not the server.
+  $SUDO nsenter --net="/proc/$far/ns/net" node webui/e2e/far.mjs 93.184.216.34 >"$work/far" &
   server=$!
+  world="$world $server"
   until grep -q ready "$work/far"; do
     [ -d "/proc/$server" ] || fail "the far side's server did not start" "see its message above"
     sleep 0.1
@@ -96,7 +103,6 @@ if [ -z "${AETHER_REDUCED:-}" ]; then
   $SUDO "$bin/aether" --socket "$socket" run -d --name quiet -- sleep 900
   AETHER_NETWORK=1 in_host node webui/e2e/run.mjs
   stop
-  $SUDO kill "$server" "$host" "$far" 2>/dev/null || true
   [ -z "${AETHER_NETWORK:-}" ] || exit 0
   start "$bin/aetherd"
   ready
