@@ -15,6 +15,12 @@ fi
 
 report="$(mktemp -d)"
 trap 'rm -rf "$report"' EXIT
+# table NAME TITLE WORDS: one section, when that test came to an end.
+table() {
+  printf '\n## %s\n\n%s\n\n' "$2" "$3"
+  if [ -f "$report/$1.md" ]; then cat "$report/$1.md"; else printf 'Not run to its end.\n'; fi
+}
+
 export AETHER_FAULT_REPORT="$report" AETHER_FAULT_POINTS="${AETHER_FAULT_POINTS:-200}"
 [ -n "${AETHER_FAULT_SLICE:-}" ] || export AETHER_FAULT_EVERY=1
 runner=()
@@ -26,11 +32,6 @@ for suite in faults faults_points; do
   "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
 done
 
-# table NAME TITLE WORDS: one section, when that test came to an end.
-table() {
-  printf '\n## %s\n\n%s\n\n' "$2" "$3"
-  if [ -f "$report/$1.md" ]; then cat "$report/$1.md"; else printf 'Not run to its end.\n'; fi
-}
 {
   printf '# Reliability\n\n'
   printf 'What Aether does when it is killed or when a call of it fails. Written by scripts/faults.sh (make test-faults); every figure is counted\n'
@@ -41,6 +42,7 @@ and can be removed, and no process, cgroup, mount, file, descriptor or loop devi
   table spawner-errors 'A call of the spawner or of a new sandbox fails' \
     'The n-th call of each name, for every n, fails with each error, while an agent is created, used and removed. A refusal names its reason; what runs has
 every layer that an undisturbed agent has: filters, capabilities, namespaces, mounts, limits.'
+  table spawner-looks 'A look at a file fails' 'The calls of statx(2) alone, by which it is decided what of /proc has to be covered.'
   table spawner-kills 'The spawner or a new sandbox is killed at a call' 'The same points, and the process is killed there.'
   table daemon-kills 'The daemon is killed at a call' 'As before, for every thread of aetherd.'
 } >docs/RELIABILITY.md
