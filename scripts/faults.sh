@@ -40,7 +40,7 @@ done
     'Ten agents are at work and others are created, used and removed meanwhile. After each kill: the ten have the pids they had, every agent is listed once
 and can be removed, and no process, cgroup, mount, file, descriptor or loop device is left. At the end no line of output is missing.'
   table spawner-errors 'A call of the spawner or of a new sandbox fails' \
-    'The n-th call of each name, for every n, fails with each error, while an agent is created, used and removed. A refusal names its reason; what runs has
+    'Calls of each name, chosen by chance where not all are tried, fail with each error while an agent is created, used and removed. A refusal names its reason; what runs has
 every layer that an undisturbed agent has: filters, capabilities, namespaces, mounts, limits.'
   table spawner-looks 'A look at a file fails' 'The calls of statx(2) alone, by which it is decided what of /proc has to be covered.'
   table spawner-kills 'The spawner or a new sandbox is killed at a call' 'The same points, and the process is killed there.'

@@ -11,7 +11,9 @@ require_toolchain
 require_packages gcc libc6-dev ca-certificates make python3 bzip2 chromium shellcheck e2fsprogs btrfs-progs
 # Programs of the compatibility corpus (tests/corpus), and the numbers of system calls.
 require_packages g++ cmake golang-go openjdk-17-jdk-headless openssh-client sqlite3 postgresql python3-venv python3-pip \
-  perl procps strace gdb tmux sudo bsdutils xz-utils patch linux-libc-dev
+  perl procps strace gdb tmux sudo bsdutils xz-utils patch linux-libc-dev git
+# Networks of the tests: namespaces, a far side that answers, its certificates.
+require_packages iproute2 util-linux openssl curl
 
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
