@@ -41,10 +41,10 @@ impl fmt::Debug for SecretSet {
 
 /// Where in a request a secret goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-#[serde(tag = "type", rename_all = "camelCase")]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
 pub enum SecretPlace {
     /// `Authorization: Bearer VALUE`.
-    Bearer,
+    Bearer {},
     /// A header of its own.
     Header(HeaderPlace),
     /// `Authorization: Basic`, the secret being the password.
@@ -161,7 +161,7 @@ impl GrantSpec {
             (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         };
         let (good, what) = match &self.place {
-            SecretPlace::Bearer => (true, ""),
+            SecretPlace::Bearer {} => (true, ""),
             SecretPlace::Header(header) => (token(&header.name) && !is_framing(&header.name), "header"),
             SecretPlace::Query(query) => (token(&query.name), "query parameter"),
             SecretPlace::Basic(basic) => {

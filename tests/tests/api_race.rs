@@ -173,7 +173,10 @@ fn fields_that_nobody_offered_are_refused() {
             "mounts": [] },
         "ExecBody": { "argv": ["true"] }, "TransferRequest": { "from": "a", "to": "b" },
         "MessageRequest": { "content": "x" }, "MkdirRequest": { "path": "d" }, "PriorityRequest": { "priority": 1 },
-        "SignalRequest": { "signal": "CONT" }, "StopRequest": { "graceSeconds": 1 }, "SignInRequest": { "token": "x" } });
+        "SignalRequest": { "signal": "CONT" }, "StopRequest": { "graceSeconds": 1 }, "SignInRequest": { "token": "x" },
+        "NetworkChange": { "type": "replace", "policy": { "allow": [{ "host": "a.test" }] } }, "DecideRequest": { "decision": "deny" },
+        "SecretSet": { "name": "KEY", "value": "a-value-of-it" },
+        "GrantSpec": { "agent": "target", "host": "a.test", "place": { "type": "bearer" } } });
     let mut tried = BTreeSet::new();
     for route in routes::all() {
         let Some(schema) = route.body() else { continue };
@@ -183,7 +186,7 @@ fn fields_that_nobody_offered_are_refused() {
         with_strangers(&document, &schema, value, &mut cases, &name);
         assert!(cases.len() >= 7, "{name}");
         for case in cases {
-            let path = route.path.replace("{ref}", "target");
+            let path = route.path.replace("{ref}", "target").replace("{id}", "1").replace("{name}", "KEY");
             let answer = http::unix(&daemon.socket(), &route.method, &path).json(&case["value"]).send();
             assert_eq!(answer.status, 400, "{} with {case}: {answer}", route.name());
             assert!(answer.json()["error"]["message"].as_str().is_some_and(|text| text.contains("unknown")), "{case}: {answer}");

@@ -14,7 +14,7 @@ use crate::Key;
 pub fn put(key: &Key, parts: &mut Parts) -> Result<(), String> {
     let value = key.value.expose();
     let (name, text) = match &key.place {
-        SecretPlace::Bearer => (header::AUTHORIZATION, Zeroizing::new(format!("Bearer {value}"))),
+        SecretPlace::Bearer {} => (header::AUTHORIZATION, Zeroizing::new(format!("Bearer {value}"))),
         SecretPlace::Header(place) => {
             let name =
                 HeaderName::try_from(place.name.as_str()).map_err(|_| "the grant's header has no valid name".to_owned())?;
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_secret_replaces_what_stood_in_its_place() {
-        assert_eq!(with(SecretPlace::Bearer).headers["authorization"], "Bearer s3cret+value");
+        assert_eq!(with(SecretPlace::Bearer {}).headers["authorization"], "Bearer s3cret+value");
         let header = with(SecretPlace::Header(HeaderPlace { name: "X-Key".into() }));
         assert_eq!(
             (header.headers.get_all("x-key").iter().count(), &header.headers["x-key"]),

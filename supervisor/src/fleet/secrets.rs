@@ -232,7 +232,7 @@ mod tests {
             host: "api.test".into(),
             method: method.map(str::to_owned),
             path: path.map(str::to_owned),
-            place: SecretPlace::Bearer,
+            place: SecretPlace::Bearer {},
             created_at: Timestamp::now(),
         }
     }

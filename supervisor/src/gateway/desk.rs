@@ -46,7 +46,7 @@ impl FleetDesk {
 fn place(provider: ModelProvider) -> SecretPlace {
     let header = |name: &str| SecretPlace::Header(HeaderPlace { name: name.to_owned() });
     match provider {
-        ModelProvider::Openai | ModelProvider::Ollama => SecretPlace::Bearer,
+        ModelProvider::Openai | ModelProvider::Ollama => SecretPlace::Bearer {},
         ModelProvider::Anthropic => header("x-api-key"),
         ModelProvider::Gemini => header("x-goog-api-key"),
     }

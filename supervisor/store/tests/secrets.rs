@@ -36,7 +36,7 @@ fn grant(agent: &AgentId) -> NewGrant {
         host: "api.test".into(),
         method: Some("GET".into()),
         path: None,
-        place: SecretPlace::Bearer,
+        place: SecretPlace::Bearer {},
     }
 }
 

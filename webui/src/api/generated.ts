@@ -1947,7 +1947,7 @@ export type SecretName = string;
 /**
  * Where in a request a secret goes.
  */
-export type SecretPlace = { "type": "bearer" } | { "type": "header" } & HeaderPlace | { "type": "basic" } & BasicPlace | { "type": "query" } & QueryPlace;
+export type SecretPlace = { "type": "bearer", } | { "type": "header" } & HeaderPlace | { "type": "basic" } & BasicPlace | { "type": "query" } & QueryPlace;
 
 /**
  * A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.

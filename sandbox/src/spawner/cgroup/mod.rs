@@ -319,15 +319,49 @@ fn delegate(parent: &Path, root: &Path, controller: &str) -> Feature {
 }
 
 fn move_own_processes(parent: &Path) -> io::Result<()> {
-    let pids: Vec<u32> = fs::read_to_string(parent.join("cgroup.procs"))?.lines().filter_map(|l| l.parse().ok()).collect();
+    // Again, until it is empty: one of ours may have started another meanwhile.
+    loop {
+        let text = fs::read_to_string(parent.join("cgroup.procs"))?;
+        let pids: Vec<u32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+        if pids.is_empty() {
+            return Ok(());
+        }
+        let leaf = parent.join("supervisor");
+        make_dir(&leaf)?;
+        for pid in pids {
+            match is_ours(pid) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let text = format!("the service's cgroup also holds process {pid}, which is not ours to move");
+                    return Err(io::Error::other(text));
+                }
+                Err(error) if ended(&error) => continue,
+                Err(error) => return Err(error),
+            }
+            match fs::write(leaf.join("cgroup.procs"), pid.to_string()) {
+                Err(error) if !ended(&error) => return Err(error),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Whether a process is this one, the one that started it, or one of what this one started (proc_pid_stat(5)).
+fn is_ours(pid: u32) -> io::Result<bool> {
     let ours = [std::process::id(), nix::unistd::getppid().as_raw().unsigned_abs()];
-    if let Some(foreign) = pids.iter().find(|pid| !ours.contains(pid)) {
-        return Err(io::Error::other(format!("the service's cgroup also holds process {foreign}, which is not ours to move")));
+    let mut at = pid;
+    while !ours.contains(&at) {
+        if at <= 1 {
+            return Ok(false);
+        }
+        let stat = fs::read_to_string(format!("/proc/{at}/stat"))?;
+        // The name may hold anything, parentheses and spaces too.
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)).and_then(|parent| parent.parse().ok());
+        at = parent.ok_or_else(|| io::Error::other(format!("/proc/{at}/stat does not name a parent")))?;
     }
-    if pids.is_empty() {
-        return Ok(());
-    }
-    let leaf = parent.join("supervisor");
-    make_dir(&leaf)?;
-    pids.iter().try_for_each(|pid| fs::write(leaf.join("cgroup.procs"), pid.to_string()))
+    Ok(true)
 }

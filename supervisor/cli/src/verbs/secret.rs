@@ -199,7 +199,7 @@ fn cells(grant: Option<&Grant>) -> Vec<Cell> {
 
 fn place(place: &SecretPlace) -> String {
     match place {
-        SecretPlace::Bearer => "bearer".to_owned(),
+        SecretPlace::Bearer {} => "bearer".to_owned(),
         SecretPlace::Header(header) => format!("header {}", header.name),
         SecretPlace::Basic(basic) => format!("basic {}", basic.user),
         SecretPlace::Query(query) => format!("query {}", query.name),
@@ -221,7 +221,7 @@ async fn grant(context: &Context, args: GrantArgs) -> Result<u8, Failure> {
         (Some(name), _, _) => SecretPlace::Header(HeaderPlace { name }),
         (_, Some(user), _) => SecretPlace::Basic(BasicPlace { user }),
         (_, _, Some(name)) => SecretPlace::Query(QueryPlace { name }),
-        _ => SecretPlace::Bearer,
+        _ => SecretPlace::Bearer {},
     };
     let spec = GrantSpec { agent, host, method, path, place };
     let answer = context.client.post(&format!("/api/v1/secrets/{}/grants", encode(name.as_str())), &spec).await?;

@@ -59,14 +59,14 @@ impl Desk for Notes {
         let place = match provider {
             ModelProvider::Anthropic => header("x-api-key"),
             ModelProvider::Gemini => header("x-goog-api-key"),
-            _ => SecretPlace::Bearer,
+            _ => SecretPlace::Bearer {},
         };
         Ok(Some(Key { value: Value::new(CANARY.to_owned()).expect("value"), place }))
     }
 
     fn granted(&self, _: &AgentId, host: &str, method: &str, path: &str) -> Option<Key> {
         (["api.test", "localhost"].contains(&host) && method == "GET" && path.starts_with("/repos/"))
-            .then(|| Key { value: Value::new(CANARY.to_owned()).expect("value"), place: SecretPlace::Bearer })
+            .then(|| Key { value: Value::new(CANARY.to_owned()).expect("value"), place: SecretPlace::Bearer {} })
     }
 
     fn may_connect(&self, address: std::net::IpAddr) -> bool {

@@ -1,6 +1,6 @@
 //! Decide about what waits.
 
-use aether_protocol::{Approval, Decision, ErrorBody};
+use aether_protocol::{ApiError, Approval, Decision, ErrorBody};
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -20,8 +20,9 @@ pub(crate) struct DecideRequest {
     responses((status = 200, body = Data<Approval>), (status = "default", body = ErrorBody)))]
 pub(crate) async fn decide(
     State(state): State<ApiState>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
     Body(request): Body<DecideRequest>,
 ) -> Answer<Data<Approval>> {
+    let id = id.parse().map_err(|_| ApiError::invalid("what waits is named by its number", "aether approvals shows it"))?;
     Ok(Data { data: state.fleet().decide(id, request.decision).await? })
 }
