@@ -61,6 +61,12 @@ fn operate(daemon: &Daemon) -> Operated {
     Operated { run, seen, rm: daemon.aether(["rm", NAME]) }
 }
 
+/// Whether it is on record that the agent was removed: whoever asked for that may have lost the answer alone.
+fn removed(daemon: &Daemon, id: &str) -> bool {
+    let events = daemon.aether(["--json", "events", "--since", "0"]).ok().text();
+    events.lines().any(|line| line.contains("process.reaped") && line.contains(id))
+}
+
 /// What the kernel says of a live agent's PID 1; nothing where there is none.
 fn layers(daemon: &Daemon) -> Option<BTreeMap<String, String>> {
     let info = daemon.aether(["--json", "inspect", NAME]);
@@ -159,7 +165,8 @@ fn try_all(name: &str, target: Target, only: Option<&str>, slice: usize, what: &
             say("something panicked".to_owned());
         }
         let there = daemon.aether(["ps", "-a", "-q"]).ok().text();
-        if run.code == 0 && rm.code != 0 && !there.contains(run.text().trim()) {
+        let id = run.text().trim().to_owned();
+        if run.code == 0 && rm.code != 0 && !there.contains(&id) && !removed(&daemon, &id) {
             say("what was acknowledged is lost".to_owned());
         }
         for id in there.lines() {
