@@ -28,6 +28,8 @@ enum Kind {
     Before617,
     /// Without keyrings.
     NoKeyrings,
+    /// Without sockets of AF_XDP.
+    NoXdp,
     /// Without kernel samepage merging, whose setting stands for those below `/sys/kernel/mm`.
     NoSamepages,
 }
@@ -57,7 +59,7 @@ const fn lack(
 const NO_I386: &str = "User-Mode Linux has no i386 entry: the interrupt makes the x86-64 call of that number, which the filters judge as such (writev, getuid, munmap)";
 const NO_ADDRESSES: &str = "User-Mode Linux has no such addresses to show";
 const NO_KEYRINGS: &str = "this kernel has no keyrings";
-const LACKS: [Lack; 16] = [
+const LACKS: [Lack; 17] = [
     lack(Kind::NoKeyrings, "ESC-08", "key-users", ["ENOENT", "ENOENT"], NO_KEYRINGS),
     lack(Kind::NoKeyrings, "ESC-19", "add_key", ["EPERM", "ENOSYS"], NO_KEYRINGS),
     lack(Kind::NoKeyrings, "ESC-19", "session-keyring", ["EPERM", "ENOSYS"], NO_KEYRINGS),
@@ -70,6 +72,13 @@ const LACKS: [Lack; 16] = [
         "sys-kernel-mm",
         ["ENOENT", "ENOENT"],
         "this kernel cannot merge pages: the setting that is tried does not exist",
+    ),
+    lack(
+        Kind::NoXdp,
+        "ESC-04",
+        "AF_XDP",
+        ["EPERM", "through"],
+        "this kernel has no such family, and says so to whom no filter stops: nothing is left for the other layers",
     ),
     lack(Kind::UmlWithoutI386, "ESC-03", "getpid", ["EBADF", "EBADF"], NO_I386),
     lack(Kind::UmlWithoutI386, "ESC-03", "socketcall", ["through", "through"], NO_I386),
@@ -115,6 +124,9 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     }
     if !Path::new("/proc/key-users").exists() {
         kinds.push(Kind::NoKeyrings);
+    }
+    if !read("/proc/net/protocols").lines().any(|line| line.starts_with("XDP ")) {
+        kinds.push(Kind::NoXdp);
     }
     if !Path::new("/sys/kernel/mm/ksm/run").exists() {
         kinds.push(Kind::NoSamepages);
