@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::fcntl::{RenameFlags, renameat2};
+use nix::{
+    errno::Errno,
+    fcntl::{RenameFlags, renameat2},
+};
 
 use super::disk;
 use crate::{
@@ -27,6 +30,9 @@ use crate::{
 
 /// Where homes are emptied: the state directory and the volume, if there is one.
 const TRASH: [&str; 2] = ["/state/trash", "/volume/trash"];
+
+/// How many removed homes of one name may wait to be emptied.
+const REMOVED_OF_A_NAME: u32 = 10_000;
 
 /// Makes the directories that hold homes, closed to everybody else: files below carry the ids of ordinary users.
 pub(super) fn prepare() -> io::Result<()> {
@@ -76,16 +82,16 @@ pub(super) fn top(name: &SandboxId) -> io::Result<PathBuf> {
 /// Takes a home of `place` away, at once: what is in it waits in the trash. Nothing there is no error.
 pub(super) fn remove(place: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> {
     let from = format!("homes/{name}");
-    let to = format!("trash/{name}");
-    match renameat2(place, from.as_str(), place, to.as_str(), RenameFlags::RENAME_NOREPLACE) {
-        Ok(()) | Err(nix::errno::Errno::ENOENT) => Ok(()),
-        Err(nix::errno::Errno::EEXIST) => {
-            // A removed home of that name is still being emptied (only after a crash): empty both.
-            let aside = format!("trash/{name}.{}", std::process::id());
-            Ok(renameat2(place, from.as_str(), place, aside.as_str(), RenameFlags::RENAME_NOREPLACE)?)
+    // Removed homes of that name may still be waiting to be emptied: names are used again faster than a busy disk forgets.
+    for nth in 0..REMOVED_OF_A_NAME {
+        let to = format!("trash/{name}.{nth}");
+        match renameat2(place, from.as_str(), place, to.as_str(), RenameFlags::RENAME_NOREPLACE) {
+            Ok(()) | Err(Errno::ENOENT) => return Ok(()),
+            Err(Errno::EEXIST) => {}
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    Err(Errno::EEXIST.into())
 }
 
 /// Starts a process that removes everything in the trash, by descriptors and without following a link; nothing of an agent runs in
