@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make run`: from a fresh checkout to an agent at work. Ctrl-C ends the daemon and its agents; ./.aether keeps their state.
-# AETHER_PORT, AETHER_STATE_DIR and AETHER_SKIP_BUILD=1 change where it listens, where it keeps things, and skip the build.
+# AETHER_PORT, AETHER_STATE_DIR and AETHER_SKIP_BUILD=1 change where it listens, where it keeps things, and skip the build;
+# AETHER_BIN_DIR names finished binaries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
@@ -21,12 +22,12 @@ if [ "${#run_dir}" -gt 60 ]; then
 fi
 socket="$run_dir/aether.sock"
 
-if [ "${AETHER_SKIP_BUILD:-0}" = 1 ]; then
+if [ "${AETHER_SKIP_BUILD:-0}" = 1 ] || [ -n "${AETHER_BIN_DIR:-}" ]; then
   require_toolchain
 else
   scripts/build.sh
 fi
-bin="$root/target/release"
+bin="${AETHER_BIN_DIR:-$root/target/release}"
 
 mkdir -p "$base"
 $SUDO mkdir -p "$run_dir"
@@ -96,7 +97,7 @@ if ! "${aether[@]}" inspect first-agent >/dev/null 2>&1; then
   "${aether[@]}" run -d --name first-agent --goal "Inspect this machine and write a report" >/dev/null
 fi
 
-prefix="${client[*]:+sudo }target/release/aether --socket ${socket#"$root"/}"
+prefix="${client[*]:+sudo }${bin#"$root"/}/aether --socket ${socket#"$root"/}"
 cat <<TEXT
 
 Aether is running. The first agent inspects its machine and writes ~/report.md.

@@ -88,6 +88,9 @@ web_packages() { (cd webui && npm ci --ignore-scripts --no-audit --no-fund); }
 web_lint() { (cd webui && npm run --silent lint); }
 web_unit() { (cd webui && npm run --silent test); }
 
+# Mission Control first: the daemon embeds it.
+build() { (cd webui && npm run --silent build) && scripts/test-programs.sh build; }
+
 # Sandboxes need root; the tests are built by whoever runs this and only started through sudo.
 as_root() {
   if [ -n "$SUDO" ]; then
@@ -106,10 +109,12 @@ section web-lint web_lint
 section web-unit web_unit
 section fmt cargo fmt --all --check
 section dependencies scripts/deny.sh
-section build scripts/build.sh
+# The programs that are tested are those of the development profile: they are built once, with their tests.
+section build build
+export AETHER_BIN_DIR="$PWD/target/check"
 section clippy cargo clippy --locked --workspace --all-targets -- -D warnings
-section unit cargo test --locked --workspace --exclude aether-tests --exclude aether-boundary
-section system as_root cargo test --locked -p aether-tests --no-fail-fast -- --test-threads=1
+section unit scripts/test-programs.sh run unit
+section system scripts/test-programs.sh run system --test-threads=1
 if [ -f tests/boundary/Cargo.toml ]; then
   section boundary as_root cargo test --locked -p aether-boundary
 fi

@@ -25,7 +25,7 @@ fn from_one_command_to_an_agent_at_work_and_back() {
     let state = dir.path().join("state-of-a-person");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
     let mut script = Command::new(root.join("scripts/run.sh"))
-        .env("AETHER_SKIP_BUILD", "1")
+        .env("AETHER_BIN_DIR", bin_dir())
         .env("AETHER_STATE_DIR", &state)
         .env("AETHER_PORT", port.to_string())
         .stdin(Stdio::null())
@@ -55,12 +55,13 @@ fn from_one_command_to_an_agent_at_work_and_back() {
     let report = get("/api/v1/agents/first-agent/files?path=/home/agent/report.md");
     assert!(report.status == 200 && report.body.starts_with(b"#"), "{report}");
 
-    let commands: Vec<&str> =
-        lines.iter().map(|line| line.trim()).filter(|line| line.starts_with("target/release/aether")).collect();
+    let client = bin_dir().join("aether");
+    let client = client.strip_prefix(root).unwrap_or(&client).to_str().expect("UTF-8");
+    let commands: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| line.starts_with(client)).collect();
     assert_eq!(commands.len(), 3, "three commands to try:\n{text}");
     for command in commands.iter().filter(|command| !command.contains("-it")) {
         let mut shell = Command::new("timeout");
-        let line = command.replace("target/release", bin_dir().to_str().expect("UTF-8"));
+        let line = command.replacen(client, bin_dir().join("aether").to_str().expect("UTF-8"), 1);
         shell.args(["20", "sh", "-c", &line]).current_dir(dir.path());
         let outcome = aether_tests::cli::spawn(shell, b"").end(Duration::from_secs(30));
         assert!([0, 124].contains(&outcome.code), "as printed: {outcome}");
