@@ -11,6 +11,7 @@ pub mod command;
 pub mod declared;
 pub mod error;
 pub mod event;
+pub mod frame;
 pub mod fs;
 pub mod id;
 pub mod isolation;
