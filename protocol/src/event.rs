@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::frame::{KernelMetrics, KernelReady, Lagged, ProcessOutput, StreamFrame, TtyOutput};
 
 use crate::{
-    AgentId, AgentInfo, AgentPhase, AgentState, Approval, Decision, ExitInfo, NetworkMode, Timestamp, TtyId, TtyInfo,
-    network::NetworkVerdict,
+    AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, Decision, ExitInfo, Feedback, Letter, MemoryLayer, NetworkMode, Plan,
+    Reflection, Timestamp, TtyId, TtyInfo, approval::Suspicion, budget::PostMortem, network::NetworkVerdict,
 };
 
 /// One durable event.
@@ -250,5 +250,113 @@ events! {
         decision: Decision,
         /// Who decided; `nobody` when time ran out.
         by: String,
+        /// Why, in their words.
+        #[serde(default)] reason: Option<String>,
+    }
+    /// A text looks like an attempt to give the agent orders.
+    GuardSuspicion(GuardSuspicion) = "guard.suspicion" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Number of the step.
+        step: u32,
+        /// The tool.
+        tool: String,
+        /// Where it stood: `result` or `arguments`.
+        place: String,
+        /// What was found.
+        suspicions: Vec<Suspicion>,
+    }
+    /// Four fifths of a limit are used.
+    BudgetWarning(BudgetWarning) = "budget.warning" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The limit.
+        line: BudgetLine,
+    }
+    /// A limit is used up: the agent is frozen.
+    ResourceExceeded(ResourceExceeded) = "resource.exceeded" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The limit.
+        line: BudgetLine,
+    }
+    /// The agent goes in circles: it is frozen, and a person is asked.
+    Runaway(AgentRunaway) = "agent.runaway" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What it does over and over.
+        why: String,
+    }
+    /// What was found when an agent was frozen.
+    PostMortemWritten(PostMortemWritten) = "agent.postMortem" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What was found.
+        post_mortem: PostMortem,
+    }
+    /// An agent remembers something.
+    MemoryStored(MemoryStored) = "memory.stored" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The memory.
+        #[ts(type = "number")] memory_id: u64,
+        /// Its layer.
+        layer: MemoryLayer,
+    }
+    /// An agent forgot something.
+    MemoryForgotten(MemoryForgotten) = "memory.forgotten" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The memory.
+        #[ts(type = "number")] memory_id: u64,
+    }
+    /// Memories were tidied up.
+    MemoryConsolidated(MemoryConsolidated) = "memory.consolidated" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// How many went, folded into others or forgotten.
+        #[ts(type = "number")] removed: u64,
+    }
+    /// The built-in agent made a plan.
+    PlanCreated(PlanCreated) = "plan.created" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The plan.
+        plan: Plan,
+    }
+    /// Its plan changed.
+    PlanUpdated(PlanUpdated) = "plan.updated" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The plan.
+        plan: Plan,
+    }
+    /// A run was looked back at.
+    ReflectionStored(ReflectionStored) = "reflection.stored" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What came of it.
+        reflection: Reflection,
+    }
+    /// A person rated a step.
+    FeedbackSubmitted(FeedbackSubmitted) = "feedback.submitted" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// What they thought.
+        feedback: Feedback,
+    }
+    /// An agent was written to by another one.
+    LetterSent(LetterSent) = "ipc.message" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The letter.
+        message: Letter,
+    }
+    /// An agent read what another one wrote.
+    LetterRead(LetterRead) = "ipc.delivered" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The letter.
+        #[ts(type = "number")] message_id: u64,
     }
 }

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod approval;
 pub mod audit;
+pub mod budget;
 pub mod command;
 pub mod declared;
 pub mod error;
@@ -15,12 +17,16 @@ pub mod frame;
 pub mod fs;
 pub mod id;
 pub mod isolation;
+pub mod letter;
+pub mod memory;
 pub mod models;
 pub mod network;
+pub mod plan;
 pub mod preview;
 pub mod secret;
 pub mod spec;
 pub mod system;
+pub mod template;
 pub mod timestamp;
 pub mod tty;
 
@@ -28,19 +34,25 @@ pub use agent::{
     AgentInfo, AgentPhase, AgentState, DiskUsage, Enforcement, EnforcementMode, ExitInfo, LayerReport, PolicyDigest, UidRange,
     Usage,
 };
+pub use approval::{CallWish, RuleEffect, Suspicion, ToolRule};
 pub use audit::{AuditCheck, AuditRecord, canonical_json};
+pub use budget::{AgentBudget, Budget, BudgetKind, BudgetLine, BudgetScope, PostMortem, Spent};
 pub use command::{Command, CommandEnvelope, Response};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::{AgentEvent, Event};
 pub use fs::{FileEntry, FileKind};
 pub use id::{AgentId, AgentName, InvalidId, SecretName, TtyId};
 pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
+pub use letter::{Letter, LetterKind};
+pub use memory::{AgentProfile, Feedback, Memory, MemoryLayer, MindInfo, NewFeedback, NewMemory, Reflection};
 pub use models::{AgentModels, ModelProvider, ModelUsage};
 pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
+pub use plan::{NodeStatus, Plan, PlanNode, PlanStatus};
 pub use preview::{AgentPort, PreviewLink};
-pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet};
+pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet, SecretUse};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, Profile, Program};
 pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};
+pub use template::Template;
 pub use timestamp::Timestamp;
 pub use tty::{Screen, TtyInfo};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, ModelProvider, NetworkMode, error::ApiError};
+use crate::{AgentName, Budget, ToolRule, approval::check_rules, ModelProvider, NetworkMode, SecretUse, error::ApiError, secret::check_uses};
 
 /// The largest single argument or environment value, in bytes (Linux allows 128 KiB, `MAX_ARG_STRLEN`).
 pub const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
@@ -37,10 +37,22 @@ pub struct AgentSpec {
     #[serde(default)]
     #[ts(as = "Option<Vec<ModelProvider>>", optional)]
     pub models: Vec<ModelProvider>,
+    /// Secrets that are added to its requests, and never seen inside; none when empty.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<SecretUse>>", optional)]
+    pub secrets: Vec<SecretUse>,
     /// Limits of its cgroup.
     #[serde(default)]
     #[ts(as = "Option<Limits>", optional)]
     pub limits: Limits,
+    /// What it may use up before it is frozen.
+    #[serde(default)]
+    #[ts(as = "Option<Budget>", optional)]
+    pub budget: Budget,
+    /// Which calls of the built-in agent are allowed, asked about, or denied; the configured rules hold as well.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<ToolRule>>", optional)]
+    pub rules: Vec<ToolRule>,
     /// How far its sandbox goes: everything closed, or one of the named weaker ones.
     #[serde(default)]
     #[ts(as = "Option<Profile>", optional)]
@@ -119,6 +131,15 @@ pub struct GoalSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub max_steps: Option<u32>,
+    /// Named memory that it uses, shared with the owner's other agents of that name and kept when they are removed; a memory of
+    /// its own when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub memory: Option<AgentName>,
+    /// Template that brings role, tools and steps where they are absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub template: Option<String>,
 }
 
 /// A sandbox profile. `standard` is the strongest; each other one names what it gives up and for which work.
@@ -256,6 +277,9 @@ impl AgentSpec {
             return Err(ApiError::invalid(format!("priority {} is out of range", self.priority), "give 1 (first) to 5 (last)"));
         }
         self.network.check()?;
+        self.budget.check()?;
+        check_rules(&self.rules)?;
+        check_uses(&self.secrets)?;
         self.limits.check()
     }
 }

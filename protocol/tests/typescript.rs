@@ -2,12 +2,18 @@
 //!
 //! `AETHER_UPDATE=1 cargo test -p aether-protocol --test typescript` writes the file anew.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    any::TypeId,
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use aether_protocol::{
-    AgentEvent, AgentInfo, AgentModels, AgentPort, AgentSpec, Approval, AuditCheck, AuditRecord, Command, CommandEnvelope,
-    DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, NetworkChange, NetworkInfo, PreviewLink, ReportKey,
-    Response, Screen, SecretInfo, SignedReport, SystemStatus, TtyInfo, event::StreamFrame,
+    AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord, Command,
+    CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo, NetworkChange,
+    NetworkInfo, NewFeedback, NewMemory, PreviewLink, ReportKey, Response, Screen, SecretInfo, SignedReport, SystemStatus,
+    Template, TtyInfo, event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -16,7 +22,7 @@ const HEADER: &str = "// Generated from the protocol crate by its test `typescri
 
 #[test]
 fn the_committed_types_are_the_wire_types() {
-    let mut found = Declarations { config: Config::new(), by_name: BTreeMap::new() };
+    let mut found = Declarations { config: Config::new(), by_name: BTreeMap::new(), visited: BTreeSet::new() };
     found.with::<AgentInfo>();
     found.with::<AgentSpec>();
     found.with::<Command>();
@@ -38,6 +44,12 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<ReportKey>();
     found.with::<NetworkInfo>();
     found.with::<NetworkChange>();
+    found.with::<MindInfo>();
+    found.with::<Memory>();
+    found.with::<NewMemory>();
+    found.with::<NewFeedback>();
+    found.with::<AgentProfile>();
+    found.with::<Template>();
     found.with::<Approval>();
     found.with::<SecretInfo>();
     found.with::<GrantSpec>();
@@ -62,10 +74,15 @@ fn the_committed_types_are_the_wire_types() {
 struct Declarations {
     config: Config,
     by_name: BTreeMap<String, String>,
+    /// Trees lead back to themselves.
+    visited: BTreeSet<TypeId>,
 }
 
 impl Declarations {
     fn with<T: TS + 'static + ?Sized>(&mut self) {
+        if !self.visited.insert(TypeId::of::<T>()) {
+            return;
+        }
         // Types of other crates have no place of their own: they are written where they are used.
         if T::output_path().is_some() {
             let name = T::ident(&self.config);

@@ -47,7 +47,7 @@ pid: AgentRef, };
 /**
  * The closed set of events; `type` has the name on the wire.
  */
-export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided;
+export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
 
 /**
  * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
@@ -285,6 +285,47 @@ reachable: boolean,
 origin: string | null, };
 
 /**
+ * What an agent is known for, counted and not guessed.
+ */
+export type AgentProfile = { 
+/**
+ * Goals that it reached.
+ */
+completed: number, 
+/**
+ * Goals that it did not reach.
+ */
+failed: number, 
+/**
+ * Steps taken in all of them.
+ */
+steps: number, 
+/**
+ * Calls of tools.
+ */
+calls: number, 
+/**
+ * Calls of tools that failed.
+ */
+callsFailed: number, 
+/**
+ * Ratings that a model gave at the end of runs, and their sum: both 0 where none did.
+ */
+ratings: number, 
+/**
+ * Sum of these ratings.
+ */
+ratingSum: number, 
+/**
+ * What it says it is good at, at most 20.
+ */
+expertise: Array<string>, 
+/**
+ * What it notes of itself.
+ */
+notes: string, };
+
+/**
  * Progress of the built-in agent.
  */
 export type AgentProgress = { 
@@ -329,6 +370,19 @@ export type AgentResumed = {
 pid: number, };
 
 /**
+ * The agent goes in circles: it is frozen, and a person is asked.
+ */
+export type AgentRunaway = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What it does over and over.
+ */
+why: string, };
+
+/**
  * An agent as wished for. Unknown fields are refused.
  */
 export type AgentSpec = { 
@@ -357,9 +411,21 @@ network?: NetworkMode,
  */
 models?: Array<ModelProvider>, 
 /**
+ * Secrets that are added to its requests, and never seen inside; none when empty.
+ */
+secrets?: Array<SecretUse>, 
+/**
  * Limits of its cgroup.
  */
 limits?: Limits, 
+/**
+ * What it may use up before it is frozen.
+ */
+budget?: Budget, 
+/**
+ * Which calls of the built-in agent are allowed, asked about, or denied; the configured rules hold as well.
+ */
+rules?: Array<ToolRule>, 
 /**
  * How far its sandbox goes: everything closed, or one of the named weaker ones.
  */
@@ -438,7 +504,7 @@ hint: string, };
  */
 export type Approval = { 
 /**
- * Names it; never given twice while the service runs.
+ * Names it; never given twice.
  */
 id: number, 
 /**
@@ -489,7 +555,11 @@ decision: Decision,
 /**
  * Who decided; `nobody` when time ran out.
  */
-by: string, };
+by: string, 
+/**
+ * Why, in their words.
+ */
+reason: string | null, };
 
 /**
  * An agent waits for a person's word.
@@ -507,7 +577,7 @@ approval: Approval, };
 /**
  * What needs a person's word.
  */
-export type ApprovalWish = { "type": "connect" } & ConnectWish;
+export type ApprovalWish = { "type": "connect" } & ConnectWish | { "type": "call" } & CallWish | { "type": "continue" } & ContinueWish;
 
 /**
  * What checking the whole chain found.
@@ -577,6 +647,132 @@ export type BasicPlace = {
 user: string, };
 
 /**
+ * What may be used up. Absent means no limit.
+ */
+export type Budget = { 
+/**
+ * Tokens of models, read and written, by the loop and through the gateway.
+ */
+tokens?: number | null, 
+/**
+ * Cost of models, millionths of a US dollar. Models without a price cost nothing here.
+ */
+costMicrousd?: number | null, 
+/**
+ * Steps of the built-in agent.
+ */
+steps?: number | null, 
+/**
+ * Time that it was not paused, seconds.
+ */
+wallSecs?: number | null, 
+/**
+ * CPU time, seconds.
+ */
+cpuSecs?: number | null, 
+/**
+ * Bytes sent out of the machine by its connections.
+ */
+bytesOut?: number | null, };
+
+/**
+ * A kind of what is used up.
+ */
+export type BudgetKind = "tokens" | "cost" | "steps" | "wall" | "cpu" | "bytesOut";
+
+/**
+ * One limit and how much of it is used.
+ */
+export type BudgetLine = { 
+/**
+ * Whose.
+ */
+scope: BudgetScope, 
+/**
+ * Of what.
+ */
+kind: BudgetKind, 
+/**
+ * Used.
+ */
+used: number, 
+/**
+ * Limit.
+ */
+limit: number, };
+
+/**
+ * Whose budget.
+ */
+export type BudgetScope = "agent" | "ownerToday" | "today";
+
+/**
+ * Four fifths of a limit are used.
+ */
+export type BudgetWarning = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The limit.
+ */
+line: BudgetLine, };
+
+/**
+ * A call of the built-in agent that is held, with what exactly it would do.
+ */
+export type CallWish = { 
+/**
+ * The tool.
+ */
+tool: string, 
+/**
+ * The call in one line.
+ */
+summary: string, 
+/**
+ * Its arguments, long texts cut.
+ */
+args: unknown, 
+/**
+ * The whole command line, for a command.
+ */
+command: string | null, 
+/**
+ * Directory that the command starts in.
+ */
+workdir: string | null, 
+/**
+ * The file that it changes, with links followed.
+ */
+path: string | null, 
+/**
+ * The change of that file as a unified diff, at the time of asking.
+ */
+diff: string | null, 
+/**
+ * The destination that it connects to.
+ */
+host: string | null, 
+/**
+ * Why a person is asked.
+ */
+why: string, 
+/**
+ * The agent has read something from outside before.
+ */
+tainted: boolean, 
+/**
+ * What looked like an attempt to give the agent orders.
+ */
+suspicions: Array<Suspicion>, 
+/**
+ * What was asked for, hashed: the word holds for exactly this call.
+ */
+digest: string, };
+
+/**
  * The closed set of commands; `type` has the name on the wire.
  */
 export type Command = { "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown;
@@ -627,6 +823,15 @@ host: string,
  * Port.
  */
 port: number, };
+
+/**
+ * An agent that was frozen and wants to go on.
+ */
+export type ContinueWish = { 
+/**
+ * Why it was frozen.
+ */
+why: string, };
 
 /**
  * A person's word.
@@ -736,7 +941,7 @@ agentId: AgentId | null,
 /**
  * Owner of that agent; empty for events of the service.
  */
-owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided);
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
 
 /**
  * Sends durable events after a number, then the live ones.
@@ -763,6 +968,44 @@ signal?: string | null,
  * One line for people: why it ended.
  */
 reason?: string | null, };
+
+/**
+ * What a person thought of a step.
+ */
+export type Feedback = { 
+/**
+ * The step, from 1.
+ */
+step: number, 
+/**
+ * 1 or -1.
+ */
+rating: number, 
+/**
+ * In their words.
+ */
+comment: string, 
+/**
+ * Who.
+ */
+by: string, 
+/**
+ * When.
+ */
+at: Timestamp, };
+
+/**
+ * A person rated a step.
+ */
+export type FeedbackSubmitted = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What they thought.
+ */
+feedback: Feedback, };
 
 /**
  * One file, seen from inside.
@@ -1009,7 +1252,16 @@ model?: string | null,
 /**
  * Steps after which it stops (default 50).
  */
-maxSteps?: number | null, };
+maxSteps?: number | null, 
+/**
+ * Named memory that it uses, shared with the owner's other agents of that name and kept when they are removed; a memory of
+ * its own when absent.
+ */
+memory?: AgentName | null, 
+/**
+ * Template that brings role, tools and steps where they are absent.
+ */
+template?: string | null, };
 
 /**
  * Devices of the host; answers with a list (empty without GPUs).
@@ -1077,6 +1329,31 @@ path?: string | null,
  * Where it goes.
  */
 place: SecretPlace, };
+
+/**
+ * A text looks like an attempt to give the agent orders.
+ */
+export type GuardSuspicion = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Number of the step.
+ */
+step: number, 
+/**
+ * The tool.
+ */
+tool: string, 
+/**
+ * Where it stood: `result` or `arguments`.
+ */
+place: string, 
+/**
+ * What was found.
+ */
+suspicions: Array<Suspicion>, };
 
 /**
  * A header.
@@ -1274,6 +1551,74 @@ active: boolean,
 detail: string, };
 
 /**
+ * A letter from one agent to another.
+ */
+export type Letter = { 
+/**
+ * Its number, never given twice.
+ */
+id: number, 
+/**
+ * Who wrote it.
+ */
+from: AgentId, 
+/**
+ * For whom.
+ */
+to: AgentId, 
+/**
+ * What it is for.
+ */
+kind: LetterKind, 
+/**
+ * The letter that this one answers, or the task it is about.
+ */
+about?: number | null, 
+/**
+ * What it says.
+ */
+content: string, 
+/**
+ * When it was written.
+ */
+sentAt: Timestamp, 
+/**
+ * When it was read; absent: it waits.
+ */
+readAt?: Timestamp | null, };
+
+/**
+ * What a letter is for.
+ */
+export type LetterKind = "message" | "review_request" | "review_response" | "task_delegate" | "task_accepted" | "task_rejected" | "task_completed" | "status_update" | "knowledge_share";
+
+/**
+ * An agent read what another one wrote.
+ */
+export type LetterRead = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The letter.
+ */
+messageId: number, };
+
+/**
+ * An agent was written to by another one.
+ */
+export type LetterSent = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The letter.
+ */
+message: Letter, };
+
+/**
  * Limits of an agent's cgroup and of its files. Absent means the daemon's configured default.
  */
 export type Limits = { 
@@ -1308,9 +1653,148 @@ modelTokens?: number | null, };
 export type LlmList = Record<symbol, never>;
 
 /**
+ * One memory.
+ */
+export type Memory = { 
+/**
+ * Its number, never given twice.
+ */
+id: number, 
+/**
+ * Its layer.
+ */
+layer: MemoryLayer, 
+/**
+ * What is remembered.
+ */
+content: string, 
+/**
+ * Words to find it by.
+ */
+tags: Array<string>, 
+/**
+ * Weight given to it, 0 to 1.
+ */
+importance: number, 
+/**
+ * Weight now: the importance times 0.99 for each day since it was last used.
+ */
+strength: number, 
+/**
+ * When it was stored.
+ */
+createdAt: Timestamp, 
+/**
+ * When it was last used.
+ */
+accessedAt: Timestamp, 
+/**
+ * How often it was recalled.
+ */
+accesses: number, 
+/**
+ * When it is forgotten, if that was set.
+ */
+expiresAt?: Timestamp | null, };
+
+/**
+ * Memories were tidied up.
+ */
+export type MemoryConsolidated = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * How many went, folded into others or forgotten.
+ */
+removed: number, };
+
+/**
+ * An agent forgot something.
+ */
+export type MemoryForgotten = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The memory.
+ */
+memoryId: number, };
+
+/**
+ * A layer of memory.
+ */
+export type MemoryLayer = "episodic" | "semantic" | "procedural" | "social";
+
+/**
+ * An agent remembers something.
+ */
+export type MemoryStored = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The memory.
+ */
+memoryId: number, 
+/**
+ * Its layer.
+ */
+layer: MemoryLayer, };
+
+/**
+ * Whose memory an agent uses.
+ */
+export type MindInfo = { 
+/**
+ * Number of the mind, never given twice.
+ */
+id: number, 
+/**
+ * Whose it is.
+ */
+owner: string, 
+/**
+ * Name under which agents of the same owner use it; absent for the memory of one agent.
+ */
+name?: AgentName | null, 
+/**
+ * The one agent that uses it, where it has no name.
+ */
+agent?: AgentId | null, 
+/**
+ * Memories held, by layer.
+ */
+held: Record<string, number>, };
+
+/**
  * A provider of models, by the interface its programs speak.
  */
 export type ModelProvider = "openai" | "anthropic" | "gemini" | "ollama";
+
+/**
+ * What one model was asked.
+ */
+export type ModelSpend = { 
+/**
+ * The model; the loop's own answers stand under `(loop)`.
+ */
+model: string, 
+/**
+ * Answers.
+ */
+answers: number, 
+/**
+ * Tokens.
+ */
+tokens: number, 
+/**
+ * Cost, millionths of a US dollar.
+ */
+costMicrousd: number, };
 
 /**
  * What the calls of one agent to one model in one step came to.
@@ -1584,6 +2068,138 @@ export type NetworkVerdict = "allowed" | "denied" | "held";
 export type NetworkWord = "none" | "open";
 
 /**
+ * Feedback to be recorded; a second one of the same person about the same step replaces the first.
+ */
+export type NewFeedback = { 
+/**
+ * The step, from 1.
+ */
+step: number, 
+/**
+ * 1 or -1.
+ */
+rating: number, 
+/**
+ * In their words.
+ */
+comment?: string, };
+
+/**
+ * A memory to be kept.
+ */
+export type NewMemory = { 
+/**
+ * Its layer; `semantic` when absent.
+ */
+layer?: MemoryLayer, 
+/**
+ * What is remembered.
+ */
+content: string, 
+/**
+ * Words to find it by.
+ */
+tags?: Array<string>, 
+/**
+ * Weight, taken into 0 to 1; 0.5 when absent.
+ */
+importance?: number | null, 
+/**
+ * Seconds after which it is forgotten.
+ */
+expiresInSeconds?: number | null, };
+
+/**
+ * Where a node of a plan stands.
+ */
+export type NodeStatus = "pending" | "active" | "completed" | "failed" | "skipped";
+
+/**
+ * A plan.
+ */
+export type Plan = { 
+/**
+ * Its number, never given twice; 0 before it is stored.
+ */
+id: number, 
+/**
+ * What it is for.
+ */
+goal: string, 
+/**
+ * Where it stands.
+ */
+status: PlanStatus, 
+/**
+ * Its parts.
+ */
+nodes: Array<PlanNode>, 
+/**
+ * When it was made.
+ */
+createdAt: Timestamp, 
+/**
+ * When it changed last.
+ */
+updatedAt: Timestamp, };
+
+/**
+ * The built-in agent made a plan.
+ */
+export type PlanCreated = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The plan.
+ */
+plan: Plan, };
+
+/**
+ * A node of a plan. The status of one with children follows from theirs.
+ */
+export type PlanNode = { 
+/**
+ * Place in the tree: `2` is the second root, `2.1` its first child.
+ */
+id: string, 
+/**
+ * What is to be done.
+ */
+title: string, 
+/**
+ * Where it stands.
+ */
+status: NodeStatus, 
+/**
+ * Steps it took, as the agent says.
+ */
+actualSteps?: number | null, 
+/**
+ * Parts of it.
+ */
+children: Array<PlanNode>, };
+
+/**
+ * Where a plan stands.
+ */
+export type PlanStatus = "active" | "completed" | "failed" | "abandoned";
+
+/**
+ * Its plan changed.
+ */
+export type PlanUpdated = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The plan.
+ */
+plan: Plan, };
+
+/**
  * A policy of the kernel, by which two can be told apart.
  */
 export type PolicyDigest = { 
@@ -1595,6 +2211,52 @@ size: number,
  * SHA-256 of its bytes, in lower-case hexadecimal digits.
  */
 sha256: string, };
+
+/**
+ * What was found when an agent was frozen.
+ */
+export type PostMortem = { 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * Why it was frozen.
+ */
+why: string, 
+/**
+ * What it used.
+ */
+spent: Spent, 
+/**
+ * Its last steps, one line each, oldest first.
+ */
+lastSteps: Array<string>, 
+/**
+ * What each model cost.
+ */
+byModel: Array<ModelSpend>, 
+/**
+ * What each tool was used for.
+ */
+byTool: Array<ToolSpend>, 
+/**
+ * Files that its tools changed, as far as its calls say; what commands changed is not known.
+ */
+files: Array<string>, };
+
+/**
+ * What was found when an agent was frozen.
+ */
+export type PostMortemWritten = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What was found.
+ */
+postMortem: PostMortem, };
 
 /**
  * A link that lets one browser see one port of one agent.
@@ -1833,6 +2495,44 @@ export type QueryPlace = {
 name: string, };
 
 /**
+ * A look back at one run.
+ */
+export type Reflection = { 
+/**
+ * The agent.
+ */
+agent: AgentId, 
+/**
+ * When.
+ */
+at: Timestamp, 
+/**
+ * `completed` or `failed`.
+ */
+outcome: string, 
+/**
+ * 1 to 5 as the model rated it; absent when no model did.
+ */
+rating?: number | null, 
+/**
+ * What the model said of it, or why there is no rating.
+ */
+summary: string, };
+
+/**
+ * A run was looked back at.
+ */
+export type ReflectionStored = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * What came of it.
+ */
+reflection: Reflection, };
+
+/**
  * The public key that reports are signed with.
  */
 export type ReportKey = { 
@@ -1844,6 +2544,19 @@ algorithm: string,
  * 32 bytes in lower-case hexadecimal digits.
  */
 publicKey: string, };
+
+/**
+ * A limit is used up: the agent is frozen.
+ */
+export type ResourceExceeded = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The limit.
+ */
+line: BudgetLine, };
 
 /**
  * Answer to a command.
@@ -1892,6 +2605,11 @@ export type RootSource = {
  * Absolute host path.
  */
 path: string, };
+
+/**
+ * What a rule says about the calls that it matches.
+ */
+export type RuleEffect = "allow" | "ask" | "deny";
 
 /**
  * A small true picture of an agent's screen: the text cells of its terminal, or its last lines.
@@ -1950,6 +2668,35 @@ export type SecretName = string;
 export type SecretPlace = { "type": "bearer", } | { "type": "header" } & HeaderPlace | { "type": "basic" } & BasicPlace | { "type": "query" } & QueryPlace;
 
 /**
+ * A secret that an agent may use from its start: granted in the same step in which the agent is recorded.
+ */
+export type SecretUse = { 
+/**
+ * The secret.
+ */
+name: SecretName, 
+/**
+ * The variable that its programs find the placeholder in; the secret's name when absent.
+ */
+env?: SecretName | null, 
+/**
+ * The host: one exact name, without a port.
+ */
+host: string, 
+/**
+ * The only method; any when absent.
+ */
+method?: string | null, 
+/**
+ * What the path has to begin with, as whole parts; any path when absent.
+ */
+path?: string | null, 
+/**
+ * Where it goes; a bearer token when absent.
+ */
+place?: SecretPlace, };
+
+/**
  * A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.
  *
  * The signature is Ed25519 over the canonical JSON (no blanks, sorted keys) of `report`.
@@ -1969,9 +2716,51 @@ publicKey: string,
 signature: string, };
 
 /**
+ * What was used up.
+ */
+export type Spent = { 
+/**
+ * Tokens of models, read and written.
+ */
+tokens: number, 
+/**
+ * Cost of models, millionths of a US dollar.
+ */
+costMicrousd: number, 
+/**
+ * Steps of the built-in agent.
+ */
+steps: number, 
+/**
+ * Time that it was not paused, milliseconds.
+ */
+wallMs: number, 
+/**
+ * CPU time, milliseconds.
+ */
+cpuMs: number, 
+/**
+ * Bytes sent out of the machine.
+ */
+bytesOut: number, };
+
+/**
  * Frames that only travel on a connection and are not numbered.
  */
 export type StreamFrame = { "type": "kernel.ready" } & KernelReady | { "type": "kernel.metrics" } & KernelMetrics | { "type": "tty.output" } & TtyOutput | { "type": "process.stdout" } & ProcessOutput | { "type": "process.stderr" } & ProcessOutput | { "type": "lagged" } & Lagged;
+
+/**
+ * A place in a text that looks like an attempt to give the agent orders.
+ */
+export type Suspicion = { 
+/**
+ * What kind of attempt, in words.
+ */
+kind: string, 
+/**
+ * The place, cut to one line.
+ */
+excerpt: string, };
 
 /**
  * Answer of `GET /api/v1/system/status`.
@@ -2043,11 +2832,118 @@ diskFreeBytes: number,
 providers: Array<ProviderStatus>, };
 
 /**
+ * A template: what an agent of one kind is, can do, and is good for. It grants nothing: limits, network and directories are asked for
+ * by whoever starts the agent.
+ */
+export type Template = { 
+/**
+ * Name to start it by; the file's name without `.toml`.
+ */
+id: string, 
+/**
+ * Name shown to people.
+ */
+name: string, 
+/**
+ * One sentence.
+ */
+description: string, 
+/**
+ * `development`, `research`, `data`, `creative`, `ops`, or a word of your own.
+ */
+category: string, 
+/**
+ * Role told to the model.
+ */
+role: string, 
+/**
+ * How it works, told to the model.
+ */
+instructions: string, 
+/**
+ * The tools it may use.
+ */
+tools: Array<string>, 
+/**
+ * Steps after which it stops.
+ */
+maxSteps: number, 
+/**
+ * Words to find it by.
+ */
+tags: Array<string>, 
+/**
+ * Goals it was made for; the first one is the worked example.
+ */
+goals: Array<string>, 
+/**
+ * Where it comes from: `built-in`, or the file.
+ */
+source: string, };
+
+/**
  * A point in time: RFC 3339 in UTC with milliseconds, for example `2026-11-20T19:54:00.123Z`.
  *
  * Only shown to people; order and time-outs never depend on it (clocks jump).
  */
 export type Timestamp = string;
+
+/**
+ * A rule about calls of the built-in agent. It matches when everything that it names matches; the first match of a list counts.
+ *
+ * Rules that ask or deny match widely: one about a file tool or a path covers every tool that can do the same, and commands, which
+ * can do anything, are held for it. Rules that allow match exactly what they say.
+ */
+export type ToolRule = { 
+/**
+ * What happens to the call.
+ */
+then: RuleEffect, 
+/**
+ * Name of a tool; `*` stands for any text.
+ */
+tool?: string | null, 
+/**
+ * A command line; `*` stands for any text.
+ */
+command?: string | null, 
+/**
+ * An absolute path inside, or one that begins with `~`; `*` stands for a name or a part of one, `**` for any path.
+ */
+path?: string | null, 
+/**
+ * A destination: a host, or `*.suffix`.
+ */
+host?: string | null, 
+/**
+ * Text in any argument; `*` stands for any text.
+ */
+argument?: string | null, 
+/**
+ * Only when the agent has read something from outside (`true`), or only when it has not (`false`).
+ */
+tainted?: boolean | null, 
+/**
+ * Shown to whoever decides, and told to the agent when the call is denied.
+ */
+reason?: string | null, };
+
+/**
+ * How often a tool was used.
+ */
+export type ToolSpend = { 
+/**
+ * The tool.
+ */
+tool: string, 
+/**
+ * Calls.
+ */
+calls: number, 
+/**
+ * Of those, how many failed.
+ */
+failed: number, };
 
 /**
  * Says that this client has shown output up to an offset; the service never runs more than 1 MiB ahead.

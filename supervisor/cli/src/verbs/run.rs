@@ -225,6 +225,8 @@ impl Run {
                 role: self.role.clone(),
                 model: self.model.clone(),
                 max_steps: self.max_steps,
+                memory: None,
+                template: None,
             }),
             None => Program::Command(CommandSpec {
                 argv: self.command.clone(),
@@ -254,6 +256,8 @@ impl Run {
                 inodes: self.inodes,
                 model_tokens: self.models.model_tokens,
             },
+            budget: aether_protocol::Budget::default(),
+            rules: Vec::new(),
             profile: self.profile,
             mounts: mounts.collect(),
             priority: 3,
