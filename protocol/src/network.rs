@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::{AgentId, Timestamp, error::ApiError};
+use crate::{
+    AgentId, Timestamp,
+    approval::{CallWish, ContinueWish},
+    error::ApiError,
+};
 
 /// Most rules of one agent.
 pub const MAX_RULES: usize = 256;
@@ -292,7 +296,7 @@ pub struct NetworkReplace {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Approval {
-    /// Names it; never given twice while the service runs.
+    /// Names it; never given twice.
     #[ts(type = "number")]
     pub id: u64,
     /// The agent.
@@ -318,6 +322,10 @@ pub struct Approval {
 pub enum ApprovalWish {
     /// Connect to a destination.
     Connect(ConnectWish),
+    /// Make a call of the built-in agent.
+    Call(Box<CallWish>),
+    /// Go on after it was frozen.
+    Continue(ContinueWish),
 }
 
 /// A destination to connect to.
@@ -334,11 +342,11 @@ pub struct ConnectWish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// Allowed for one minute.
+    /// This call, or connections there for one minute.
     Once,
-    /// Allowed, and added to the agent's policy.
+    /// And everything like it, as long as the agent lives.
     Always,
-    /// Denied for one minute.
+    /// Not this call, or no connections there for one minute.
     Deny,
 }
 

@@ -79,7 +79,7 @@ impl AgentNet {
             Err(_) => {
                 // Whoever of those who wait comes first says so, once.
                 if self.shared.approvals.decide(id, Decision::Deny, "nobody").is_ok() {
-                    self.tell(ApprovalDecided { pid: about.number, id, decision: Decision::Deny, by: "nobody".to_owned() });
+                    self.tell(ApprovalDecided { pid: about.number, id, decision: Decision::Deny, by: "nobody".to_owned(), reason: None });
                 }
                 Err(Reason::Unanswered)
             }

@@ -104,7 +104,7 @@ async fn decide(core: &Arc<Core>, id: u64, decision: Decision, by: String) -> Re
         change_policy(core, &agent_id, NetworkChange::Allow(rule)).await?;
     }
     let approval = approvals.decide(id, decision, &by)?;
-    let event = ApprovalDecided { pid: approval.pid, id, decision, by };
+    let event = ApprovalDecided { pid: approval.pid, id, decision, by, reason: None };
     core.write(core.with_events(&approval.agent_id, Change::new(), vec![event.into()])).await?;
     Ok(approval)
 }

@@ -95,7 +95,15 @@ impl Pool {
 fn shape_of(spec: &AgentSpec) -> AgentSpec {
     let argv = vec!["true".to_owned()];
     let program = Program::Command(CommandSpec { argv, tty: false, cols: None, rows: None, stdin: false });
-    AgentSpec { name: None, program, env: std::collections::BTreeMap::default(), workdir: None, ..spec.clone() }
+    AgentSpec {
+        name: None,
+        program,
+        env: std::collections::BTreeMap::default(),
+        workdir: None,
+        budget: aether_protocol::Budget::default(),
+        rules: Vec::new(),
+        ..spec.clone()
+    }
 }
 
 impl Ready {

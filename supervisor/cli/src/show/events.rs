@@ -30,6 +30,12 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
             let text = format!("{}; decide with: aether approvals allow {}", wish(&e.approval.wish), e.approval.id);
             (Tone::Warning, "asks", None, text)
         }
+        AgentEvent::GuardSuspicion(e) => {
+            (Tone::Warning, "beware", Some(e.step), format!("in the {} of {}: {}", e.place, e.tool, suspicions(&e.suspicions)))
+        }
+        AgentEvent::BudgetWarning(e) => (Tone::Warning, "budget", None, format!("nearly used up: {}", e.line.words())),
+        AgentEvent::ResourceExceeded(e) => (Tone::Bad, "frozen", None, format!("used up: {}", e.line.words())),
+        AgentEvent::Runaway(e) => (Tone::Bad, "frozen", None, e.why.clone()),
         AgentEvent::Exit(e) if e.exit.code != 0 => {
             let reason =
                 e.exit.reason.clone().or_else(|| e.exit.signal.clone()).unwrap_or_else(|| format!("status {}", e.exit.code));
@@ -66,6 +72,11 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         AgentEvent::NetworkChanged(e) => serde_json::to_string(&e.policy).unwrap_or_default(),
         AgentEvent::ApprovalRequested(e) => format!("{}: {}", e.approval.id, wish(&e.approval.wish)),
         AgentEvent::ApprovalDecided(e) => format!("{}: {} by {}", e.id, lower(&e.decision), e.by),
+        AgentEvent::GuardSuspicion(e) => format!("{}: {} {}", e.step, e.tool, suspicions(&e.suspicions)),
+        AgentEvent::BudgetWarning(e) => e.line.words(),
+        AgentEvent::ResourceExceeded(e) => e.line.words(),
+        AgentEvent::Runaway(e) => e.why.clone(),
+        AgentEvent::PostMortemWritten(e) => e.post_mortem.why.clone(),
         AgentEvent::Reaped(_) | AgentEvent::Paused(_) | AgentEvent::Resumed(_) => String::new(),
     };
     let agent = event.agent_id.as_ref().map_or("-", |id| id.as_str());
@@ -92,7 +103,13 @@ pub(crate) fn what(info: &aether_protocol::AgentInfo) -> String {
 pub(crate) fn wish(wish: &ApprovalWish) -> String {
     match wish {
         ApprovalWish::Connect(to) => format!("connect to {}:{}", to.host, to.port),
+        ApprovalWish::Call(call) => call.summary.clone(),
+        ApprovalWish::Continue(wish) => format!("go on: {}", wish.why),
     }
+}
+
+fn suspicions(found: &[aether_protocol::Suspicion]) -> String {
+    found.iter().map(|one| format!("{} ({:?})", one.kind, one.excerpt)).collect::<Vec<_>>().join("; ")
 }
 
 /// The wire's word for an enum without fields.
