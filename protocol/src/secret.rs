@@ -97,6 +97,67 @@ pub struct GrantSpec {
     pub place: SecretPlace,
 }
 
+/// A secret that an agent may use from its start: granted in the same step in which the agent is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretUse {
+    /// The secret.
+    pub name: SecretName,
+    /// The variable that its programs find the placeholder in; the secret's name when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub env: Option<SecretName>,
+    /// The host: one exact name, without a port.
+    pub host: String,
+    /// The only method; any when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub method: Option<String>,
+    /// What the path has to begin with, as whole parts; any path when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub path: Option<String>,
+    /// Where it goes; a bearer token when absent.
+    #[serde(default = "bearer")]
+    #[ts(as = "Option<SecretPlace>", optional)]
+    pub place: SecretPlace,
+}
+
+/// Most secrets that an agent is given at its start.
+pub const MAX_USES: usize = 32;
+
+const fn bearer() -> SecretPlace {
+    SecretPlace::Bearer {}
+}
+
+impl SecretUse {
+    /// The variable inside.
+    pub fn variable(&self) -> &SecretName {
+        self.env.as_ref().unwrap_or(&self.name)
+    }
+
+    /// The grant to `agent`, checked.
+    ///
+    /// # Errors
+    /// As [`GrantSpec::checked`].
+    pub fn grant(&self, agent: &str) -> Result<GrantSpec, ApiError> {
+        let Self { host, method, path, place, .. } = self.clone();
+        let spec = GrantSpec { agent: agent.to_owned(), host, method, path, place };
+        spec.checked().map_err(|error| ApiError { message: format!("secret {}: {}", self.name, error.message), ..error })
+    }
+}
+
+/// Checks the secrets of a wish: how many, and the shape of each.
+///
+/// # Errors
+/// `Invalid` with the field and the fix.
+pub fn check_uses(uses: &[SecretUse]) -> Result<(), ApiError> {
+    if uses.len() > MAX_USES {
+        return Err(ApiError::invalid(format!("{} secrets are too many", uses.len()), format!("give at most {MAX_USES}")));
+    }
+    uses.iter().try_for_each(|one| one.grant("").map(drop))
+}
+
 /// A grant in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -235,6 +296,18 @@ mod tests {
             };
             assert!(spec.checked().is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_secret_at_the_start_is_checked_like_a_grant() {
+        let read = |text: &str| serde_json::from_str::<SecretUse>(text).expect("JSON");
+        let one = read(r#"{"name": "A", "host": "API.test"}"#);
+        assert_eq!((one.variable().as_str(), &one.place), ("A", &SecretPlace::Bearer {}));
+        assert_eq!(one.grant("x").expect("good").host, "api.test");
+        assert!(check_uses(&[one.clone(), read(r#"{"name": "A", "env": "B", "host": "b.test", "path": "/x"}"#)]).is_ok());
+        let error = check_uses(&[read(r#"{"name": "A", "host": "*.test"}"#)]).expect_err("no host");
+        assert!(error.message.starts_with("secret A: "), "{error:?}");
+        assert!(check_uses(&vec![one; MAX_USES + 1]).is_err());
     }
 
     #[test]

@@ -75,6 +75,45 @@ fn a_grant_adds_the_secret_on_the_way_out_and_nowhere_else() {
 }
 
 #[test]
+fn a_secret_given_at_the_start_is_there_for_the_first_request() {
+    let internet = Internet::new();
+    let (told, asked) = channel();
+    internet.serve(PUBLIC, 80, mirror(told.clone()));
+    internet.serve(OTHER, 80, mirror(told));
+    let daemon = internet.daemon(HOSTS);
+    set(&daemon, "API_TOKEN", CANARY).ok();
+    let script = "printenv KEY; printenv API_TOKEN; curl -sS -m 20 -H \"Authorization: Bearer $KEY\" http://allowed.test/mine; \
+                  curl -sS -m 20 -H \"Authorization: Bearer $KEY\" http://other.test/mine";
+    let given = ["run", "--rm", "--net", "open", "--secret", "API_TOKEN:KEY=allowed.test/mine", "--", "sh", "-c", script];
+    for _ in 0..3 {
+        let said = daemon.aether(given).ok().text();
+        let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+        assert!(seen.contains(&format!("Bearer {CANARY}")), "{seen}");
+        assert!(said.starts_with("aether-placeholder-") && said.matches("aether-placeholder-").count() == 1, "{said}");
+        assert!(said.contains("not granted") && !said.contains("canary"), "nothing for another host: {said}");
+        assert!(asked.try_recv().is_err());
+    }
+    // The control: without the grant nothing is added.
+    let plain = ["run", "--rm", "--net", "open", "--", "sh", "-c", "printenv KEY; curl -sS -m 20 http://allowed.test/mine"];
+    daemon.aether(plain).ok();
+    let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+    assert!(!seen.contains("canary"), "{seen}");
+
+    // What cannot be granted starts nothing.
+    let refused = |more: &str| daemon.aether(["run", "--name", "never", "--secret", more, "--", "true"]);
+    refused("MISSING=allowed.test").refused(3, "no secret MISSING");
+    refused("API_TOKEN=*.test").refused(2, "secret API_TOKEN:");
+    refused("API_TOKEN").refused(2, "NAME=HOST");
+    assert!(!daemon.aether(["ls", "-a"]).ok().text().contains("never"));
+    let kept = daemon.aether(["run", "-d", "--secret", "API_TOKEN=allowed.test", "--", "sleep", "600"]).ok().text();
+    let listed = || daemon.aether(["--json", "secret", "ls"]).ok().json();
+    assert_eq!(listed()["grants"][0]["agent"], kept.trim(), "{}", listed());
+    daemon.aether(["rm", "-f", kept.trim()]).ok();
+    assert_eq!(listed()["grants"].as_array().map(Vec::len), Some(0), "a grant goes with its agent");
+    assert!(daemon.audit().iter().any(|record| record["action"] == "agent.launch.secret" && record["subject"] == kept.trim()));
+}
+
+#[test]
 fn values_come_from_standard_input_and_are_never_shown() {
     let daemon = Daemon::start();
     let version = |n: u32| format!("API_TOKEN version {n}\n");

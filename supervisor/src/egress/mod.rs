@@ -131,7 +131,7 @@ impl Egress {
 
 /// Does an agent need a way out?
 pub(crate) fn needs_network(spec: &AgentSpec) -> bool {
-    !spec.network.is_none() || !spec.models.is_empty()
+    !spec.network.is_none() || !spec.models.is_empty() || !spec.secrets.is_empty()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -15,7 +15,9 @@ use super::{
     log::OutputLog,
     mounts,
     pool::{self, Claimed, Ready},
-    registry, watch,
+    registry,
+    secrets::{Granting, with_grants},
+    watch,
 };
 use crate::compile::check_host;
 
@@ -45,6 +47,8 @@ pub(crate) async fn create(
         let message = format!("the queue is full ({waiting} agents wait)");
         return Err(ApiError::new(ErrorCode::Busy, message, "wait until some have ended, or raise agents.queue_limit"));
     }
+    // Held until the agent is recorded.
+    let granting = core.secrets.grants_for(&spec.secrets).await?;
     let ready = if starts && !name_taken(core, &spec) { core.pool.take(core, &spec) } else { None };
     let ids = ready.as_ref().map_or_else(pool::new_id, |ready| Ok(ready.id.clone()));
     let new = match ids.and_then(|id| new_agent(core, id, spec, caller, model, starts)) {
@@ -58,15 +62,16 @@ pub(crate) async fn create(
     let id = new.id.clone();
     audit::about(&id);
     if let Some(claimed) = claimed {
-        ahead(core, new, caller, claimed, creating).await?;
+        ahead(core, new, caller, claimed, creating, granting).await?;
         return core.info(&id);
     }
     // Not acknowledged before it runs, and that is committed again, for the disk: after a power cut neither sandbox nor promise is
     // there. One that only waits is acknowledged by this commit.
     let relaxed = starts || new.spec.ephemeral;
+    let uses = new.spec.secrets.clone();
     let change = record(new, caller, waiting, None).take_slot_if(starts, &id).relaxed(relaxed);
-    let committed = core.write(change).await?;
-    enter(core, committed)?;
+    let committed = core.write(with_grants(change, &id, &uses)?).await?;
+    enter(core, committed, granting)?;
     if !parcels.is_empty() {
         lock(&core.parcels).insert(id.clone(), parcels);
     }
@@ -100,15 +105,25 @@ async fn ahead(
     caller: &Caller,
     claimed: Claimed,
     creating: tokio::sync::MutexGuard<'_, ()>,
+    granting: Option<Granting<'_>>,
 ) -> Result<(), ApiError> {
     let Claimed { launched, pidfd, init } = claimed;
     let (id, spec) = (new.id.clone(), new.spec.clone());
     let recorded = async {
         let fields = launch::running(core, &spec, launched).await?;
         let change = record(new, caller, 0, Some(launch::first_phase(&spec))).take_prepared(&id).update_agent(&id, fields);
-        enter(core, core.write(change.relaxed(spec.ephemeral)).await?)
+        let change = with_grants(change, &id, &spec.secrets)?;
+        enter(core, core.write(change.relaxed(spec.ephemeral)).await?, granting)
     };
-    let (started, recorded) = tokio::join!(launch::start_program(core, &id, &init, &spec), recorded);
+    let (started, recorded) = if spec.secrets.is_empty() {
+        tokio::join!(launch::start_program(core, &id, &init, &spec), recorded)
+    } else {
+        // Its first request may need a grant.
+        match recorded.await {
+            Ok(()) => (launch::start_program(core, &id, &init, &spec).await, Ok(())),
+            Err(error) => (Ok(None), Err(error)),
+        }
+    };
     drop(creating);
     if let Err(error) = recorded {
         pool::drop_remains(core, &id).await;
@@ -135,7 +150,10 @@ async fn ahead(
 }
 
 /// Shows a recorded agent in memory.
-fn enter(core: &Core, committed: Committed) -> Result<(), ApiError> {
+fn enter(core: &Core, committed: Committed, granting: Option<Granting<'_>>) -> Result<(), ApiError> {
+    if let Some(granting) = granting {
+        granting.made(&committed.grants);
+    }
     let record = committed.agents.into_iter().next().ok_or_else(|| ApiError::internal("the new agent was not recorded"))?;
     let log = OutputLog::fresh(&core.state.join("logs"), record.id.as_str());
     lock(&core.logs).insert(record.id.clone(), Arc::new(log));
@@ -203,6 +221,7 @@ fn new_agent(
 /// `running`: the phase of an agent that runs already.
 fn record(new: NewAgent, caller: &Caller, waiting: usize, running: Option<AgentPhase>) -> Change {
     let (id, reduced, profile) = (new.id.clone(), new.spec.allow_reduced.clone(), new.spec.profile);
+    let lent: Vec<_> = new.spec.secrets.iter().map(|one| (one.name.clone(), one.host.clone())).collect();
     let queued = new.state == AgentState::Queued;
     let change = Change::new().insert_agent(new, move |record| {
         let pid = record.number;
@@ -226,6 +245,10 @@ fn record(new: NewAgent, caller: &Caller, waiting: usize, running: Option<AgentP
     let mut change = change;
     if profile != Profile::Standard {
         change = change.audit(entry("agent.launch.profile", serde_json::to_value(profile).unwrap_or_default()));
+    }
+    for (secret, host) in lent {
+        let outcome = serde_json::json!({ "secret": secret, "host": host });
+        change = change.audit(entry("agent.launch.secret", outcome));
     }
     if !reduced.is_empty() {
         change = change.audit(entry("agent.launch.reduced", serde_json::to_value(&reduced).unwrap_or_default()));

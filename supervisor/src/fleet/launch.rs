@@ -10,7 +10,7 @@ use std::{
 
 use aether_protocol::{
     AgentId, AgentPhase, AgentSpec, AgentState, ApiError, CommandSpec, Enforcement, EnforcementMode, ExitInfo, LayerReport,
-    Limits, Program, Timestamp,
+    Limits, Program, SecretName, Timestamp,
     event::{ProcessDequeued, ProcessStateChange},
 };
 use aether_sandbox::{
@@ -298,7 +298,11 @@ pub(crate) fn workdir(spec: &AgentSpec) -> String {
 
 /// What the gateway gives an agent's programs: addresses and placeholders.
 pub(crate) fn given(core: &Core, id: &AgentId, spec: &AgentSpec) -> BTreeMap<String, String> {
-    gateway::environment(&spec.models, &core.secrets.names_of(id), &core.secrets.placeholder(id))
+    // Those of the spec are known before the record of their grants is. A variable that was chosen takes the place of the usual one.
+    let chosen = |name: &SecretName| spec.secrets.iter().any(|one| one.name == *name);
+    let granted = core.secrets.names_of(id).into_iter().filter(|name| !chosen(name));
+    let variables: Vec<_> = spec.secrets.iter().map(|one| one.variable().clone()).chain(granted).collect();
+    gateway::environment(&spec.models, &variables, &core.secrets.placeholder(id))
 }
 
 /// The whole environment of a program: what it is given, which the spec may change, which `more` may change.

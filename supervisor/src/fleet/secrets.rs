@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aether_protocol::{AgentId, AgentModels, ApiError, ErrorCode, Grant, GrantSpec, SecretInfo, SecretName, SecretSet};
+use aether_protocol::{
+    AgentId, AgentModels, ApiError, ErrorCode, Grant, GrantSpec, SecretInfo, SecretName, SecretSet, SecretUse,
+};
 use aether_secrets::{Value, Vault};
 use aether_store::{Change, NewGrant, SecretRecord, Store};
 use serde_json::json;
@@ -77,6 +79,21 @@ impl Secrets {
         lock(&self.kept).grants.retain(|grant| grant.agent != *agent);
     }
 
+    /// Room for the grants of an agent that is about to be recorded. While it is held, no secret comes or goes, so that what is
+    /// recorded and what is remembered agree.
+    ///
+    /// # Errors
+    /// `NotFound` for a secret that does not exist.
+    pub(super) async fn grants_for(&self, uses: &[SecretUse]) -> Result<Option<Granting<'_>>, ApiError> {
+        if uses.is_empty() {
+            return Ok(None);
+        }
+        let held = self.changing.lock().await;
+        let kept = lock(&self.kept);
+        uses.iter().try_for_each(|one| kept.room(&one.name))?;
+        Ok(Some(Granting { secrets: self, _held: held }))
+    }
+
     fn info(&self, record: &SecretRecord) -> SecretInfo {
         let kept = lock(&self.kept);
         let of_this = kept.grants.iter().filter(|grant| grant.secret == record.name);
@@ -87,6 +104,41 @@ impl Secrets {
             updated_at: record.updated_at.clone(),
             grants: of_this.cloned().collect(),
         }
+    }
+}
+
+/// Grants that are being recorded with their agent.
+pub(super) struct Granting<'a> {
+    secrets: &'a Secrets,
+    _held: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Granting<'_> {
+    /// They are recorded.
+    pub(super) fn made(self, grants: &[Grant]) {
+        lock(&self.secrets.kept).grants.extend_from_slice(grants);
+    }
+}
+
+/// Adds the grants of an agent to the change that records it.
+pub(super) fn with_grants(change: Change, agent: &AgentId, uses: &[SecretUse]) -> Result<Change, ApiError> {
+    uses.iter().try_fold(change, |change, one| {
+        let GrantSpec { host, method, path, place, .. } = one.grant(agent.as_str())?;
+        Ok(change.grant(NewGrant { secret: one.name.clone(), agent: agent.clone(), host, method, path, place }))
+    })
+}
+
+impl Kept {
+    /// May one more grant of this secret be made?
+    fn room(&self, name: &SecretName) -> Result<(), ApiError> {
+        if !self.sealed.contains_key(name) {
+            return Err(no_secret(name));
+        }
+        if self.grants.iter().filter(|grant| grant.secret == *name).count() >= MAX_GRANTS {
+            let hint = "revoke some: aether secret revoke";
+            return Err(ApiError::new(ErrorCode::Busy, format!("{name} has {MAX_GRANTS} grants already"), hint));
+        }
+        Ok(())
     }
 }
 
@@ -158,16 +210,7 @@ impl Fleet {
             (name.to_string(), json!({ "agent": agent, "host": spec.host, "method": spec.method, "path": spec.path }));
         let work = async move {
             let _changing = core.secrets.changing.lock().await;
-            {
-                let kept = lock(&core.secrets.kept);
-                if !kept.sealed.contains_key(&name) {
-                    return Err(no_secret(&name));
-                }
-                if kept.grants.iter().filter(|grant| grant.secret == name).count() >= MAX_GRANTS {
-                    let hint = "revoke some: aether secret revoke";
-                    return Err(ApiError::new(ErrorCode::Busy, format!("{name} has {MAX_GRANTS} grants already"), hint));
-                }
-            }
+            lock(&core.secrets.kept).room(&name)?;
             let GrantSpec { host, method, path, place, .. } = spec;
             let new = NewGrant { secret: name, agent, host, method, path, place };
             let made = core.write(Change::new().grant(new)).await?.grants.pop();

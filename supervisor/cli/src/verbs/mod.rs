@@ -26,6 +26,7 @@ mod restore;
 mod rm;
 mod run;
 mod secret;
+mod secret_args;
 mod signal;
 mod signin;
 mod stats;

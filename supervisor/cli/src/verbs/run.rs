@@ -16,7 +16,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::{Context, model_args::ModelArgs, network_args::NetworkArgs, parse_env};
+use super::{Context, model_args::ModelArgs, network_args::NetworkArgs, parse_env, secret_args::SecretArgs};
 use crate::{
     client::events::Events,
     failure::Failure,
@@ -42,6 +42,7 @@ const TAKE_DOWN: Duration = Duration::from_secs(15);
 ///   aether run -it -- bash
 ///   aether run -d --name builder --mount ./src:/home/agent/src:ro -- make -C src
 ///   aether run --preset pypi --allow api.example.com -- pip install requests
+///   aether run --secret GITHUB_TOKEN=api.github.com/repos/me -- ./release.sh
 ///   aether run --goal "inspect this machine and write a report"
 ///
 /// With a program the exit status is the program's; 125 our failure, 126 not executable,
@@ -80,6 +81,8 @@ pub(crate) struct Run {
     network: NetworkArgs,
     #[command(flatten)]
     models: ModelArgs,
+    #[command(flatten)]
+    secrets: SecretArgs,
     /// Most memory, for example 512M or 1.5G
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
@@ -248,6 +251,7 @@ impl Run {
             workdir: self.workdir.clone(),
             network: self.network.mode()?,
             models: self.models.providers(),
+            secrets: self.secrets.secrets.clone(),
             limits: Limits {
                 memory_bytes: self.memory,
                 cpus: self.cpus,
