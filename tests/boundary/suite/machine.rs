@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use nix::sys::utsname::uname;
 
-use crate::report::Verdict;
+use crate::{attack::Layer, report::Verdict};
 
 /// A kind of kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ const fn lack(
 const NO_I386: &str = "User-Mode Linux has no i386 entry: the interrupt makes the x86-64 call of that number, which the filters judge as such (writev, getuid, munmap)";
 const NO_ADDRESSES: &str = "User-Mode Linux has no such addresses to show";
 const NO_KEYRINGS: &str = "this kernel has no keyrings";
-const LACKS: [Lack; 17] = [
+const LACKS: [Lack; 16] = [
     lack(Kind::NoKeyrings, "ESC-08", "key-users", ["ENOENT", "ENOENT"], NO_KEYRINGS),
     lack(Kind::NoKeyrings, "ESC-19", "add_key", ["EPERM", "ENOSYS"], NO_KEYRINGS),
     lack(Kind::NoKeyrings, "ESC-19", "session-keyring", ["EPERM", "ENOSYS"], NO_KEYRINGS),
@@ -72,13 +72,6 @@ const LACKS: [Lack; 17] = [
         "sys-kernel-mm",
         ["ENOENT", "ENOENT"],
         "this kernel cannot merge pages: the setting that is tried does not exist",
-    ),
-    lack(
-        Kind::NoXdp,
-        "ESC-04",
-        "AF_XDP",
-        ["EPERM", "through"],
-        "this kernel has no such family, and says so to whom no filter stops: nothing is left for the other layers",
     ),
     lack(Kind::UmlWithoutI386, "ESC-03", "getpid", ["EBADF", "EBADF"], NO_I386),
     lack(Kind::UmlWithoutI386, "ESC-03", "socketcall", ["through", "through"], NO_I386),
@@ -102,6 +95,30 @@ const LACKS: [Lack; 17] = [
         "this kernel has no call that is newer than the profile",
     ),
 ];
+
+/// Layers to which a kind of kernel leaves nothing to stop, because it refuses that itself with an answer that counts as through. What the
+/// other layers do is shown as anywhere.
+struct Idle {
+    kind: Kind,
+    id: &'static str,
+    attempt: &'static str,
+    layers: &'static [Layer],
+    why: &'static str,
+}
+
+const IDLE: [Idle; 1] = [Idle {
+    kind: Kind::NoXdp,
+    id: "ESC-04",
+    attempt: "AF_XDP",
+    layers: &[Layer::Namespaces, Layer::Capabilities],
+    why: "this kernel has no such family and says so before it looks at a namespace or a capability: what they stop elsewhere is not shown here",
+}];
+
+/// The layers of an attempt that have nothing to stop on this kernel, and why; none on most.
+pub(crate) fn idle(id: &str, attempt: &str) -> (&'static [Layer], &'static str) {
+    let found = IDLE.iter().find(|idle| KINDS.contains(&idle.kind) && idle.id == id && idle.attempt == attempt);
+    found.map_or((&[], ""), |idle| (idle.layers, idle.why))
+}
 
 /// Does `int $0x80` make x86-64 calls here?
 static WITHOUT_I386: OnceLock<bool> = OnceLock::new();

@@ -125,7 +125,8 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
         stops = attempt.by.to_vec();
     }
     let gaps: Vec<_> = Layer::OPTIONAL.into_iter().filter(|layer| !denied(of(Kind::Without(*layer)))).collect();
-    let missing: Vec<_> = attempt.by.iter().filter(|layer| !stops.contains(layer)).collect();
+    let (idle, why_idle) = machine::idle(attack.id, attempt.name);
+    let missing: Vec<_> = attempt.by.iter().filter(|layer| !stops.contains(layer) && !idle.contains(layer)).collect();
     let mut row = Row {
         id: attack.id,
         promise: attack.promise,
@@ -139,7 +140,7 @@ fn judge(attack: &Attack, attempt: &Attempt, inside: &Inside, outside: &Outside)
         } else {
             "none"
         },
-        note: attempt.note,
+        note: if idle.is_empty() { attempt.note } else { why_idle },
         gain: attempt.gain,
         verdict: Verdict::Pass,
     };
