@@ -9,7 +9,7 @@ pub mod provider;
 pub mod secret;
 
 pub use error::LlmError;
-pub use message::{Completion, CompletionRequest, Delta, Message, StopReason, TokenUsage, ToolCall, ToolSpec};
+pub use message::{Completion, CompletionRequest, Delta, Image, Message, StopReason, TokenUsage, ToolCall, ToolSpec};
 pub use openai::OpenAi;
 pub use provider::Provider;
 pub use secret::Secret;

@@ -16,6 +16,9 @@ pub enum Message {
     User {
         /// Text.
         text: String,
+        /// What it shows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Image>,
     },
     /// The model.
     Assistant {
@@ -32,7 +35,44 @@ pub enum Message {
         name: String,
         /// Result.
         text: String,
+        /// What it shows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Image>,
     },
+}
+
+impl Message {
+    /// Rules for the model.
+    pub fn system(text: impl Into<String>) -> Self {
+        Self::System { text: text.into() }
+    }
+
+    /// A person's words, without images.
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::User { text: text.into(), images: Vec::new() }
+    }
+
+    /// The answer to a call, without images.
+    pub fn tool(call_id: impl Into<String>, name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Tool { call_id: call_id.into(), name: name.into(), text: text.into(), images: Vec::new() }
+    }
+
+    /// What it shows.
+    pub fn images(&self) -> &[Image] {
+        match self {
+            Self::User { images, .. } | Self::Tool { images, .. } => images,
+            Self::System { .. } | Self::Assistant { .. } => &[],
+        }
+    }
+}
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`: what every provider takes.
+    pub media_type: String,
+    /// The file's bytes.
+    pub data: Vec<u8>,
 }
 
 /// A tool as a model is told about it.
@@ -49,7 +89,7 @@ pub struct ToolSpec {
 /// A call of a tool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
-    /// Id, unique within its message.
+    /// Id, unique within its message, and opaque: some providers need more of a call back than a number, and it is kept here.
     pub id: String,
     /// Name of the tool.
     pub name: String,
@@ -73,6 +113,13 @@ pub struct CompletionRequest {
 /// A piece of an answer while it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delta {
+    /// Another model than the first one wished for answers now.
+    Choice {
+        /// `PROVIDER/MODEL`.
+        model: String,
+        /// Why, for people.
+        why: String,
+    },
     /// More text.
     Text(String),
     /// A call of this tool has begun.
@@ -94,15 +141,46 @@ pub struct Completion {
     pub stop: StopReason,
     /// Model that answered.
     pub model: String,
+    /// Provider that answered; empty for one that answers under its own name alone.
+    pub provider: String,
+    /// Why this model answered and not the first one wished for.
+    pub why: Option<String>,
+    /// Cost in millionths of a US dollar, by the provider's figures and the configured prices; absent without either.
+    pub cost_microusd: Option<u64>,
+}
+
+impl Completion {
+    /// An empty answer of a model.
+    pub fn new(model: impl Into<String>) -> Self {
+        Self {
+            text: String::new(),
+            calls: Vec::new(),
+            usage: None,
+            stop: StopReason::End,
+            model: model.into(),
+            provider: String::new(),
+            why: None,
+            cost_microusd: None,
+        }
+    }
 }
 
 /// Tokens of one request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenUsage {
-    /// Read.
+    /// Read, whether from a cache or not.
     pub input: u64,
-    /// Written.
+    /// Written, whether shown or not.
     pub output: u64,
+    /// Of those read, how many came out of the provider's cache.
+    #[serde(default)]
+    pub cached: u64,
+    /// Of those read, how many were put into the provider's cache.
+    #[serde(default)]
+    pub cache_written: u64,
+    /// Of those written, how many were thought and not shown.
+    #[serde(default)]
+    pub reasoning: u64,
 }
 
 /// Why an answer ended.

@@ -21,6 +21,11 @@ pub trait Provider: Send + Sync {
         DEFAULT_HISTORY
     }
 
+    /// Does this model take images? The default model is meant when none is named.
+    fn sees(&self, _model: Option<&str>) -> bool {
+        false
+    }
+
     /// Answers. Dropping the future ends the request; `on_delta` sees the pieces as they arrive.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ fn quick() -> Timing {
 }
 
 fn request() -> CompletionRequest {
-    CompletionRequest { messages: vec![Message::User { text: "hi".into() }], ..CompletionRequest::default() }
+    CompletionRequest { messages: vec![Message::user("hi")], ..CompletionRequest::default() }
 }
 
 async fn ask_with(server: &Server, timing: Timing, request: CompletionRequest) -> (Result<Completion, LlmError>, Vec<Delta>) {
@@ -52,7 +52,7 @@ async fn text_streams_whatever_the_chunks() {
         let (result, deltas) = ask(&server).await;
         let completion = result.expect("answer");
         assert_eq!(completion.text, "Grüße, 世界 😀", "chunks of {size}");
-        assert_eq!(completion.usage, Some(TokenUsage { input: 11, output: 5 }));
+        assert_eq!(completion.usage, Some(TokenUsage { input: 11, output: 5, ..TokenUsage::default() }));
         assert_eq!((completion.stop, completion.model.as_str()), (StopReason::End, "m-1"));
         assert_eq!(deltas, [Delta::Text("Grüße, ".into()), Delta::Text("世界 😀".into())]);
     }
@@ -66,7 +66,7 @@ async fn the_request_has_what_the_interface_wants() {
     let messages = vec![
         Message::System { text: "rules".into() },
         Message::Assistant { text: String::new(), calls: vec![call, broken] },
-        Message::Tool { call_id: "c1".into(), name: "look".into(), text: "nothing".into() },
+        Message::tool("c1", "look", "nothing"),
     ];
     let tools = vec![ToolSpec { name: "look".into(), description: "looks".into(), parameters: json!({"type": "object"}) }];
     let asked = CompletionRequest { model: Some("other".into()), messages, tools, max_tokens: Some(9) };

@@ -40,7 +40,7 @@ impl<'a> Request<'a> {
 fn message(message: &Message) -> Value {
     match message {
         Message::System { text } => json!({"role": "system", "content": text}),
-        Message::User { text } => json!({"role": "user", "content": text}),
+        Message::User { text, .. } => json!({"role": "user", "content": text}),
         Message::Tool { call_id, text, .. } => json!({"role": "tool", "tool_call_id": call_id, "content": text}),
         Message::Assistant { text, calls } if calls.is_empty() => json!({"role": "assistant", "content": text}),
         Message::Assistant { text, calls } => {
@@ -147,7 +147,8 @@ impl Answer {
             self.model = model;
         }
         if let Some(usage) = piece.usage {
-            self.usage = Some(TokenUsage { input: usage.prompt_tokens, output: usage.completion_tokens });
+            self.usage =
+                Some(TokenUsage { input: usage.prompt_tokens, output: usage.completion_tokens, ..TokenUsage::default() });
         }
         let Some(choice) = piece.choices.into_iter().next() else { return Ok(()) };
         if let Some(reason) = choice.finish_reason {
@@ -210,7 +211,7 @@ impl Answer {
         if self.text.is_empty() && calls.is_empty() && stop == StopReason::End && self.usage.is_none() {
             return Err(LlmError::Malformed("an empty answer".into()));
         }
-        Ok(Completion { text: self.text, calls, usage: self.usage, stop, model: self.model })
+        Ok(Completion { text: self.text, calls, usage: self.usage, stop, ..Completion::new(self.model) })
     }
 }
 

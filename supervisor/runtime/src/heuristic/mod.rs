@@ -46,7 +46,7 @@ impl Provider for Heuristic {
         on_delta: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Completion, LlmError> {
         let goal = request.messages.iter().find_map(|message| match message {
-            Message::User { text } => Some(text.as_str()),
+            Message::User { text, .. } => Some(text.as_str()),
             _ => None,
         });
         let goal = goal.ok_or_else(|| LlmError::Invalid("no goal".into()))?;
@@ -63,7 +63,7 @@ impl Provider for Heuristic {
         on_delta(Delta::Call(next.tool.into()));
         let id = format!("rule_{}", seen.len() + 1);
         let call = ToolCall { id, name: next.tool.into(), arguments: next.args };
-        Ok(Completion { text, calls: vec![call], usage: None, stop: StopReason::Calls, model: self.default_model() })
+        Ok(Completion { text, calls: vec![call], stop: StopReason::Calls, ..Completion::new(self.default_model()) })
     }
 }
 
