@@ -7,11 +7,13 @@ use tokio::sync::watch;
 /// Steps added by `agent.continue`.
 pub const CONTINUE_STEPS: u32 = 25;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 struct State {
     paused: bool,
     cancelled: bool,
     max_steps: u32,
+    tools: Option<Arc<Vec<String>>>,
+    model: Option<String>,
 }
 
 /// A handle on one loop; clones steer the same one.
@@ -23,7 +25,7 @@ pub struct Control {
 impl Control {
     /// For a loop that may take `max_steps` steps before it waits.
     pub fn new(max_steps: u32) -> Self {
-        Self { state: Arc::new(watch::Sender::new(State { paused: false, cancelled: false, max_steps })) }
+        Self { state: Arc::new(watch::Sender::new(State { max_steps, ..State::default() })) }
     }
 
     /// No further step or call begins until [`Control::resume`].
@@ -49,6 +51,25 @@ impl Control {
     /// Steps allowed now.
     pub fn max_steps(&self) -> u32 {
         self.state.borrow().max_steps
+    }
+
+    /// From the next step on it has these tools and `complete`, or every tool there is. A call whose tool is left out by then is
+    /// refused.
+    pub fn give_tools(&self, tools: Option<Vec<String>>) {
+        self.state.send_modify(|s| s.tools = tools.map(Arc::new));
+    }
+
+    /// From the next step on this `PROVIDER/MODEL` answers, or what the service chooses.
+    pub fn use_model(&self, model: Option<String>) {
+        self.state.send_modify(|s| s.model = model);
+    }
+
+    pub(crate) fn tools(&self) -> Option<Arc<Vec<String>>> {
+        self.state.borrow().tools.clone()
+    }
+
+    pub(crate) fn model(&self) -> Option<String> {
+        self.state.borrow().model.clone()
     }
 
     pub(crate) async fn cancelled(&self) {

@@ -9,8 +9,8 @@ pub struct Goal {
     pub goal: String,
     /// Role told to the model.
     pub role: Option<String>,
-    /// Model within the provider; its default when absent.
-    pub model: Option<String>,
+    /// What its network may reach, in words for the model; nothing when absent.
+    pub network: Option<String>,
     /// Home directory inside.
     pub home: String,
     /// Where relative paths and commands start, inside.

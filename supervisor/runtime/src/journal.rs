@@ -15,7 +15,7 @@ pub struct StepIntent {
     pub thought: String,
     /// Tokens used to think it.
     pub usage: Option<TokenUsage>,
-    /// The calls it is about to make, one after the other.
+    /// The calls it is about to make, in order.
     pub calls: Vec<PlannedCall>,
 }
 
@@ -37,6 +37,28 @@ pub struct CallOutcome {
     pub ok: bool,
     /// The result, already shortened.
     pub text: String,
+    /// Where the text comes from, when from outside the agent's own work: the model is told not to trust it, and what follows is
+    /// tainted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<String>,
+}
+
+impl CallOutcome {
+    /// It did what was asked.
+    pub fn done(text: impl Into<String>) -> Self {
+        Self { ok: true, text: text.into(), outside: None }
+    }
+
+    /// It did not.
+    pub fn failed(text: impl Into<String>) -> Self {
+        Self { ok: false, text: text.into(), outside: None }
+    }
+
+    /// The same, with text that comes from `source`, for example `https://example.com/` or `a message of agent_3`.
+    #[must_use]
+    pub fn from_outside(self, source: impl Into<String>) -> Self {
+        Self { outside: Some(source.into()), ..self }
+    }
 }
 
 /// A step as found after a restart.

@@ -8,16 +8,24 @@
 mod context;
 pub mod control;
 pub mod goal;
+pub mod governor;
 pub mod hands;
 mod heuristic;
 pub mod journal;
+pub mod models;
+pub mod policy;
 mod run;
 mod text;
+mod toolbox;
 pub mod tools;
+pub mod toolset;
 
 pub use control::Control;
 pub use goal::{Goal, Outcome};
+pub use governor::{Asked, Gate, Governor, Spent, Ungoverned, Verdict};
 pub use hands::{CommandOutput, Hands, HandsError, RunCommand};
 pub use heuristic::Heuristic;
 pub use journal::{CallOutcome, History, Journal, JournalError, PlannedCall, RecordedStep, StepIntent, TakenMessage, Update};
-pub use run::run_goal;
+pub use models::{Choice, Listener, Models, Wish};
+pub use run::{Work, run_goal};
+pub use toolset::{Effect, Offered, Site, Toolset};

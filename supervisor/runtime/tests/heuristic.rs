@@ -4,8 +4,8 @@ mod common;
 
 use std::{fs, path::Path};
 
-use aether_runtime::{Control, Heuristic, Outcome, run_goal};
-use common::{Memory, Shell, goal, run};
+use aether_runtime::{Control, Heuristic, Outcome};
+use common::{Memory, Shell, goal, run, run_goal};
 
 fn put(home: &Path, path: &str, content: &str) {
     let path = home.join(path);

@@ -5,8 +5,8 @@ mod common;
 use std::sync::Arc;
 
 use aether_protocol::AgentPhase;
-use aether_runtime::{Control, Outcome, run_goal};
-use common::{Memory, Scripted, Shell, goal, run};
+use aether_runtime::{Control, Outcome};
+use common::{Memory, Scripted, Shell, goal, run, run_goal};
 use serde_json::json;
 
 fn append(n: u32) -> (&'static str, serde_json::Value) {

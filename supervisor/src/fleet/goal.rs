@@ -7,7 +7,8 @@ use aether_protocol::{
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
-    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, run_goal,
+    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Ungoverned, Update,
+    Work, run_goal,
 };
 use aether_sandbox::plan::AGENT_HOME;
 use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord, StoreError};
@@ -30,6 +31,7 @@ const INTERRUPTIONS: u32 = 8;
 pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &GoalSpec) {
     let Ok(info) = core.info(id) else { return };
     let control = Control::new(info.max_steps.unwrap_or(core.config.get().agents.max_steps));
+    control.use_model(info.model.clone());
     if info.state == aether_protocol::AgentState::Paused {
         control.pause();
     }
@@ -40,7 +42,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         number: info.number,
         goal: spec.goal.clone(),
         role: spec.role.clone(),
-        model: None,
+        network: None,
         home: AGENT_HOME.to_owned(),
         workdir: launch::workdir(&info.spec),
     };
@@ -50,7 +52,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         let exit = tokio::select! {
             () = over.cancelled() => return,
             () = core.stopping.cancelled() => return,
-            exit = run(&core, &id, &live, goal, info.model.as_deref(), &control) => exit,
+            exit = run(&core, &id, &live, goal, &control) => exit,
         };
         if let Some(exit) = exit {
             if exit.code != 0 {
@@ -66,18 +68,10 @@ async fn run(
     core: &Arc<Core>,
     id: &AgentId,
     live: &Arc<Live>,
-    mut goal: Goal,
-    model: Option<&str>,
+    goal: Goal,
     control: &Control,
 ) -> Option<ExitInfo> {
     let failed = |reason: String| Some(ExitInfo { code: 1, signal: None, reason: Some(reason) });
-    let provider = match core.providers.find(model) {
-        Ok((provider, model)) => {
-            goal.model = model;
-            provider
-        }
-        Err(error) => return failed(format!("{} ({})", error.message, error.hint)),
-    };
     let spec = core.info(id).ok()?.spec;
     debug_assert!(matches!(spec.program, Program::Goal(_)), "only goals have a loop");
     let frozen = {
@@ -86,9 +80,19 @@ async fn run(
     };
     let hands = SandboxHands::new(live, &spec, launch::given(core, id, &spec), Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
+    let work = Work {
+        goal: &goal,
+        models: &core.providers,
+        hands: &hands,
+        journal: &journal,
+        control,
+        toolsets: &[],
+        governor: &Ungoverned,
+        listener: &(),
+    };
     let (mut attempt, mut reached) = (0, 0);
     loop {
-        let why = match run_goal(&goal, provider.as_ref(), &hands, &journal, control).await {
+        let why = match run_goal(&work).await {
             Outcome::Completed(_) => return Some(ExitInfo { code: 0, signal: None, reason: None }),
             Outcome::Failed(why) => return failed(why),
             // Whoever cancelled it ends the agent, and says how.

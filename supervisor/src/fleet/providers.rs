@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aether_llm::{OpenAi, Provider, Secret};
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, Program, system::ProviderStatus};
-use aether_runtime::Heuristic;
+use aether_runtime::{Choice, Heuristic, Models, Wish};
 
 use crate::config::OpenAiConfig;
 
@@ -87,6 +87,13 @@ impl Providers {
                 "give openai/MODEL or heuristic; aether doctor lists the providers",
             )),
         }
+    }
+}
+
+impl Models for Providers {
+    fn choose(&self, wish: &Wish<'_>) -> Result<Choice<'_>, String> {
+        let (provider, model) = self.find(wish.model).map_err(|error| format!("{} ({})", error.message, error.hint))?;
+        Ok(Choice { provider, model, why: None })
     }
 }
 

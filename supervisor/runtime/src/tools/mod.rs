@@ -12,45 +12,21 @@ mod stat;
 mod think;
 mod write_file;
 
+use std::sync::LazyLock;
+
 use aether_llm::ToolSpec;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{CallOutcome, Goal, Hands, HandsError, text};
+use crate::{CallOutcome, HandsError, Offered, toolset};
 
 pub(crate) use complete::ending;
-
-/// What a tool does to the world: decides whether a call of unknown outcome may be made again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Nothing; making it again is harmless.
-    None,
-    /// Changes something.
-    Changes,
-}
-
-/// Where a call happens.
-pub(crate) struct Site<'a> {
-    pub(crate) hands: &'a dyn Hands,
-    pub(crate) goal: &'a Goal,
-    pub(crate) step: u32,
-    pub(crate) position: u32,
-}
-
-impl Site<'_> {
-    /// Absolute path: `~` is the home, relative ones start in the working directory.
-    fn path(&self, path: &str) -> String {
-        match path.strip_prefix('~') {
-            Some("") => self.goal.home.clone(),
-            Some(rest) if rest.starts_with('/') => format!("{}{rest}", self.goal.home),
-            _ if path.starts_with('/') => path.to_owned(),
-            _ if path.is_empty() || path == "." => self.goal.workdir.clone(),
-            _ => format!("{}/{}", self.goal.workdir.trim_end_matches('/'), path.trim_start_matches("./")),
-        }
-    }
-}
+use {
+    crate::toolset::{Effect, Site, parse},
+    complete::Complete,
+};
 
 /// A tool with the type of its arguments.
 #[async_trait]
@@ -64,9 +40,7 @@ trait Tool: Send + Sync {
 
 #[async_trait]
 trait AnyTool: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn effect(&self) -> Effect;
-    fn spec(&self) -> ToolSpec;
+    fn offered(&self) -> Offered;
     async fn call(&self, args: &Value, site: &Site<'_>) -> Result<CallOutcome, HandsError>;
 }
 
@@ -74,101 +48,77 @@ struct Entry<T>(std::marker::PhantomData<fn() -> T>);
 
 #[async_trait]
 impl<T: Tool> AnyTool for Entry<T> {
-    fn name(&self) -> &'static str {
-        T::NAME
-    }
-
-    fn effect(&self) -> Effect {
-        T::EFFECT
-    }
-
-    fn spec(&self) -> ToolSpec {
-        let mut parameters = schemars::schema_for!(T::Args).to_value();
-        if let Some(object) = parameters.as_object_mut() {
-            object.remove("$schema");
-            object.remove("title");
-        }
-        ToolSpec { name: T::NAME.into(), description: T::DESCRIPTION.into(), parameters }
+    fn offered(&self) -> Offered {
+        Offered::new::<T::Args>(T::NAME, T::DESCRIPTION, T::EFFECT)
     }
 
     async fn call(&self, args: &Value, site: &Site<'_>) -> Result<CallOutcome, HandsError> {
-        match parse::<T::Args>(args) {
+        match toolset::arguments::<T::Args>(T::NAME, args) {
             Ok(args) => T::run(args, site).await,
-            Err(problem) => {
-                let schema = self.spec().parameters;
-                Ok(failed(format!("wrong arguments for {}: {problem}. The arguments are: {schema}", T::NAME)))
-            }
+            Err(wrong) => Ok(wrong),
         }
     }
 }
 
-fn entry<T: Tool + 'static>() -> &'static dyn AnyTool {
-    &Entry::<T>(std::marker::PhantomData)
+/// A built-in tool.
+pub(crate) struct BuiltIn {
+    pub(crate) offered: Offered,
+    tool: Box<dyn AnyTool>,
 }
 
-fn table() -> [&'static dyn AnyTool; 11] {
-    [
-        entry::<read_file::ReadFile>(),
-        entry::<write_file::WriteFile>(),
-        entry::<list_files::ListFiles>(),
-        entry::<mkdir::Mkdir>(),
-        entry::<rm::Rm>(),
-        entry::<stat::Stat>(),
-        entry::<mv::Mv>(),
-        entry::<cp::Cp>(),
-        entry::<run_command::RunCommandTool>(),
-        entry::<think::Think>(),
-        entry::<complete::Complete>(),
+impl BuiltIn {
+    fn new<T: Tool + 'static>() -> Self {
+        let tool = Box::new(Entry::<T>(std::marker::PhantomData));
+        Self { offered: tool.offered(), tool }
+    }
+
+    pub(crate) async fn call(&self, args: &Value, site: &Site<'_>) -> Result<CallOutcome, HandsError> {
+        self.tool.call(args, site).await
+    }
+}
+
+static TABLE: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
+    vec![
+        BuiltIn::new::<read_file::ReadFile>(),
+        BuiltIn::new::<write_file::WriteFile>(),
+        BuiltIn::new::<list_files::ListFiles>(),
+        BuiltIn::new::<mkdir::Mkdir>(),
+        BuiltIn::new::<rm::Rm>(),
+        BuiltIn::new::<stat::Stat>(),
+        BuiltIn::new::<mv::Mv>(),
+        BuiltIn::new::<cp::Cp>(),
+        BuiltIn::new::<run_command::RunCommandTool>(),
+        BuiltIn::new::<think::Think>(),
+        BuiltIn::new::<Complete>(),
     ]
+});
+
+/// The built-in tools, in the order in which models are told of them.
+pub(crate) fn table() -> &'static [BuiltIn] {
+    &TABLE
 }
 
-/// The tools as a model is told about them.
+/// The built-in tools as a model is told about them.
 pub fn specs() -> Vec<ToolSpec> {
-    table().iter().map(|tool| tool.spec()).collect()
+    table().iter().map(|tool| tool.offered.spec.clone()).collect()
 }
+
+/// The name of the tool that ends the work: no list of tools can leave it out.
+pub const COMPLETE: &str = Complete::NAME;
 
 /// The name of the tool that `name` stands for; models like other names for some.
-pub(crate) fn canonical(name: &str) -> &str {
+pub fn canonical(name: &str) -> &str {
     match name {
-        "finish" | "done" | "end" | "exit" => "complete",
-        "bash" | "shell" | "exec" => "run_command",
+        "finish" | "done" | "end" | "exit" => COMPLETE,
+        "bash" | "shell" | "exec" => run_command::RunCommandTool::NAME,
         other => other,
-    }
-}
-
-pub(crate) fn effect(name: &str) -> Effect {
-    find(name).map_or(Effect::None, AnyTool::effect)
-}
-
-/// Makes a call. What the agent did wrong is an outcome; only a lost sandbox is an error.
-pub(crate) async fn call(name: &str, args: &Value, site: &Site<'_>) -> Result<CallOutcome, HandsError> {
-    let Some(tool) = find(name) else {
-        let names: Vec<_> = table().iter().map(|t| t.name()).collect();
-        return Ok(failed(format!("there is no tool {name:?}; the tools are {}", names.join(", "))));
-    };
-    match tool.call(args, site).await {
-        Err(HandsError::Refused(why)) => Ok(failed(text::ends(&why, text::OBSERVATION, ""))),
-        other => other,
-    }
-}
-
-fn find(name: &str) -> Option<&'static dyn AnyTool> {
-    let name = canonical(name);
-    table().into_iter().find(|tool| tool.name() == name)
-}
-
-fn parse<T: DeserializeOwned>(args: &Value) -> Result<T, String> {
-    match args {
-        Value::String(text) => Err(format!("{:?} is not a JSON object", text::one_line(text, 120))),
-        Value::Null => serde_json::from_value(Value::Object(serde_json::Map::new())).map_err(|e| e.to_string()),
-        other => T::deserialize(other).map_err(|e| e.to_string()),
     }
 }
 
 fn done(text: impl Into<String>) -> CallOutcome {
-    CallOutcome { ok: true, text: text.into() }
+    CallOutcome::done(text)
 }
 
 fn failed(text: impl Into<String>) -> CallOutcome {
-    CallOutcome { ok: false, text: text.into() }
+    CallOutcome::failed(text)
 }

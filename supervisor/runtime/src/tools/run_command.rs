@@ -46,7 +46,7 @@ impl Tool for RunCommandTool {
         let output = site.hands.run_command(command).await?;
         let whole = report(&output, seconds);
         let text = if whole.chars().count() > text::OBSERVATION { keep(&whole, site).await? } else { whole };
-        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, text })
+        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, text, outside: None })
     }
 }
 

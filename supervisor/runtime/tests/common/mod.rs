@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -16,8 +16,8 @@ use std::{
 use aether_llm::{Completion, CompletionRequest, Delta, LlmError, Message, Provider, StopReason, ToolCall};
 use aether_protocol::{AgentEvent, AgentPhase, FileEntry, FileKind, Timestamp};
 use aether_runtime::{
-    CallOutcome, CommandOutput, Control, Goal, Hands, HandsError, History, Journal, JournalError, Outcome, RecordedStep,
-    RunCommand, StepIntent, TakenMessage, Update, run_goal,
+    CallOutcome, Choice, CommandOutput, Control, Goal, Governor, Hands, HandsError, History, Journal, JournalError, Models,
+    Outcome, RecordedStep, RunCommand, StepIntent, TakenMessage, Toolset, Ungoverned, Update, Wish, Work,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -237,7 +237,7 @@ impl Provider for Scripted {
 
     async fn complete(&self, request: CompletionRequest, _: &mut (dyn FnMut(Delta) + Send)) -> Result<Completion, LlmError> {
         let summary = request.messages.iter().find_map(|m| match m {
-            Message::User { text } if text.starts_with("Summary") => {
+            Message::User { text, .. } if text.starts_with("Summary") => {
                 Some(text.lines().filter(|l| l.starts_with("step ")).count())
             }
             _ => None,
@@ -249,13 +249,75 @@ impl Provider for Scripted {
         let calls = calls.into_iter().enumerate();
         let calls: Vec<ToolCall> =
             calls.map(|(i, (name, arguments))| ToolCall { id: format!("c{turn}_{i}"), name: name.into(), arguments }).collect();
-        Ok(Completion { text: format!("turn {turn}"), calls, usage: None, stop: StopReason::Calls, model: "test".into() })
+        Ok(Completion { text: format!("turn {turn}"), calls, stop: StopReason::Calls, ..Completion::new("test") })
+    }
+}
+
+/// The same provider for every step.
+pub(crate) struct Always<'a>(pub(crate) &'a dyn Provider);
+
+struct Borrowed<'a>(&'a dyn Provider);
+
+#[async_trait]
+impl Provider for Borrowed<'_> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn default_model(&self) -> String {
+        self.0.default_model()
+    }
+
+    fn history(&self) -> usize {
+        self.0.history()
+    }
+
+    async fn complete(&self, request: CompletionRequest, on: &mut (dyn FnMut(Delta) + Send)) -> Result<Completion, LlmError> {
+        self.0.complete(request, on).await
+    }
+}
+
+impl Models for Always<'_> {
+    fn choose(&self, wish: &Wish<'_>) -> Result<Choice<'_>, String> {
+        Ok(Choice { provider: Arc::new(Borrowed(self.0)), model: wish.model.map(str::to_owned), why: None })
     }
 }
 
 pub(crate) fn goal(home: &Path, text: &str) -> Goal {
     let home = home.display().to_string();
-    Goal { number: 7, goal: text.into(), role: None, model: None, workdir: home.clone(), home }
+    Goal { number: 7, goal: text.into(), role: None, network: None, workdir: home.clone(), home }
+}
+
+/// A loop with what a test does not care about filled in.
+pub(crate) struct Loop<'a> {
+    pub(crate) goal: &'a Goal,
+    pub(crate) provider: &'a dyn Provider,
+    pub(crate) hands: &'a dyn Hands,
+    pub(crate) journal: &'a dyn Journal,
+    pub(crate) control: &'a Control,
+}
+
+impl Loop<'_> {
+    pub(crate) async fn run(&self) -> Outcome {
+        self.run_with(&[], &Ungoverned).await
+    }
+
+    pub(crate) async fn run_with(&self, toolsets: &[Arc<dyn Toolset>], governor: &dyn Governor) -> Outcome {
+        let Loop { goal, provider, hands, journal, control } = *self;
+        let models = Always(provider);
+        let work = Work { goal, models: &models, hands, journal, control, toolsets, governor, listener: &() };
+        aether_runtime::run_goal(&work).await
+    }
+}
+
+pub(crate) async fn run_goal(
+    goal: &Goal,
+    provider: &dyn Provider,
+    hands: &dyn Hands,
+    journal: &dyn Journal,
+    control: &Control,
+) -> Outcome {
+    Loop { goal, provider, hands, journal, control }.run().await
 }
 
 /// Runs a goal to its end with new hands and a new journal.
