@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aether_protocol::{AgentEvent, AgentId, Event, Grant, ModelUsage, SecretName};
+use aether_protocol::{AgentEvent, AgentId, Event, Grant, Letter, Memory, ModelUsage, Plan, SecretName};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -11,6 +11,8 @@ use crate::{
     leases, messages, models, secrets, settings, steps,
 };
 
+/// A write that its table's own file knows.
+type Own = Box<dyn FnOnce(&Connection, &mut Committed) -> Result<(), StoreError> + Send>;
 type EventsOf = Box<dyn FnOnce(&AgentRecord) -> Vec<AgentEvent> + Send>;
 
 enum Write {
@@ -35,6 +37,7 @@ enum Write {
     Grant(Box<NewGrant>),
     Revoke(u64),
     ModelUsage(AgentId, Box<ModelUsage>),
+    Own(Own),
 }
 
 /// A list of writes; built by value, committed by [`Store::commit`](crate::Store::commit).
@@ -57,6 +60,14 @@ pub struct Committed {
     pub messages: Vec<MessageRecord>,
     /// The grants made, in order.
     pub grants: Vec<Grant>,
+    /// The memories kept, in order.
+    pub memories: Vec<Memory>,
+    /// The plans stored, in order.
+    pub plans: Vec<Plan>,
+    /// The letters sent and taken, in order.
+    pub letters: Vec<Letter>,
+    /// How many memories were forgotten by consolidation.
+    pub removed: u64,
 }
 
 impl Change {
@@ -224,6 +235,15 @@ impl Change {
         self
     }
 
+    /// Adds a write that its table's own file knows.
+    pub(crate) fn with(
+        mut self,
+        own: impl FnOnce(&Connection, &mut Committed) -> Result<(), StoreError> + Send + 'static,
+    ) -> Self {
+        self.writes.push(Write::Own(Box::new(own)));
+        self
+    }
+
     pub(crate) fn apply(self, db: &Connection, slots: u32) -> Result<Committed, StoreError> {
         let mut done = Committed::default();
         let mut inserted = Vec::new();
@@ -260,6 +280,7 @@ impl Change {
                 Write::Grant(new) => done.grants.push(secrets::grant(db, &new)?),
                 Write::Revoke(id) => secrets::revoke(db, id)?,
                 Write::ModelUsage(agent, more) => models::add(db, &agent, &more)?,
+                Write::Own(own) => own(db, &mut done)?,
             }
         }
         for id in &inserted {

@@ -97,6 +97,12 @@ pub enum StoreError {
     /// It was changed or removed by somebody else meanwhile.
     #[error("the {0} was changed or removed meanwhile")]
     Outdated(&'static str),
+    /// Everything that the layer holds weighs more than this memory.
+    #[error("the layer is full: all of its {0} memories weigh more than this one")]
+    TooLight(u64),
+    /// Too many letters wait for an agent, in all or of one sender.
+    #[error("too many letters wait for agent {0}")]
+    TooManyLetters(AgentId),
     /// The disk is full.
     #[error("the disk that holds the database is full")]
     NoSpace,

@@ -16,7 +16,7 @@ use crate::OpenError;
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How many migrations there are.
-const NEWEST: usize = 4;
+const NEWEST: usize = 5;
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     let steps: [M<'static>; NEWEST] = [
@@ -24,6 +24,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up_with_hook(include_str!("migrations/0002_audit_chain.sql"), crate::audit::chain_old_records),
         M::up(include_str!("migrations/0003_prepared.sql")),
         M::up(include_str!("migrations/0004_secrets.sql")),
+        M::up(include_str!("migrations/0005_minds.sql")),
     ];
     steps.into_iter().collect()
 });
