@@ -32,6 +32,8 @@ for suite in faults faults_points; do
   "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
 done
 
+# Two sections are written by scripts/test-vm.sh.
+machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded)$/ } keep' docs/RELIABILITY.md)"
 {
   printf '# Reliability\n\n'
   printf 'What Aether does when it is killed or when a call of it fails. Written by scripts/faults.sh (make test-faults); every figure is counted\n'
@@ -45,5 +47,6 @@ every layer that an undisturbed agent has: filters, capabilities, namespaces, mo
   table spawner-looks 'A look at a file fails' 'The calls of statx(2) alone, by which it is decided what of /proc has to be covered.'
   table spawner-kills 'The spawner or a new sandbox is killed at a call' 'The same points, and the process is killed there.'
   table daemon-kills 'The daemon is killed at a call' 'As before, for every thread of aetherd.'
+  [ -z "$machine" ] || printf '\n%s\n' "$machine"
 } >docs/RELIABILITY.md
 exit "$status"

@@ -2,7 +2,7 @@
 # `make test-vm`: the suites whose results depend on systemd, pure cgroup v2 and the age of Landlock, in a virtual machine of their own.
 # The machine: tests/vm. Its kernel and file system are built when they are first needed (minutes) and kept in AETHER_VM_CACHE (default
 # ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
-# AETHER_UPDATE=1 writes docs/ISOLATION-v2.md.
+# AETHER_UPDATE=1 writes docs/ISOLATION-v2.md, and two sections of docs/RELIABILITY.md. AETHER_VM_CUTS: how often the power fails (default 5).
 # `scripts/test-vm.sh PART...` runs only these: suites, power, package, or package-short, which leaves twenty upgrades and the restart out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -66,17 +66,24 @@ if wanted suites; then
     tee -a "$share/log" || status=$?
 fi
 
+# recorded TITLE FILE: with AETHER_UPDATE=1, the section of docs/RELIABILITY.md with that title is what the file has. scripts/faults.sh, which
+# writes the others, knows the titles.
+recorded() {
+  local others
+  [ -n "${AETHER_UPDATE:-}" ] || return 0
+  others="$(TITLE="## $1" awk '/^## / { skip = $0 == ENVIRON["TITLE"] } !skip' docs/RELIABILITY.md)"
+  { printf '%s\n\n## %s\n\n' "$others" "$1" && cat "$2"; } >"$share/reliability"
+  cp "$share/reliability" docs/RELIABILITY.md
+}
+
 if wanted power; then
   printf '\n-- power\n'
   mkdir "$share/power"
-  truncate -s 256M "$share/disk"
-  mke2fs -q -t ext4 -F "$share/disk" >/dev/null
-  for part in before after; do
-    options=()
-    [ "$part" = after ] || options=(-p 'the power fails')
-    tests/vm/exec.sh -s "$share" -o "$share/power" -d "$share/disk" -t 300 "${options[@]}" -- "bash /host/vm/power.sh $part" |
-      tee -a "$share/log" || status=$?
-  done
+  tests/vm/cuts.sh "$share" "$share/power" "${AETHER_VM_CUTS:-5}" | tee "$share/cuts.log" | tee -a "$share/log" || status=$?
+  ! grep -q '^FAILED' "$share/cuts.log" || status=1
+  tests/vm/power.py table "$share/power" >"$share/power.md" || status=$?
+  cat "$share/power.md"
+  [ "$status" -ne 0 ] || recorded 'The power fails' "$share/power.md"
 fi
 
 # package_part HOW UPGRADES: the package as people install it, and as many newer versions of it, which differ in their number only.
@@ -94,6 +101,17 @@ package_part() {
   done
   rm -rf "$tree"
   tests/vm/exec.sh -s "$share" -o "$share/out" -t 1500 -- "bash /host/vm/package.sh $1" | tee -a "$share/log" || status=$?
+  [ -f "$share/out/upgrades" ] || return 0
+  {
+    printf 'Written by scripts/test-vm.sh (make test-vm): the package in a virtual machine with systemd, replaced by versions that differ in their number only,\n'
+    printf 'while agents work, one client asks for the list without a pause, and another creates and uses agents. System calls cost more there than elsewhere.\n\n'
+    printf '| upgrades | agents at work | of them died | longest time between two answers | answers | agents begun meanwhile | of them refused or cut |\n'
+    printf '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n'
+    cat "$share/out/upgrades"
+    printf '\nAn older version was refused before anything was replaced; service and agents went on.\n'
+  } >"$share/upgrades.md"
+  cat "$share/upgrades.md"
+  [ "$status" -ne 0 ] || [ "$1" != all ] || recorded 'The package is upgraded' "$share/upgrades.md"
 }
 if wanted package-short; then
   package_part short 1

@@ -86,6 +86,20 @@ the_same_pids() {
   prints "$2" pids "$1"
 }
 
+# inits: of the agents that write a diary. Their other processes come and go.
+inits() {
+  first diary-1 && first diary-2 && first diary-3
+}
+
+# died: how many of those that were at work do not run any more.
+died() {
+  local name count=0
+  for name in limited connected diary-1 diary-2 diary-3; do
+    [ "$(state "$name")" = running ] || count=$((count + 1))
+  done
+  echo "$count"
+}
+
 installed() {
   dpkg -i /host/aether.deb
 }
@@ -126,10 +140,25 @@ keeps_asking() {
   done
 }
 
+# keeps_working: creates and uses agents without a pause, and writes down how each went.
+keeps_working() {
+  while :; do
+    if [ "$(aether run --rm -- echo hello 2>>"$kept/refusals")" = hello ]; then
+      echo "done" >>"$kept/work"
+    else
+      echo failed >>"$kept/work"
+    fi
+  done
+}
+
 # widest: the longest time between two answers is at most five seconds.
 widest() {
-  awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { print NR, "answers, at most", gap, "s apart"; exit gap > 5 || NR < 20 }' \
-    "$kept/answers"
+  local gap
+  gap="$(awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%.1f", gap }' "$kept/answers")"
+  printf '| %s | 5 | %s | %s s | %s | %s | %s |\n' "$(find /host/newer -name '*.deb' | wc -l)" "$(died)" "$gap" \
+    "$(wc -l <"$kept/answers")" "$(grep -c "done" "$kept/work")" "$(grep -c failed "$kept/work")" >/out/upgrades
+  cat /out/upgrades "$kept/refusals"
+  awk -v gap="$gap" 'END { exit gap > 5 || NR < 20 }' "$kept/answers"
 }
 
 # older: to put an older version over a newer one.
@@ -313,16 +342,25 @@ if [ ! -e "$kept/restarted" ]; then
   holds 'an agent that nobody declared is not started' test "$(systemctl start aether-agent@nobody; value aether-agent@nobody ActiveState)" = inactive
 
   printf -- '\n-- upgrades\n'
+  for number in 1 2 3; do
+    aether run -d --name "diary-$number" -- sh -c 'while :; do date; sleep 1; done' >/dev/null
+  done
+  before_diaries="$(inits)"
   keeps_asking &
   asking=$!
+  keeps_working &
+  working=$!
   for package in /host/newer/*.deb; do
     holds "upgrade to $(dpkg-deb -f "$package" Version)" dpkg -i "$package"
   done
   sleep 2
-  kill "$asking"
-  wait "$asking" 2>/dev/null
-  holds 'the API answers at least every five seconds' widest
+  kill "$asking" "$working"
+  wait "$asking" "$working" 2>/dev/null
   holds 'agents live through it' the_same_pids limited "$before"
+  holds 'one with a network, too' the_same_pids connected "$connected"
+  holds 'and those that write' prints "$before_diaries" inits
+  holds 'none died' prints 0 died
+  holds 'the API answers at least every five seconds' widest
   holds 'and can be worked with' prints hello aether exec limited -- echo hello
   holds 'an older version is refused' fails 'is older' older
   holds 'which leaves the service alone' prints active value aetherd.service ActiveState
