@@ -7,8 +7,10 @@
 #![forbid(unsafe_code)]
 
 pub mod agents;
+pub mod approvals;
 pub mod audit;
 pub mod backup;
+pub mod budgets;
 pub mod change;
 mod counters;
 pub mod error;
@@ -31,7 +33,9 @@ mod store;
 mod writer;
 
 pub use agents::{AgentField, AgentFilter, AgentRecord, NewAgent};
+pub use approvals::{HeldRecord, HeldWord, NewHeld};
 pub use audit::{AuditEntry, AuditRecord, AuditSummary, AuditVerdict};
+pub use budgets::{BudgetField, NewSpent, SpentRecord};
 pub use change::{Change, Committed};
 pub use error::{OpenError, StoreError};
 pub use events::{EventQuery, NewEvent, Window};
