@@ -284,7 +284,7 @@ impl<'a> Run<'a> {
     async fn make(&self, intent: &StepIntent, i: usize, toolbox: &Toolbox<'_>, taint: &[String]) -> Result<CallOutcome, Broken> {
         let Work { goal, hands, control, governor, .. } = self.work;
         let call = &intent.calls[i];
-        let site = Site { hands, goal, step: intent.step, position: i as u32 };
+        let site = Site { hands, goal, step: intent.step, position: i as u32, taint };
         let tool = tools::canonical(&call.tool);
         let asked = Asked { call, tool, effect: toolbox.effect(&call.tool), site, taint };
         let outcome = match toolbox.refusal(&call.tool) {

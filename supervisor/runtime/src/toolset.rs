@@ -68,6 +68,8 @@ pub struct Site<'a> {
     pub step: u32,
     /// Place of the call within its step, from 0.
     pub position: u32,
+    /// Where text from outside came from that the model has read before this call.
+    pub taint: &'a [String],
 }
 
 impl Site<'_> {
