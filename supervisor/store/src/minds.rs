@@ -41,6 +41,13 @@ impl Change {
         self.with(move |db, _| ended(db, &key, run, &seen))
     }
 
+    /// Adds a model's rating to a run that was counted, once.
+    #[must_use]
+    pub fn run_rated(self, key: MindKey, agent: &AgentId, rating: u8, summary: String) -> Self {
+        let agent = agent.clone();
+        self.with(move |db, _| rated(db, &key, &agent, rating, &summary))
+    }
+
     /// Sets what a mind says of itself.
     #[must_use]
     pub fn describe_mind(self, key: MindKey, expertise: Vec<String>, notes: String) -> Self {
@@ -151,21 +158,21 @@ pub(crate) fn need(db: &Connection, key: &MindKey) -> Result<u64, StoreError> {
     Ok(row::uint(db.last_insert_rowid()))
 }
 
-/// Counts a run, and what was thought of it; a second one of the same agent takes the place of the first and is not counted again.
+/// Counts a run, and what was thought of it; a second end of the same agent is not counted.
 fn ended(db: &Connection, key: &MindKey, run: RunCounts, seen: &Reflection) -> Result<(), StoreError> {
     let mind = row::int(need(db, key)?);
     let first = db
         .prepare_cached(
-            "INSERT INTO reflections (mind, agent_id, at_ms, outcome, rating, summary) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO reflections (mind, agent_id, at_ms, outcome, summary) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (mind, agent_id) DO NOTHING",
         )?
-        .execute((mind, seen.agent.as_str(), now(), &seen.outcome, seen.rating, &seen.summary))?;
+        .execute((mind, seen.agent.as_str(), now(), &seen.outcome, &seen.summary))?;
     if first == 0 {
         return Ok(());
     }
     db.prepare_cached(
         "UPDATE minds SET completed = completed + ?2, failed = failed + ?3, steps = steps + ?4, calls = calls + ?5,
-             calls_failed = calls_failed + ?6, ratings = ratings + ?7, rating_sum = rating_sum + ?8 WHERE id = ?1",
+             calls_failed = calls_failed + ?6 WHERE id = ?1",
     )?
     .execute((
         mind,
@@ -174,9 +181,20 @@ fn ended(db: &Connection, key: &MindKey, run: RunCounts, seen: &Reflection) -> R
         row::int(run.steps),
         row::int(run.calls),
         row::int(run.calls_failed),
-        i64::from(seen.rating.is_some()),
-        i64::from(seen.rating.unwrap_or(0)),
     ))?;
+    Ok(())
+}
+
+fn rated(db: &Connection, key: &MindKey, agent: &AgentId, rating: u8, summary: &str) -> Result<(), StoreError> {
+    let mind = row::int(find(db, key)?.unwrap_or(0));
+    let first = db
+        .prepare_cached("UPDATE reflections SET rating = ?3, summary = ?4 WHERE mind = ?1 AND agent_id = ?2 AND rating IS NULL")?
+        .execute((mind, agent.as_str(), rating, summary))?;
+    if first == 0 {
+        return Err(StoreError::Outdated("run"));
+    }
+    db.prepare_cached("UPDATE minds SET ratings = ratings + 1, rating_sum = rating_sum + ?2 WHERE id = ?1")?
+        .execute((mind, i64::from(rating)))?;
     Ok(())
 }
 

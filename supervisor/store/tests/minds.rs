@@ -241,7 +241,13 @@ async fn runs_are_counted_once_and_steps_rated_only_where_there_are_some() {
     }
     let profile = store.profile(key.clone()).await.expect("profile");
     assert_eq!((profile.completed, profile.failed, profile.steps, profile.calls_failed, profile.ratings), (1, 0, 3, 1, 0));
-    assert_eq!(store.reflections(key, 10).await.expect("list").len(), 1);
+    let rate = || store.commit(Change::new().run_rated(key.clone(), &id(1), 4, "went well".into()));
+    rate().await.expect("rated");
+    assert!(rate().await.is_err(), "once");
+    let profile = store.profile(key.clone()).await.expect("profile");
+    assert_eq!((profile.ratings, profile.rating_sum), (1, 4));
+    let all = store.reflections(key.clone(), 10).await.expect("list");
+    assert_eq!((all.len(), all[0].rating, all[0].summary.as_str()), (1, Some(4), "went well"));
 
     let good = NewFeedback { step: 1, rating: 1, comment: "good".into() };
     assert!(store.commit(Change::new().feedback(&id(1), "ann", good.clone())).await.is_err(), "there is no step 1 yet");
