@@ -37,6 +37,8 @@ pub struct Rule {
     pub methods: Vec<String>,
     /// Beginnings of paths; every one when empty.
     pub paths: Vec<String>,
+    /// The only program that may, by its path inside; every one when absent.
+    pub program: Option<String>,
     /// The preset it comes from.
     pub preset: Option<&'static str>,
 }
@@ -57,6 +59,15 @@ pub struct Question<'a> {
     pub addresses: &'a [IpAddr],
     /// The addresses of this host itself.
     pub own: &'a [IpAddr],
+    /// The program that connects, if that is known.
+    pub program: Option<&'a str>,
+}
+
+impl Policy {
+    /// Does what it says about a host depend on the program?
+    pub fn names_program(&self, host: &Host) -> bool {
+        self.allow.iter().any(|rule| rule.program.is_some() && rule.host.matches(host))
+    }
 }
 
 /// What is visible of a connection.
@@ -105,6 +116,13 @@ pub enum Reason {
     Request,
     /// The host is allowed, but only requests that can be read, and this connection cannot.
     Hidden,
+    /// The host is allowed to another program.
+    Program {
+        /// To which.
+        only: String,
+        /// The one that connects, if that is known.
+        by: Option<String>,
+    },
     /// The host is on the list of denied ones.
     Listed(String),
     /// An address that is never reached.
@@ -140,6 +158,10 @@ impl fmt::Display for Reason {
             Self::Request => f.write_str("no rule of this host allows this method and path"),
             Self::Hidden => {
                 f.write_str("the rules of this host are about methods and paths, which this connection does not show")
+            }
+            Self::Program { only, by: Some(by) } => write!(f, "only {only} may connect there, and this is {by}"),
+            Self::Program { only, by: None } => {
+                write!(f, "only {only} may connect there, and which program this is cannot be told")
             }
             Self::Listed(pattern) => write!(f, "{pattern} is denied"),
             Self::Special(address, what) => write!(f, "{address} is {what}, which no policy reaches"),
@@ -195,6 +217,9 @@ impl Rule {
         let ports: &[u16] = if self.ports.is_empty() { &WEB } else { &self.ports };
         if !ports.contains(&question.port) {
             return Err(Reason::Port(ports.to_vec()));
+        }
+        if let Some(only) = self.program.as_ref().filter(|only| question.program != Some(only.as_str())) {
+            return Err(Reason::Program { only: only.clone(), by: question.program.map(str::to_owned) });
         }
         if !(self.methods.is_empty() && self.paths.is_empty()) {
             match question.seen {

@@ -6,7 +6,7 @@ fn host(text: &str) -> Host {
 
 fn rule(pattern: &str, ports: &[u16]) -> Rule {
     let host = HostPattern::parse(pattern).expect(pattern);
-    Rule { host, ports: ports.to_vec(), methods: vec![], paths: vec![], preset: None }
+    Rule { host, ports: ports.to_vec(), methods: vec![], paths: vec![], program: None, preset: None }
 }
 
 fn policy(allow: Vec<Rule>, otherwise: Otherwise) -> Policy {
@@ -16,7 +16,7 @@ fn policy(allow: Vec<Rule>, otherwise: Otherwise) -> Policy {
 fn ask(policy: &Policy, name: &str, port: u16, seen: Seen<'_>, addresses: &[&str]) -> Verdict {
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().expect("address")).collect();
     let own = ["93.184.216.1".parse().expect("own")];
-    verdict(policy, &Question { host: &host(name), port, seen, addresses: &addresses, own: &own })
+    verdict(policy, &Question { host: &host(name), port, seen, addresses: &addresses, own: &own, program: None })
 }
 
 fn allowed(verdict: &Verdict) -> bool {
@@ -109,4 +109,19 @@ fn a_denied_address_is_denied_to_the_names_that_have_it() {
         assert_eq!(ask(&policy, "a.test", 443, Seen::Opaque, addresses), Verdict::Deny(Reason::Listed(address.to_owned())));
     }
     assert!(allowed(&ask(&policy, "a.test", 443, Seen::Opaque, &["93.184.216.35"])), "another address of it");
+}
+
+#[test]
+fn a_rule_of_one_program_allows_no_other() {
+    let policy = policy(vec![Rule { program: Some("/usr/bin/git".into()), ..rule("a.test", &[]) }], Otherwise::Ask);
+    let by = |program| {
+        let name = host("a.test");
+        verdict(&policy, &Question { host: &name, port: 443, seen: Seen::Opaque, addresses: &[], own: &[], program })
+    };
+    assert!(policy.names_program(&host("a.test")) && !policy.names_program(&host("b.test")));
+    assert!(allowed(&by(Some("/usr/bin/git"))));
+    for (program, said) in [(Some("/home/agent/git"), "this is /home/agent/git"), (None, "cannot be told")] {
+        let Verdict::Deny(reason) = by(program) else { panic!("{program:?} is neither allowed nor asked about") };
+        assert!(reason.to_string().ends_with(said), "{reason}");
+    }
 }

@@ -20,7 +20,7 @@ pub fn preset(name: &str) -> Option<Vec<Rule>> {
     let (name, hosts) = PRESETS.iter().find(|(known, _)| *known == name)?;
     let rule = |host: &&str| {
         let host = HostPattern::parse(host).ok()?;
-        Some(Rule { host, ports: vec![], methods: vec![], paths: vec![], preset: Some(name) })
+        Some(Rule { host, ports: vec![], methods: vec![], paths: vec![], program: None, preset: Some(name) })
     };
     hosts.iter().map(rule).collect()
 }

@@ -71,6 +71,11 @@ pub struct NetworkRule {
     #[serde(default)]
     #[ts(as = "Option<Vec<String>>", optional)]
     pub paths: Vec<String>,
+    /// The only program that may connect, by its path inside, for example `/usr/bin/curl`; every one when absent. Keeps apart programs
+    /// that mean well: one of the same agent that does not can use the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
+    pub program: Option<String>,
 }
 
 /// What happens to a destination that no rule names.
@@ -240,6 +245,9 @@ pub struct NetworkDestination {
     /// Bytes it got.
     #[ts(type = "number")]
     pub bytes_received: u64,
+    /// The program that asked for it last, by its path inside, as far as that is known.
+    #[serde(default)]
+    pub program: Option<String>,
     /// When it was last asked for.
     pub last_at: Timestamp,
 }
@@ -336,6 +344,10 @@ pub struct ConnectWish {
     pub host: String,
     /// Port.
     pub port: u16,
+    /// The program, by its path inside, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
+    pub program: Option<String>,
 }
 
 /// A person's word.

@@ -6,6 +6,7 @@
 mod connection;
 mod exec;
 mod files;
+mod holders;
 mod identity;
 mod network;
 mod output;

@@ -71,7 +71,7 @@ fn listener(line: &str) -> Option<SocketAddr> {
 }
 
 /// An address as the lists have it: words of 32 bits, each a number of this machine's byte order.
-fn parse_address(text: &str) -> Option<IpAddr> {
+pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     let word = |at: usize| Some(u32::from_str_radix(text.get(at * 8..at * 8 + 8)?, 16).ok()?.to_ne_bytes());
     match text.len() {
         8 => Some(IpAddr::from(word(0)?)),

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Init, Kind, LAST_SIGNAL, connection::MAX_WAITING, exec, files, ports, process::Process, tree, tree::TreeError, worker,
-    worker::Worker,
+    Init, Kind, LAST_SIGNAL, connection::MAX_WAITING, exec, files, holders, ports, process::Process, tree, tree::TreeError,
+    worker, worker::Worker,
 };
 use crate::{
     sys::epoll::Interest,
@@ -54,6 +54,7 @@ impl Init {
                 return self.reply(connection, tag, body, socket);
             }
             InitRequest::Listening => ports::listening().map(Some),
+            InitRequest::Holders { near, far } => holders::holders(near, far).map(Some),
             InitRequest::Start(start) => self.start(connection, tag, start),
             InitRequest::Write { process, data } => self.write(connection, tag, process, data),
             InitRequest::CloseInput { process } => self.give(connection, tag, process, Vec::new(), true),

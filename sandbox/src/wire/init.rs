@@ -18,6 +18,8 @@ pub const MAX_CHUNK: usize = 256 * 1024;
 pub const RING_BYTES: usize = 1 << 20;
 /// Listening sockets in one answer.
 pub const MAX_LISTENERS: usize = 256;
+/// Programs in one answer.
+pub const MAX_HOLDERS: usize = 16;
 /// Longest time a reader that holds the stream back may stall before it is overtaken, seconds.
 pub const HOLD_SECONDS: u64 = 30;
 
@@ -96,6 +98,8 @@ pub enum InitRequest {
     Connect { port: u16, v6: bool },
     /// The TCP ports that somebody inside listens on; [`InitReply::Listening`].
     Listening,
+    /// The programs that hold the TCP connection from `near`, inside, to `far`; [`InitReply::Holders`].
+    Holders { near: SocketAddr, far: SocketAddr },
 }
 
 /// A socket that lies in the network namespace of a sandbox and is served from outside; see [`crate::net`].
@@ -207,6 +211,9 @@ pub enum InitReply {
     Failed { errno: i32, step: String },
     /// Where somebody listens, at most [`MAX_LISTENERS`], each address once.
     Listening(Vec<SocketAddr>),
+    /// Paths of the programs inside, each once and at most [`MAX_HOLDERS`]; `None` for one whose path cannot be trusted. `hidden`: some
+    /// process did not let itself be looked at, and may hold it as well.
+    Holders { programs: Vec<Option<String>>, hidden: bool },
 }
 
 /// A process started by request.

@@ -35,6 +35,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Addresses by name, and when they were found.
 pub(super) type Found = HashMap<HostName, (Instant, Arc<[IpAddr]>)>;
 
+/// Words that count for the moment: about which destination and which program, when they were said, and what.
+type Words = HashMap<(Host, u16, Option<Arc<str>>), (Instant, Decision)>;
+
 /// The network of one agent.
 pub(crate) struct AgentNet {
     id: AgentId,
@@ -45,11 +48,13 @@ pub(crate) struct AgentNet {
     pub(super) ledger: Mutex<Ledger>,
     /// Addresses of names, as they were found a moment ago.
     pub(super) found: Mutex<Found>,
-    words: Mutex<HashMap<(Host, u16), (Instant, Decision)>>,
+    words: Mutex<Words>,
     events: mpsc::Sender<AgentEvent>,
     connections: Share,
     refusals: Arc<Semaphore>,
     pub(super) lookups: Arc<Semaphore>,
+    /// Held by whoever looks for the program of a connection.
+    pub(super) searches: Semaphore,
     pub(super) over: CancellationToken,
 }
 
@@ -78,6 +83,7 @@ impl Egress {
             connections: Share::new(&self.shared.budget),
             refusals: Arc::new(Semaphore::new(REFUSED)),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            searches: Semaphore::new(1),
             over,
         });
         self.add(&net);
@@ -189,15 +195,15 @@ impl AgentNet {
     }
 
     /// A person's word about a destination that counts for the moment.
-    pub(super) fn word(&self, host: &Host, port: u16) -> Option<Decision> {
+    pub(super) fn word(&self, program: Option<&Arc<str>>, host: &Host, port: u16) -> Option<Decision> {
         let mut words = lock(&self.words);
         words.retain(|_, (at, _)| at.elapsed() < MINUTE);
-        words.get(&(host.clone(), port)).map(|(_, decision)| *decision)
+        words.get(&(host.clone(), port, program.cloned())).map(|(_, decision)| *decision)
     }
 
     /// Keeps a person's word for the moment.
-    pub(super) fn remember(&self, host: &Host, port: u16, decision: Decision) {
-        lock(&self.words).insert((host.clone(), port), (Instant::now(), decision));
+    pub(super) fn remember(&self, program: Option<&Arc<str>>, host: &Host, port: u16, decision: Decision) {
+        lock(&self.words).insert((host.clone(), port, program.cloned()), (Instant::now(), decision));
     }
 }
 

@@ -28,6 +28,10 @@ pub(super) fn denial(net: &AgentNet, host: &Host, port: u16, reason: &Reason) ->
         Reason::Unlisted | Reason::Port(_) | Reason::Request | Reason::Hidden | Reason::Unanswered => {
             format!("ask a person to allow it: aether network {name} allow {host}:{port}")
         }
+        Reason::Program { by: Some(by), .. } => {
+            format!("use that program, or ask a person: aether network {name} allow {host}:{port}={by}")
+        }
+        Reason::Program { by: None, .. } => "use that program, and let nothing else have its connection".to_owned(),
         Reason::Listed(_) | Reason::Refused => "do without it: a person denied it".to_owned(),
         Reason::Special(..) | Reason::Own(_) => "use a public address: these are never reached from a sandbox".to_owned(),
         Reason::Fronting(_) => "connect to the host that is meant".to_owned(),

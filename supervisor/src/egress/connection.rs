@@ -16,6 +16,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use super::{
     agent::{AgentNet, reset},
     answer::{denial, failure, http, refuse, say},
+    caller::Caller,
     cut::{Kind, Passed},
     dial::DialError,
     http::serve_requests,
@@ -108,12 +109,13 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
             gateway(&net, port, client).await
         };
     }
+    let from = Caller::of(&client.stream);
     // Nothing of a name leaves before it is allowed.
-    let reason = match net.permit(&host, port, Seen::Nothing, &[]).await {
+    let reason = match net.permit(&from, &host, port, Seen::Nothing, &[]).await {
         Ok(reason) => reason,
         Err(reason) => return deny(&net, client, &host, port, &reason, told).await,
     };
-    let upstream = match net.dial(&host, port).await {
+    let upstream = match net.dial(&from, &host, port).await {
         Ok(upstream) => upstream,
         Err(DialError::Denied(reason)) => return deny(&net, client, &host, port, &reason, told).await,
         Err(error) => {
@@ -129,15 +131,15 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
         return;
     }
     let address = upstream.peer_addr().ok().map(|peer| peer.ip());
-    let mut passed = Passed { host: host.clone(), port, kind: Kind::Nothing, address, reason };
+    let mut passed = Passed { host: host.clone(), port, kind: Kind::Nothing, address, reason, program: from.known().cloned() };
     let first = tokio::select! {
         first = timeout(SILENT, first(&mut client, &upstream)) => first,
         () = net.denied(|| Some(passed.clone())) => return reset(client.stream),
     };
     let reason = match first {
-        Ok(Some(First::Http)) => return serve_requests(net, client, Some((passed, upstream))).await,
+        Ok(Some(First::Http)) => return serve_requests(net, client, from, Some((passed, upstream))).await,
         Ok(Some(First::Tls(name))) => match agrees(&host, name) {
-            Ok(()) => net.permit(&host, port, Seen::Opaque, &[]).await,
+            Ok(()) => net.permit(&from, &host, port, Seen::Opaque, &[]).await,
             Err(reason) => Err(net.deny(&host, port, reason)),
         },
         Ok(Some(First::Http2)) => {
@@ -148,7 +150,7 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
         Ok(Some(First::Other | First::More)) if client.first.first() == Some(&0x16) => {
             Err(net.deny(&host, port, Reason::Malformed("the greeting of TLS cannot be read".to_owned())))
         }
-        Ok(Some(First::Other | First::More)) => net.permit(&host, port, Seen::Opaque, &[]).await,
+        Ok(Some(First::Other | First::More)) => net.permit(&from, &host, port, Seen::Opaque, &[]).await,
         Ok(None) | Err(_) => return,
     };
     match reason {

@@ -4,6 +4,7 @@ use std::{
     io,
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Passed {
     /// The address that is connected to, once it is.
     pub(super) address: Option<IpAddr>,
     pub(super) reason: Reason,
+    /// The program that connected, if something depended on it.
+    pub(super) program: Option<Arc<str>>,
 }
 
 /// What is seen of it, as [`Seen`].
@@ -49,7 +52,7 @@ impl Kind {
 impl AgentNet {
     /// Is it allowed by the policy of the moment as well? What nothing names goes on where a person allowed it.
     pub(super) fn still(&self, passed: &Passed) -> Result<(), Reason> {
-        match self.verdict(&passed.host, passed.port, passed.kind.seen(), passed.address.as_slice()) {
+        match self.verdict(passed.program.as_ref(), &passed.host, passed.port, passed.kind.seen(), passed.address.as_slice()) {
             Verdict::Allow(_) => Ok(()),
             Verdict::Ask if passed.reason == Reason::Person => Ok(()),
             Verdict::Ask => Err(Reason::Unlisted),

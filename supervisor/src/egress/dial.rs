@@ -11,7 +11,7 @@ use std::{
 use aether_net::{Host, HostName, Reason, Seen};
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
-use super::{agent::AgentNet, lock};
+use super::{agent::AgentNet, caller::Caller, lock};
 
 /// How long a lookup may take.
 const LOOKUP: Duration = Duration::from_secs(10);
@@ -41,12 +41,12 @@ pub(super) enum DialError {
 impl AgentNet {
     /// Connects to a destination that was allowed by name. Redirects and later answers of the resolver change nothing: the address
     /// connected to is one of those judged here.
-    pub(super) async fn dial(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+    pub(super) async fn dial(&self, from: &Caller, host: &Host, port: u16) -> Result<TcpStream, DialError> {
         let addresses = match host {
             Host::Address(address) => Arc::from([*address]),
             Host::Name(name) => self.look_up(name).await.map_err(DialError::Unknown)?,
         };
-        self.permit(host, port, Seen::Nothing, &addresses).await.map_err(DialError::Denied)?;
+        self.permit(from, host, port, Seen::Nothing, &addresses).await.map_err(DialError::Denied)?;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses.iter().take(TRIED) {
             match timeout(CONNECT, TcpStream::connect(SocketAddr::new(*address, port))).await {

@@ -22,6 +22,7 @@ use super::{
     agent::AgentNet,
     answer::{denial, failure},
     body::{Counted, Way},
+    caller::Caller,
     cut::{Cuttable, Kind, Passed},
     dial::DialError,
     lock,
@@ -42,6 +43,7 @@ type Body = BoxBody<Bytes, hyper::Error>;
 /// Requests of one connection.
 struct Route {
     net: Arc<AgentNet>,
+    from: Caller,
     /// Where the connection was made to; `None` at the proxy, where each request says it.
     fixed: Option<(Host, u16)>,
     link: Mutex<Option<Link>>,
@@ -59,7 +61,7 @@ struct Link {
 }
 
 /// Serves the requests of a connection, to the destination it was made to or, at the proxy, to the one each names.
-pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Option<(Passed, TcpStream)>) {
+pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, from: Caller, to: Option<(Passed, TcpStream)>) {
     let cut = net.over.child_token();
     let (fixed, link, passed) = match to {
         Some((passed, upstream)) => {
@@ -71,7 +73,7 @@ pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, to: Optio
     };
     let id = net.id().clone();
     let passed = std::sync::Mutex::new(passed);
-    let route = Arc::new(Route { net, fixed, link: Mutex::new(link), passed, cut: cut.clone() });
+    let route = Arc::new(Route { net, from, fixed, link: Mutex::new(link), passed, cut: cut.clone() });
     let served = route.clone();
     let service = service_fn(move |request| {
         let route = served.clone();
@@ -119,7 +121,7 @@ impl Route {
         let gateway = matches!(&host, Host::Name(name) if name.as_str() == GATEWAY_NAME);
         if !gateway {
             let seen = Seen::Request { method: request.method().as_str(), path: request.uri().path() };
-            match self.net.permit(&host, port, seen, &[]).await {
+            match self.net.permit(&self.from, &host, port, seen, &[]).await {
                 Ok(reason) => {
                     self.net.record(&host, port, NetworkVerdict::Allowed, &reason);
                     if let Err(reason) = self.pass(&request, &host, port, reason) {
@@ -144,7 +146,7 @@ impl Route {
         let kind = Kind::Request { method: request.method().to_string(), path: request.uri().path().to_owned() };
         let mut kept = lock(&self.passed);
         let address = kept.as_ref().filter(|kept| kept.host == *host && kept.port == port).and_then(|kept| kept.address);
-        let passed = kept.insert(Passed { host: host.clone(), port, kind, address, reason });
+        let passed = kept.insert(Passed { host: host.clone(), port, kind, address, reason, program: self.from.known().cloned() });
         self.net.still(passed)
     }
 
@@ -252,7 +254,7 @@ impl Route {
                 handshake(ours, &self.cut).await
             }
             _ => {
-                let upstream = self.net.dial(host, port).await.map_err(|error| match error {
+                let upstream = self.net.dial(&self.from, host, port).await.map_err(|error| match error {
                     DialError::Denied(reason) => Failed::Denied(reason),
                     other => Failed::Dial(other),
                 })?;

@@ -70,6 +70,19 @@ impl Ledger {
         Some(NetworkDecided { pid, host: host.to_owned(), port, verdict, reason: reason.to_owned(), count })
     }
 
+    /// Is this a destination that was asked for before?
+    pub(super) fn knows(&self, host: &str, port: u16) -> bool {
+        self.rows.contains_key(&(host.to_owned(), port))
+    }
+
+    /// Notes which program asked for it.
+    pub(super) fn by(&mut self, host: &str, port: u16, program: &str) {
+        let shown = &mut self.row(host, port).shown.program;
+        if shown.as_deref() != Some(program) {
+            *shown = Some(program.to_owned());
+        }
+    }
+
     /// Counts bytes.
     pub(super) fn moved(&mut self, host: &str, port: u16, sent: u64, received: u64) {
         let row = self.row(host, port);
@@ -103,6 +116,7 @@ impl Ledger {
                 denied: 0,
                 bytes_sent: 0,
                 bytes_received: 0,
+                program: None,
                 last_at: Timestamp::now(),
             },
             used: 0,

@@ -7,6 +7,7 @@ mod agent;
 mod answer;
 mod body;
 mod budget;
+mod caller;
 mod connection;
 mod cut;
 mod dial;
@@ -23,6 +24,7 @@ pub(crate) mod seam;
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -49,6 +51,8 @@ pub(crate) trait World: Send + Sync {
     async fn tell(&self, agent: &AgentId, events: Vec<AgentEvent>);
     /// Number, name and step of an agent.
     fn about(&self, agent: &AgentId) -> Option<About>;
+    /// The program that holds a connection, both ends as it has them; nothing when there are several, or that cannot be told.
+    async fn program(&self, agent: &AgentId, near: SocketAddr, far: SocketAddr) -> Option<String>;
 }
 
 /// Who an agent is, for people.

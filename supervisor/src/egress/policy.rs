@@ -36,7 +36,11 @@ fn rule(rule: &NetworkRule) -> Result<Rule, ApiError> {
     if rule.ports.contains(&0) {
         return Err(ApiError::invalid("network: 0 is not a port", "give 1 to 65535"));
     }
-    Ok(Rule { host: pattern(&rule.host)?, ports: rule.ports.clone(), methods, paths: rule.paths.clone(), preset: None })
+    if let Some(program) = &rule.program {
+        aether_protocol::spec::check_guest_path("network: program", program)?;
+    }
+    let (ports, paths, program) = (rule.ports.clone(), rule.paths.clone(), rule.program.clone());
+    Ok(Rule { host: pattern(&rule.host)?, ports, methods, paths, program, preset: None })
 }
 
 fn pattern(text: &str) -> Result<HostPattern, ApiError> {

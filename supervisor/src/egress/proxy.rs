@@ -11,6 +11,7 @@ use tokio::{io::AsyncWriteExt, time::timeout};
 use super::{
     agent::{AgentNet, reset},
     answer::{http, say},
+    caller::Caller,
     connection::{Told, carry},
     http::serve_requests,
     pipe::Client,
@@ -42,7 +43,10 @@ enum Refused {
 pub(super) async fn serve(net: Arc<AgentNet>, mut client: Client) {
     match timeout(HEAD, wish(&mut client)).await.unwrap_or(Err(Refused::Gone)) {
         Ok(Wish::Connect(host, port, told)) => carry(net, client, host, port, told).await,
-        Ok(Wish::Requests) => serve_requests(net, client, None).await,
+        Ok(Wish::Requests) => {
+            let from = Caller::of(&client.stream);
+            serve_requests(net, client, from, None).await;
+        }
         Err(Refused::Gone) => reset(client.stream),
         Err(Refused::Http(status, text)) => {
             tracing::debug!(agent = %net.id(), %text, "a request to the proxy was refused");

@@ -1,6 +1,6 @@
 //! The network of agents: served while they live, shown, changed, and decided about by people.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use aether_protocol::{
     AgentEvent, AgentId, ApiError, Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules, Program,
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     Fleet, audit,
-    core::{Core, Live},
+    core::{Core, Live, lock},
 };
 use crate::egress::{self, About, World};
 
@@ -33,6 +33,12 @@ impl World for OfFleet {
         let info = &registry.get(agent)?.info;
         let step = matches!(info.spec.program, Program::Goal(_)).then_some(info.step);
         Some(About { number: info.number, name: info.name.as_str().to_owned(), step })
+    }
+
+    async fn program(&self, agent: &AgentId, near: SocketAddr, far: SocketAddr) -> Option<String> {
+        let live = lock(&self.0.live).get(agent)?.clone();
+        let found = live.init.holder(near, far).await;
+        found.inspect_err(|error| tracing::warn!(%agent, error = %error.message, "who made a connection is not known")).ok()?
     }
 }
 
@@ -100,7 +106,7 @@ async fn decide(core: &Arc<Core>, id: u64, decision: Decision, by: String) -> Re
     let approvals = core.egress.approvals();
     // Kept before it is said: who waits for it must find it in force.
     if let (Decision::Always, Some(Approval { agent_id, wish: ApprovalWish::Connect(to), .. })) = (decision, approvals.get(id)) {
-        let rule = NetworkRule { host: to.host, ports: vec![to.port], methods: vec![], paths: vec![] };
+        let rule = NetworkRule { host: to.host, ports: vec![to.port], methods: vec![], paths: vec![], program: None };
         change_policy(core, &agent_id, NetworkChange::Allow(rule)).await?;
     }
     let approval = approvals.decide(id, decision, &by)?;
@@ -173,7 +179,7 @@ mod tests {
     use super::*;
 
     fn rule(host: &str) -> NetworkRule {
-        NetworkRule { host: host.into(), ports: vec![], methods: vec![], paths: vec![] }
+        NetworkRule { host: host.into(), ports: vec![], methods: vec![], paths: vec![], program: None }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     io,
+    net::SocketAddr,
     os::{
         fd::{AsFd, OwnedFd},
         unix::net::UnixStream,
@@ -34,6 +35,9 @@ use super::{errors::from_init, requests::Requests};
 type Answer = (InitReply, Option<OwnedFd>);
 type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Answer>>>>;
 
+/// How often, and how long apart, a process that cannot be looked at is tried again.
+const HIDDEN_TRIES: u32 = 4;
+const HIDDEN_PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of a frame's length.
 const HEAD: usize = 4;
 /// Room for answers that is always there, bytes; the pages of it that nothing was ever read into take no memory.
@@ -155,6 +159,25 @@ impl InitLink {
         let (tcp4, udp4, tcp6, udp6) = tokio::try_join!(tcp4, udp4, tcp6, udp6)?;
         let none = || ApiError::new(ErrorCode::Conflict, "the sandbox has no network", "start an agent with a network");
         Ok(NetworkSockets { tcp4: tcp4.ok_or_else(none)?, udp4: udp4.ok_or_else(none)?, tcp6, udp6 })
+    }
+
+    /// The program that holds the connection from `near` to `far`, both as they are inside; nothing when several hold it, or when that
+    /// cannot be told.
+    ///
+    /// # Errors
+    /// As [`InitLink::ask`].
+    pub async fn holder(&self, near: SocketAddr, far: SocketAddr) -> Result<Option<String>, ApiError> {
+        for _ in 0..HIDDEN_TRIES {
+            match self.exchange(InitRequest::Holders { near, far }).await?.0 {
+                // A program that is being started lets nobody look for a moment.
+                InitReply::Holders { hidden: true, .. } => tokio::time::sleep(HIDDEN_PAUSE).await,
+                InitReply::Holders { mut programs, .. } if programs.len() == 1 => return Ok(programs.pop().flatten()),
+                InitReply::Holders { .. } => return Ok(None),
+                InitReply::Failed { errno, step } => return Err(from_init(errno, &step)),
+                other => return Err(unexpected(&other)),
+            }
+        }
+        Ok(None)
     }
 
     async fn network_socket(&self, which: NetworkSocket) -> Result<Option<OwnedFd>, ApiError> {

@@ -822,7 +822,11 @@ host: string,
 /**
  * Port.
  */
-port: number, };
+port: number, 
+/**
+ * The program, by its path inside, if that is known.
+ */
+program?: string | null, };
 
 /**
  * An agent that was frozen and wants to go on.
@@ -1930,6 +1934,10 @@ bytesSent: number,
  */
 bytesReceived: number, 
 /**
+ * The program that asked for it last, by its path inside, as far as that is known.
+ */
+program: string | null, 
+/**
  * When it was last asked for.
  */
 lastAt: Timestamp, };
@@ -2034,7 +2042,12 @@ methods?: Array<string>,
 /**
  * Beginnings of paths, for example `/v1/`; every one when empty. Plain HTTP only, like `methods`.
  */
-paths?: Array<string>, };
+paths?: Array<string>, 
+/**
+ * The only program that may connect, by its path inside, for example `/usr/bin/curl`; every one when absent. Keeps apart programs
+ * that mean well: one of the same agent that does not can use the other.
+ */
+program?: string | null, };
 
 /**
  * Which destinations are allowed. A rule never reaches private, link-local, metadata, multicast or host addresses.

@@ -22,6 +22,7 @@ use crate::{
         events::lower,
         style::{Style, Tone},
         table::{Cell, Table},
+        text::one_line,
         units,
     },
     terminal,
@@ -32,6 +33,7 @@ use crate::{
 /// Examples:
 ///   aether network A
 ///   aether network A allow api.example.com:8443
+///   aether network A allow github.com=/usr/lib/git-core/git-remote-http
 ///   aether network A deny '*.example.net'
 ///   aether network A ask
 ///
@@ -50,8 +52,8 @@ pub(crate) struct Network {
 enum ChangeVerb {
     /// Allow a destination, and take a denial of the same host back
     Allow {
-        /// A name, *.suffix or an address; ports 80 and 443 unless one is given
-        #[arg(value_name = "HOST[:PORT]", value_parser = parse_rule)]
+        /// A name, *.suffix or an address; ports 80 and 443 unless one is given; to one program if one is given
+        #[arg(value_name = "HOST[:PORT][=PROGRAM]", value_parser = parse_rule)]
         rule: NetworkRule,
     },
     /// Deny a host, whatever else allows it
@@ -126,7 +128,8 @@ fn policy(mode: &NetworkMode) -> String {
 fn shown(rule: &NetworkRule) -> String {
     let ports = rule.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
     let mut text = if ports.is_empty() { rule.host.clone() } else { format!("{}:{ports}", rule.host) };
-    for more in [rule.methods.join(","), rule.paths.join(" ")] {
+    let program = rule.program.as_ref().map(|program| format!("by {program}")).unwrap_or_default();
+    for more in [rule.methods.join(","), rule.paths.join(" "), program] {
         if !more.is_empty() {
             text = format!("{text} {more}");
         }
@@ -135,7 +138,7 @@ fn shown(rule: &NetworkRule) -> String {
 }
 
 fn table(destinations: &[NetworkDestination]) -> Table {
-    let mut table = Table::new(&["DESTINATION", "VERDICT", ">ALLOWED", ">DENIED", ">SENT", ">RECEIVED", "WHY"]);
+    let mut table = Table::new(&["DESTINATION", "VERDICT", ">ALLOWED", ">DENIED", ">SENT", ">RECEIVED", "BY", "WHY"]);
     for to in destinations {
         let tone = match to.verdict {
             NetworkVerdict::Allowed => Tone::Good,
@@ -149,6 +152,7 @@ fn table(destinations: &[NetworkDestination]) -> Table {
             to.denied.to_string().into(),
             units::size(to.bytes_sent).into(),
             units::size(to.bytes_received).into(),
+            Cell::new(Tone::Faint, to.program.as_deref().map(one_line).unwrap_or_default()),
             to.reason.as_str().into(),
         ]);
     }
@@ -161,8 +165,13 @@ mod tests {
 
     #[test]
     fn a_policy_reads_as_a_list() {
-        let rule =
-            |host: &str, ports: &[u16]| NetworkRule { host: host.into(), ports: ports.to_vec(), methods: vec![], paths: vec![] };
+        let rule = |host: &str, ports: &[u16]| NetworkRule {
+            host: host.into(),
+            ports: ports.to_vec(),
+            methods: vec![],
+            paths: vec![],
+            program: None,
+        };
         let rules = NetworkRules {
             allow: vec![
                 rule("a.test", &[8443]),

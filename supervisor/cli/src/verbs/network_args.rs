@@ -15,8 +15,8 @@ pub(crate) struct NetworkArgs {
     /// or open (every public address) [default: none, or allow when something is allowed]
     #[arg(long, value_name = "MODE")]
     net: Option<Net>,
-    /// Allow a destination: a name, *.suffix or an address; ports 80 and 443 unless one is given
-    #[arg(long = "allow", value_name = "HOST[:PORT]", value_parser = parse_rule)]
+    /// Allow a destination: a name, *.suffix or an address; ports 80 and 443 unless one is given; to one program if one is given
+    #[arg(long = "allow", value_name = "HOST[:PORT][=PROGRAM]", value_parser = parse_rule)]
     allow: Vec<NetworkRule>,
     /// Deny a host, whatever else allows it
     #[arg(long = "deny", value_name = "HOST")]
@@ -57,9 +57,14 @@ impl NetworkArgs {
     }
 }
 
-/// `HOST[:PORT]`; a bare IPv6 address has no port.
+/// `HOST[:PORT][=PROGRAM]`; a bare IPv6 address has no port.
 pub(crate) fn parse_rule(text: &str) -> Result<NetworkRule, String> {
     let shape = || "a destination is given as HOST or HOST:PORT, for example api.example.com or [2001:db8::1]:8443".to_owned();
+    let (text, program) = match text.split_once('=') {
+        Some((text, program)) if program.starts_with('/') => (text, Some(program.to_owned())),
+        Some(_) => return Err("a program is given by its path inside, for example github.com=/usr/bin/curl".to_owned()),
+        None => (text, None),
+    };
     if text.is_empty() || text.contains(['/', '@', ' ']) {
         return Err(shape());
     }
@@ -73,7 +78,10 @@ pub(crate) fn parse_rule(text: &str) -> Result<NetworkRule, String> {
         None => Vec::new(),
         Some(port) => vec![port.parse().ok().filter(|port| *port != 0).ok_or_else(|| format!("{port:?} is not a port"))?],
     };
-    if host.is_empty() { Err(shape()) } else { Ok(NetworkRule { host: host.to_owned(), ports, methods: vec![], paths: vec![] }) }
+    if host.is_empty() {
+        return Err(shape());
+    }
+    Ok(NetworkRule { host: host.to_owned(), ports, methods: vec![], paths: vec![], program })
 }
 
 /// A preset by its name.
@@ -98,7 +106,20 @@ mod tests {
             let rule = parse_rule(text).expect(text);
             assert_eq!((rule.host.as_str(), rule.ports), (host, ports), "{text}");
         }
-        for bad in ["", "http://a.test", "a.test/x", "a.test:0", "a.test:http", ":80", "u@a.test"] {
+        let rule = parse_rule("a.test:8080=/usr/bin/curl").expect("program");
+        assert_eq!((rule.ports, rule.program.as_deref()), (vec![8080], Some("/usr/bin/curl")));
+        for bad in [
+            "",
+            "a.test=curl",
+            "a.test=",
+            "=/usr/bin/curl",
+            "http://a.test",
+            "a.test/x",
+            "a.test:0",
+            "a.test:http",
+            ":80",
+            "u@a.test",
+        ] {
             assert!(parse_rule(bad).is_err(), "{bad}");
         }
     }

@@ -60,7 +60,18 @@ mod tests {
         assert_eq!((one.name.as_str(), one.variable().as_str()), ("KEY", "API_KEY"));
         assert_eq!((one.host.as_str(), one.path.as_deref(), one.method.as_deref()), ("a.test", Some("/v1/x"), Some("GET")));
         assert_eq!(one.place, SecretPlace::Header(HeaderPlace { name: "X-Api-Key".into() }));
-        for bad in ["", "KEY", "KEY=", "=a.test", "K Y=a.test", "KEY:=a.test", "KEY=a.test,", "KEY=a.test,header", "KEY=a.test,bearer,query=k", "KEY=a.test,method=GET,method=PUT"] {
+        for bad in [
+            "",
+            "KEY",
+            "KEY=",
+            "=a.test",
+            "K Y=a.test",
+            "KEY:=a.test",
+            "KEY=a.test,",
+            "KEY=a.test,header",
+            "KEY=a.test,bearer,query=k",
+            "KEY=a.test,method=GET,method=PUT",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
