@@ -2,14 +2,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod chain;
 pub mod error;
 pub mod message;
-pub mod openai;
+pub mod price;
 pub mod provider;
+pub mod remote;
+pub mod router;
 pub mod secret;
+mod wire;
 
+pub use chain::{Breakers, Chain, Link};
 pub use error::LlmError;
 pub use message::{Completion, CompletionRequest, Delta, Image, Message, StopReason, TokenUsage, ToolCall, ToolSpec};
-pub use openai::OpenAi;
+pub use price::{Price, Prices};
 pub use provider::Provider;
+pub use remote::{Endpoint, KeySource, Remote, Timing};
+pub use router::{Rule, Situation, Tier, choose};
 pub use secret::Secret;
+pub use wire::Interface;

@@ -5,8 +5,8 @@ mod common;
 use std::time::Duration;
 
 use aether_llm::{
-    Completion, CompletionRequest, Delta, LlmError, Message, OpenAi, Provider, Secret, StopReason, TokenUsage, ToolCall,
-    ToolSpec, openai::Timing,
+    Completion, CompletionRequest, Delta, Endpoint, Interface, LlmError, Message, Provider, Remote, Secret, StopReason, Timing,
+    TokenUsage, ToolCall, ToolSpec,
 };
 use common::{Act, Server, answer, stream, stream_head};
 use serde_json::json;
@@ -24,6 +24,7 @@ fn quick() -> Timing {
     Timing {
         connect: Duration::from_secs(2),
         idle: Duration::from_secs(5),
+        total: Duration::from_secs(20),
         tries: 3,
         backoff: Duration::from_millis(2),
         longest_backoff: Duration::from_millis(50),
@@ -34,8 +35,12 @@ fn request() -> CompletionRequest {
     CompletionRequest { messages: vec![Message::user("hi")], ..CompletionRequest::default() }
 }
 
+fn remote(url: &str, key: Option<Secret>, timing: Timing) -> Result<Remote, LlmError> {
+    Remote::new(Endpoint { timing, ..Endpoint::new("openai", Interface::Chat, url, key, "m") })
+}
+
 async fn ask_with(server: &Server, timing: Timing, request: CompletionRequest) -> (Result<Completion, LlmError>, Vec<Delta>) {
-    let provider = OpenAi::with_timing(&server.url, Some(Secret::new("sk-secret")), "m", timing).expect("provider");
+    let provider = remote(&server.url, Some(Secret::new("sk-secret")), timing).expect("provider");
     let mut deltas = Vec::new();
     let result = provider.complete(request, &mut |delta| deltas.push(delta)).await;
     (result, deltas)
@@ -150,7 +155,7 @@ async fn what_cannot_get_better_is_not_tried_again() {
         ("403 Forbidden", LlmError::Auth("HTTP 403: no such key".into())),
         ("400 Bad Request", LlmError::Invalid("HTTP 400: no such key".into())),
         ("404 Not Found", LlmError::Invalid("HTTP 404: no such key".into())),
-        ("302 Found", LlmError::Invalid("HTTP 302: no such key".into())),
+        ("302 Found", LlmError::Invalid("HTTP 302: no such key; it redirects, so its base URL has to be where it leads".into())),
     ] {
         let headers = "location: http://127.0.0.1:1/elsewhere\r\n";
         let server = Server::play(vec![answer(status, headers, r#"{"error":{"message":"no such key"}}"#)]).await;
@@ -189,7 +194,7 @@ async fn a_body_beyond_the_limit_is_not_read_on() {
     script.extend(std::iter::repeat_n(Act::Send(line.into_bytes()), 12));
     let server = Server::play(vec![script]).await;
     let (result, _) = ask_with(&server, Timing { tries: 1, ..quick() }, request()).await;
-    assert!(matches!(result, Err(LlmError::Malformed(_))), "{result:?}");
+    assert!(matches!(result, Err(LlmError::TooLarge(_))), "{result:?}");
 }
 
 #[tokio::test]
@@ -206,7 +211,7 @@ async fn silence_is_a_timeout_at_each_stage() {
 #[tokio::test]
 async fn dropping_the_future_ends_the_request() {
     let server = Server::play(vec![vec![stream_head(), Act::Send(b"data: ".to_vec()), Act::Stall]]).await;
-    let provider = OpenAi::with_timing(&server.url, None, "m", quick()).expect("provider");
+    let provider = remote(&server.url, None, quick()).expect("provider");
     let mut ignore = |_| ();
     let asking = provider.complete(request(), &mut ignore);
     let begun = async {
@@ -227,14 +232,14 @@ async fn nobody_there_is_a_network_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let url = format!("http://{}", listener.local_addr().expect("address"));
     drop(listener);
-    let provider = OpenAi::with_timing(&url, None, "m", quick()).expect("provider");
+    let provider = remote(&url, None, quick()).expect("provider");
     assert!(matches!(provider.complete(request(), &mut |_| ()).await, Err(LlmError::Network(_))));
 }
 
 #[test]
 fn a_key_is_never_shown_and_a_wrong_url_is_refused() {
-    let provider = OpenAi::new("https://example.com/v1", Some(Secret::new("sk-secret")), "m").expect("provider");
+    let provider = remote("https://example.com/v1", Some(Secret::new("sk-secret")), quick()).expect("provider");
     assert!(!format!("{provider:?}").contains("sk-secret"));
-    assert!(matches!(OpenAi::new("ftp://x", None, "m"), Err(LlmError::Invalid(_))));
-    assert!(matches!(OpenAi::new("not a url", None, "m"), Err(LlmError::Invalid(_))));
+    assert!(matches!(remote("ftp://x", None, quick()), Err(LlmError::Invalid(_))));
+    assert!(matches!(remote("not a url", None, quick()), Err(LlmError::Invalid(_))));
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use aether_llm::OpenAi;
+use aether_llm::{Endpoint, Interface, Remote};
 use aether_runtime::Outcome;
 use common::run;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ async fn a_model_behind_an_endpoint_works_in_a_home() {
             ("Done.", json!([call(0, "c", "complete", r#"{"summary":"two lines"}"#)])),
         ],
     ));
-    let provider = OpenAi::new(&url, None, "some-model").expect("provider");
+    let provider = Remote::new(Endpoint::new("openai", Interface::Chat, &url, None, "some-model")).expect("provider");
     let (outcome, journal) = run(home.path(), "write a poem", &provider).await;
     assert_eq!(outcome, Outcome::Completed("two lines".into()));
     assert_eq!(std::fs::read_to_string(home.path().join("poem.txt")).expect("poem"), "one\ntwo\n");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aether_llm::{OpenAi, Provider, Secret};
+use aether_llm::{Endpoint, Interface, Provider, Remote, Secret};
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, Program, system::ProviderStatus};
 use aether_runtime::{Choice, Heuristic, Models, Wish};
 
@@ -31,7 +31,7 @@ impl Providers {
             Err("set OPENAI_API_KEY or OPENAI_BASE_URL, or [llm.openai] in the configuration".to_owned())
         } else {
             let base_url = base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-            match OpenAi::new(&base_url, key.map(Secret::new), model) {
+            match Remote::new(Endpoint::new("openai", Interface::Chat, &base_url, key.map(Secret::new), &model)) {
                 Ok(provider) => Ok(Arc::new(provider) as Arc<dyn Provider>),
                 Err(error) => Err(error.to_string()),
             }

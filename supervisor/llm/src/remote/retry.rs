@@ -17,10 +17,11 @@ pub(super) fn wait(timing: &Timing, attempt: u32, error: &LlmError) -> Option<Du
     }
     match error.retry_after() {
         Some(asked) if asked > timing.longest_backoff => None,
-        Some(asked) => Some(asked),
+        // A little more than asked for, so that many agents refused together do not come back together.
+        Some(asked) => Some(asked + timing.backoff.mul_f64(0.5 * random_fraction())),
         None => {
             let full = timing.backoff.saturating_mul(1 << (attempt - 1).min(16)).min(timing.longest_backoff);
-            // Between half and all of it, so that many agents refused together do not come back together.
+            // Between half and all of it, for the same reason.
             Some(full.mul_f64(0.5 + 0.5 * random_fraction()))
         }
     }
