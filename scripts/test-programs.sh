@@ -32,6 +32,8 @@ for line in sys.stdin:
 run() {
   local wanted="$1" folder manifest name program start failed=()
   shift
+  # The toolchain itself, as cargo has it: a test with another HOME finds no choice of one.
+  PATH="$(rustc --print sysroot)/bin:$PATH"
   while IFS=$'\t' read -r folder manifest name program; do
     case "$wanted:$folder" in
       system:tests) ;;
