@@ -151,7 +151,9 @@ fn init_cannot_be_read_or_ended_from_inside(client: &mut Client) {
     let script = "ls /proc/1/fd || cat /proc/1/maps || cat /proc/1/environ || echo closed";
     assert_eq!(client.output(&["sh", "-c", &format!("({script}) 2>/dev/null")]).0, "closed\n");
     client.output(&["sh", "-c", "for signal in KILL STOP TERM HUP INT SEGV; do kill -$signal 1; done"]);
-    assert_eq!(client.output(&["sh", "-c", "grep ^State: /proc/1/status"]).0, "State:\tS (sleeping)\n");
+    // It may just be at work on this very command.
+    let state = client.output(&["sh", "-c", "grep ^State: /proc/1/status"]).0;
+    assert!(["State:\tS (sleeping)\n", "State:\tR (running)\n"].contains(&state.as_str()), "{state}");
 }
 
 fn terminals_work(client: &mut Client) {
