@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("aether-doctor", &["aether-protocol", "aether-sandbox", "aether-store"]),
     ("aether-secrets", &["aether-protocol"]),
     ("aether-gateway", &["aether-protocol", "aether-secrets"]),
+    ("aether-memory", &["aether-protocol", "aether-llm", "aether-runtime", "aether-store"]),
     ("aether-cli", &["aether-protocol", "aether-doctor", "aether-store"]),
     (
         "aether-supervisor",
@@ -38,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "aether-doctor",
             "aether-secrets",
             "aether-gateway",
+            "aether-memory",
         ],
     ),
     ("aether-tests", &["aether-protocol"]),

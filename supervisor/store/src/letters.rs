@@ -85,6 +85,14 @@ impl Store {
         .await
     }
 
+    /// One letter.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn letter(&self, id: u64) -> Result<Option<Letter>, StoreError> {
+        self.read(move |db| Ok(collect(db, &format!("{SELECT} WHERE id = ?1"), [row::int(id)])?.pop())).await
+    }
+
     /// How many letters wait for an agent.
     ///
     /// # Errors
