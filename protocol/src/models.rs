@@ -78,3 +78,88 @@ pub struct AgentModels {
     /// What the calls came to, by step and model.
     pub usage: Vec<ModelUsage>,
 }
+
+/// Whether a provider of models can be asked by the built-in agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ProviderState {
+    /// It answered and took the key.
+    Available,
+    /// It answered and limits requests at the moment.
+    Limited,
+    /// Its default model failed again and again, and is left alone for a while.
+    Resting,
+    /// There is no key.
+    NoKey,
+    /// It refused the key.
+    Refused,
+    /// It could not be reached.
+    Unreachable,
+    /// It answered with a failure of its own, or with what is no answer.
+    Failing,
+    /// What is configured cannot be used.
+    Unusable,
+    /// Nobody said that it is there.
+    NotSetUp,
+}
+
+impl ProviderState {
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Limited => "limited",
+            Self::Resting => "resting",
+            Self::NoKey => "no key",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Failing => "failing",
+            Self::Unusable => "unusable",
+            Self::NotSetUp => "not set up",
+        }
+    }
+}
+
+/// A provider of models as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderReport {
+    /// Name as in `PROVIDER/MODEL`.
+    pub name: String,
+    /// What it speaks: `chat`, `responses`, `anthropic`, `gemini`, `ollama`, or `rules` for what is built in.
+    pub interface: String,
+    /// Whether it can be asked.
+    pub state: ProviderState,
+    /// Why not, and what to do; or what there is to know. May be empty.
+    pub detail: String,
+    /// Model for goals that name the provider alone.
+    pub default_model: String,
+    /// Its models take images.
+    pub images: bool,
+    /// The models that it lists; empty when it was not asked or lists none.
+    pub models: Vec<String>,
+}
+
+/// A tier and its model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TierModel {
+    /// `flash`, `standard` or `frontier`.
+    pub tier: String,
+    /// `PROVIDER/MODEL`.
+    pub model: String,
+}
+
+/// The models that the built-in agent can use, and why others cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelsReport {
+    /// What a goal gets that names no model: `PROVIDER/MODEL`, `auto` for the tiers, or `heuristic`.
+    pub default_model: String,
+    /// Models that answer when the one that was wished for cannot, in order.
+    pub fallback: Vec<String>,
+    /// Models by what they can do and cost, for `auto`.
+    pub tiers: Vec<TierModel>,
+    /// Every provider.
+    pub providers: Vec<ProviderReport>,
+}

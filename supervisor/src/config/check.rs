@@ -1,6 +1,6 @@
 //! Values that have the right form and still make no sense.
 
-use std::{fs, path::Path};
+use std::{borrow::Cow, fs, path::Path};
 
 use aether_sandbox::spawner::VolumeSize;
 
@@ -8,13 +8,13 @@ use super::Config;
 
 /// A key, what is wrong with its value, and what to do.
 pub(super) struct Problem {
-    pub(super) key: &'static str,
+    pub(super) key: Cow<'static, str>,
     pub(super) cause: String,
     pub(super) fix: String,
 }
 
-fn problem(key: &'static str, cause: impl Into<String>, fix: impl Into<String>) -> Result<(), Problem> {
-    Err(Problem { key, cause: cause.into(), fix: fix.into() })
+fn problem(key: impl Into<Cow<'static, str>>, cause: impl Into<String>, fix: impl Into<String>) -> Result<(), Problem> {
+    Err(Problem { key: key.into(), cause: cause.into(), fix: fix.into() })
 }
 
 fn range(key: &'static str, cause: &str) -> Result<(), Problem> {
@@ -51,8 +51,18 @@ impl Config {
         if matches!(self.storage.volume.0, VolumeSize::Bytes(bytes) if bytes < 256 << 20) {
             return range("storage.volume", "must be at least 256M");
         }
+        if let Some((key, cause)) = super::governed::problem(&self.approvals, &self.budgets) {
+            return problem(key, cause, "correct the line, or remove it for the default");
+        }
         if let Some((key, cause)) = self.models.problem() {
             return problem(key, cause, "correct the line, or remove it for the default");
+        }
+        if let Some((key, cause, fix)) = self.llm.problem() {
+            return problem(key, cause, fix);
+        }
+        if let Some((key, wish)) = self.models.wishes().find(|(_, wish)| !self.llm.names(wish)) {
+            let fix = "give PROVIDER/MODEL, or PROVIDER for its default model; [llm] has the providers";
+            return problem(key, format!("{wish:?} names no provider of models"), fix);
         }
         self.check_identity()?;
         self.check_paths()
@@ -70,10 +80,6 @@ impl Config {
         if self.service.group.is_empty() {
             return problem("service.group", "must not be empty", "name the group whose members may use the Unix socket");
         }
-        if self.llm.openai.api_key.is_some() && self.llm.openai.api_key_file.is_some() {
-            let fix = "remove one of the two lines";
-            return problem("llm.openai.api_key_file", "give api_key or api_key_file, not both", fix);
-        }
         Ok(())
     }
 
@@ -82,12 +88,7 @@ impl Config {
         if let Some(root) = self.mounts.roots.iter().find(|root| !root.is_absolute()) {
             return problem("mounts.roots", format!("{} is not absolute", root.display()), absolute);
         }
-        let paths = [
-            ("state", &self.state),
-            ("socket", &self.socket),
-            ("init", &self.init),
-            ("llm.openai.api_key_file", &self.llm.openai.api_key_file),
-        ];
+        let paths = [("state", &self.state), ("socket", &self.socket), ("init", &self.init)];
         for (key, path) in paths {
             if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
                 return problem(key, format!("{:?} is not an absolute path", path.display().to_string()), absolute);

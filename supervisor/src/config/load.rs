@@ -18,8 +18,6 @@ use super::{
 /// Where the file is looked for when nobody names one; it may be absent there.
 pub const DEFAULT_PATH: &str = "/etc/aether/aether.toml";
 
-/// Keys whose values nobody but the service may read.
-const SECRETS: [&str; 1] = ["llm.openai.api_key"];
 /// Largest file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -103,9 +101,9 @@ impl Loaded {
     /// The place of a key: in the last file that sets it.
     fn at(&self, problem: Problem) -> ConfigError {
         let Problem { key, cause, fix } = problem;
-        let found = self.sources.iter().rev().find_map(|source| Some((source, line_of(&source.text, key)?)));
+        let found = self.sources.iter().rev().find_map(|source| Some((source, line_of(&source.text, &key)?)));
         match found {
-            Some((source, line)) => ConfigError::at(&source.path, line, key, cause, fix),
+            Some((source, line)) => ConfigError::at(&source.path, line, &key, cause, fix),
             None => ConfigError::new(format!("{}: {key}", self.main.display()), cause, fix),
         }
     }
@@ -115,23 +113,34 @@ impl Loaded {
     /// # Errors
     /// [`ConfigError`], as [`load`]; also when others may read such a file.
     pub fn read_secrets(&mut self) -> Result<(), ConfigError> {
-        let Some(path) = self.config.llm.openai.api_key_file.clone() else { return Ok(()) };
-        let refuse = |cause: String, fix: String| self.at(Problem { key: "llm.openai.api_key_file", cause, fix });
-        let shown = path.display();
-        let (meta, text) = open(&path).map_err(|error| {
-            refuse(format!("{shown} cannot be read: {error}"), "name a file that exists and holds the key alone".to_owned())
-        })?;
-        if meta.mode() & 0o007 != 0 {
-            let cause = format!("{shown} holds a secret and others may use it (mode {:04o})", meta.mode() & 0o7777);
-            return Err(refuse(cause, format!("chmod o= {shown}")));
+        let mut found = Vec::new();
+        for (table, provider) in self.config.llm.tables() {
+            let Some(path) = &provider.api_key_file else { continue };
+            let refuse = |(cause, fix)| self.at(Problem { key: format!("{table}.api_key_file").into(), cause, fix });
+            found.push((table.clone(), key_in(path).map_err(refuse)?));
         }
-        let key = String::from_utf8(text).ok().map(|text| text.trim().to_owned()).filter(|key| !key.is_empty());
-        let Some(key) = key.filter(|key| !key.contains(char::is_whitespace)) else {
-            return Err(refuse(format!("{shown} does not hold a key"), "write the key alone into it, on one line".to_owned()));
-        };
-        self.config.llm.openai.api_key = Some(key);
+        for (table, provider) in self.config.llm.tables_mut() {
+            if let Some((_, key)) = found.iter().find(|(of, _)| *of == table) {
+                provider.api_key = Some(key.clone());
+            }
+        }
         Ok(())
     }
+}
+
+/// The key that a file of its own holds, or cause and fix.
+fn key_in(path: &Path) -> Result<String, (String, String)> {
+    let shown = path.display();
+    let (meta, text) = open(path).map_err(|error| {
+        (format!("{shown} cannot be read: {error}"), "name a file that exists and holds the key alone".to_owned())
+    })?;
+    if meta.mode() & 0o007 != 0 {
+        let cause = format!("{shown} holds a secret and others may use it (mode {:04o})", meta.mode() & 0o7777);
+        return Err((cause, format!("chmod o= {shown}")));
+    }
+    let key = String::from_utf8(text).ok().map(|text| text.trim().to_owned()).filter(|key| !key.is_empty());
+    key.filter(|key| !key.contains(char::is_whitespace))
+        .ok_or_else(|| (format!("{shown} does not hold a key"), "write the key alone into it, on one line".to_owned()))
 }
 
 /// `FILE.d/*.toml`, in the order of their names.
@@ -182,12 +191,12 @@ fn read(path: &Path) -> Result<(Source, Table), ConfigError> {
     toml::from_str::<Config>(&source.text).map_err(|error| of_toml(path, &source.text, &error))?;
     let table = source.text.parse::<Table>().map_err(|error| of_toml(path, &source.text, &error))?;
     if meta.mode() & 0o007 != 0
-        && let Some(key) = SECRETS.into_iter().find(|key| holds(&table, key))
+        && let Some(key) = secret_in(&table)
     {
-        let line = line_of(&source.text, key).unwrap_or(line_number(&source.text, 0));
+        let line = line_of(&source.text, &key).unwrap_or(line_number(&source.text, 0));
         let cause = format!("the file holds a secret and others may read it (mode {:04o})", meta.mode() & 0o7777);
         let fix = format!("chmod o= {shown} (and chgrp aether {shown}, so that a reload can read it)");
-        return Err(ConfigError::at(path, line, key, cause, fix));
+        return Err(ConfigError::at(path, line, &key, cause, fix));
     }
     Ok((source, table))
 }
@@ -208,15 +217,17 @@ fn open(path: &Path) -> std::io::Result<(fs::Metadata, Vec<u8>)> {
     Ok((meta, bytes))
 }
 
-/// Does it set the key to something that is not empty?
-fn holds(table: &Table, key: &str) -> bool {
-    let mut value = None;
-    let mut inner = Some(table);
-    for part in key.split('.') {
-        value = inner.and_then(|table| table.get(part));
-        inner = value.and_then(Value::as_table);
-    }
-    value.is_some_and(|value| value.as_str() != Some(""))
+/// The first key that is set to a secret: to something that is not empty.
+fn secret_in(table: &Table) -> Option<String> {
+    let llm = table.get("llm")?.as_table()?;
+    let endpoints = llm.get("endpoints").and_then(Value::as_table).into_iter().flatten();
+    let endpoints = endpoints.map(|(name, provider)| (format!("llm.endpoints.{name}"), provider));
+    let named = llm.iter().filter(|(name, _)| *name != "endpoints").map(|(name, provider)| (format!("llm.{name}"), provider));
+    let mut tables = named.chain(endpoints);
+    tables.find_map(|(table, provider)| {
+        let key = provider.get("api_key")?;
+        (key.as_str() != Some("")).then(|| format!("{table}.api_key"))
+    })
 }
 
 /// Puts `over` on top: tables key by key, everything else as a whole.

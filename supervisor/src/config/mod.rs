@@ -4,19 +4,23 @@
 
 mod check;
 mod current;
+mod governed;
+mod llm;
 pub mod load;
 mod models;
 mod place;
 mod values;
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 pub use self::{
     current::Current,
+    governed::{ApprovalsConfig, BudgetConfig, BudgetsConfig, OnSuspicion},
+    llm::{LlmConfig, LlmProvider},
     load::{DEFAULT_PATH, Loaded, load},
-    models::{ModelsConfig, PriceConfig, UpstreamConfig},
+    models::{ModelsConfig, PriceConfig, RuleConfig, TierName, TiersConfig, UpstreamConfig},
     place::ConfigError,
     values::{Listen, Size, Volume},
 };
@@ -53,8 +57,12 @@ pub struct Config {
     pub mounts: MountsConfig,
     /// Providers of models.
     pub llm: LlmConfig,
-    /// The model gateway.
+    /// The model gateway, and which models the built-in agent takes.
     pub models: ModelsConfig,
+    /// Which calls of built-in agents wait for a person.
+    pub approvals: ApprovalsConfig,
+    /// What agents may use up.
+    pub budgets: BudgetsConfig,
     /// Where agents have their cgroups.
     pub cgroup: CgroupConfig,
 }
@@ -166,38 +174,4 @@ pub struct StorageConfig {
 pub struct MountsConfig {
     /// Absolute directories; everything below them may be lent.
     pub roots: Vec<PathBuf>,
-}
-
-/// Providers of models.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LlmConfig {
-    /// An endpoint that speaks OpenAI's chat completions.
-    pub openai: OpenAiConfig,
-}
-
-/// An endpoint that speaks OpenAI's chat completions. Each key may come from the environment instead.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct OpenAiConfig {
-    /// Base URL (`OPENAI_BASE_URL`).
-    pub base_url: Option<String>,
-    /// Key (`OPENAI_API_KEY`).
-    pub api_key: Option<String>,
-    /// File that holds the key alone, instead of it.
-    pub api_key_file: Option<PathBuf>,
-    /// Model (`OPENAI_MODEL`).
-    pub model: Option<String>,
-}
-
-impl fmt::Debug for OpenAiConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.api_key.as_ref().map(|_| "(hidden)");
-        f.debug_struct("OpenAiConfig")
-            .field("base_url", &self.base_url)
-            .field("api_key", &key)
-            .field("api_key_file", &self.api_key_file)
-            .field("model", &self.model)
-            .finish()
-    }
 }

@@ -65,10 +65,12 @@ pub(crate) struct Core {
     pub(crate) roots: Roots,
     pub(crate) visits: Visits,
     pub(crate) egress: Egress,
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: Arc<Secrets>,
     /// Passes on what programs ask models.
     pub(crate) gateway: OnceLock<Arc<aether_gateway::Gateway>>,
     pub(crate) screens: Screens,
+    /// Answers while models write them.
+    pub(crate) drafts: super::drafts::Drafts,
     pub(crate) providers: Providers,
     /// What the spawner gives sandboxes, by digest.
     pub(crate) policies: Policies,

@@ -15,7 +15,7 @@ use super::{
     core::{Core, lock},
     disk, end, exit,
     isolation::Signer,
-    lasting, launch, pool,
+    lasting, launch, minds, pool,
     providers::Providers,
     recovery, usage,
 };
@@ -54,6 +54,7 @@ impl Fleet {
         lasting::keep("pool", with(&core, pool::keep));
         lasting::keep("usage", with(&core, usage::sample));
         lasting::keep("disk", with(&core, disk::sample));
+        lasting::keep("memories", with(&core, minds::tidy));
         let fleet = Self { core };
         let version = env!("CARGO_PKG_VERSION");
         fleet.audit(SERVICE, "service.start", "", json!({ "version": version, "kernel": fleet.core.host.kernel })).await;
@@ -67,10 +68,19 @@ impl Fleet {
         pool: pool::Pool,
     ) -> Result<Arc<Core>, ApiError> {
         let Foundation { config, store, spawner, state, sockets, roots, vault } = foundation;
-        let secrets = super::secrets::Secrets::open(vault, &store).await?;
+        let secrets = Arc::new(super::secrets::Secrets::open(vault, &store).await?);
+        let sealed: super::providers::Sealed = {
+            let secrets = secrets.clone();
+            Arc::new(move |name| {
+                let value = secrets.value(name)?;
+                Some(value.map(|value| aether_llm::Secret::new(value.expose())).map_err(|error| error.to_string()))
+            })
+        };
+        let environment = |name: &str| std::env::var(name).ok();
+        let providers = Providers::new(&config.get().llm, &config.get().models, &environment, &sealed);
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned();
         Ok(Arc::new(Core {
-            providers: Providers::new(&config.get().llm.openai),
+            providers,
             config,
             policies: super::isolation::Policies::default(),
             signer,
@@ -89,6 +99,7 @@ impl Fleet {
             secrets,
             gateway: std::sync::OnceLock::new(),
             screens: super::screen::Screens::default(),
+            drafts: super::drafts::Drafts::new(),
             state,
             sockets,
             boot_id,

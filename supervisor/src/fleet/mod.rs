@@ -10,6 +10,7 @@ mod control;
 mod core;
 mod create;
 mod disk;
+mod drafts;
 mod end;
 mod events;
 mod exit;
@@ -24,6 +25,7 @@ mod lasting;
 mod late;
 mod launch;
 mod log;
+mod minds;
 mod mounts;
 mod network;
 mod output;
@@ -38,6 +40,7 @@ mod replay;
 mod retire;
 mod screen;
 mod secrets;
+mod steer;
 mod types;
 mod usage;
 mod visit;
@@ -62,6 +65,7 @@ pub use foundation::Foundation;
 pub use mounts::Roots;
 pub use output::OutputReader;
 pub use ports::{Dialled, NotDialled, Why};
+pub use steer::Steering;
 pub use types::{
     Caller, Chunk, Depth, ExecRequest, Force, ListFilter, OpenFile, OpenHow, OutputStream, Pace, PeerIds, ProcessHandle, StartAt,
     Streams,
@@ -364,5 +368,10 @@ impl Fleet {
     /// Providers of models.
     pub fn providers(&self) -> Vec<ProviderStatus> {
         self.core.providers.status()
+    }
+
+    /// Which models the built-in agent can use, and why others cannot be used; asks the providers.
+    pub async fn model_report(&self) -> aether_protocol::ModelsReport {
+        self.core.providers.report().await
     }
 }

@@ -3,6 +3,7 @@
 mod backup;
 mod doctor;
 mod figures;
+mod models;
 mod report_key;
 mod status;
 
@@ -16,6 +17,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(status::status))
         .routes(routes!(figures::figures))
         .routes(routes!(doctor::doctor))
+        .routes(routes!(models::models))
         .routes(routes!(report_key::report_key))
         .routes(routes!(backup::backup))
 }
