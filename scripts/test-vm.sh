@@ -3,7 +3,8 @@
 # The machine: tests/vm. Its kernel and file system are built when they are first needed (minutes) and kept in AETHER_VM_CACHE (default
 # ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
 # AETHER_UPDATE=1 writes docs/ISOLATION-v2.md, and two sections of docs/RELIABILITY.md. AETHER_VM_CUTS: how often the power fails (default 5).
-# `scripts/test-vm.sh PART...` runs only these: suites, power, package, or package-short, which leaves twenty upgrades and the restart out.
+# `scripts/test-vm.sh PART...` runs only these: suites, power, package, or package-short, which leaves twenty upgrades and the restart out. `make test`
+# runs `slice`: the package in a machine with the kernel that the distribution ships ready-made, which is there at once, but has no Landlock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
@@ -13,8 +14,8 @@ require_packages gcc libc6-dev e2fsprogs
 parts=" ${*:-suites power package} "
 for name in $parts; do
   case "$name" in
-    suites | power | package | package-short) ;;
-    *) fail "there is no part $name" "suites, power, package, package-short" ;;
+    suites | power | package | package-short | slice) ;;
+    *) fail "there is no part $name" "suites, power, package, package-short, slice" ;;
   esac
 done
 # wanted PART: shall it run?
@@ -120,6 +121,16 @@ elif wanted package; then
   printf '\n-- rpm\n'
   AETHER_BIN_DIR="$binaries" scripts/package.sh rpm
   tests/vm/rpm.sh target/package/aether-*.rpm | tee -a "$share/log" || status=$?
+fi
+
+if wanted slice; then
+  printf '\n-- slice\n'
+  require_packages user-mode-linux
+  AETHER_PACKAGE_FAST=1 AETHER_BIN_DIR="$binaries" scripts/package.sh deb
+  cp target/package/aether_*.deb "$share/aether.deb"
+  cp -r "/usr/lib/uml/modules/$(linux.uml --version)" "$share/modules"
+  AETHER_VM_KERNEL="$(command -v linux.uml)" tests/vm/exec.sh -s "$share" -t 400 -- 'bash /host/vm/slice.sh' |
+    tee -a "$share/log" || status=$?
 fi
 
 if [ -f "$share/out/ISOLATION-v2.md" ]; then

@@ -103,7 +103,7 @@ as_root() {
 
 traces | sort >"$logs/before"
 export CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}"
-section scripts shellcheck -x scripts/*.sh tests/vm/*.sh packaging/deb/p* .ci/run
+section scripts shellcheck -x scripts/*.sh tests/vm/*.sh packaging/deb/p* packaging/libexec/* .ci/run
 section web-packages web_packages
 section web-lint web_lint
 section web-unit web_unit
@@ -118,6 +118,7 @@ section system scripts/test-programs.sh run system --test-threads=1
 if [ -f tests/boundary/Cargo.toml ]; then
   section boundary as_root cargo test --locked -p aether-boundary
 fi
+section package as_root scripts/test-vm.sh slice
 section browser scripts/browser-test.sh
 section leaks nothing_left
 

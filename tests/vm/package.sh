@@ -262,7 +262,7 @@ else
 fi
 
 printf -- '\n-- removal\n'
-aether run -d --name last -- sleep 1000 >/dev/null
+aether run -d --name last -- sh -c 'trap "echo in time >saved; exit" TERM; while :; do sleep 0.2; done' >/dev/null
 holds 'remove' dpkg -r aether
 holds 'ends every process' nothing_runs
 holds 'leaves no cgroup' no_cgroup
@@ -270,6 +270,9 @@ holds 'leaves no mount' nothing_mounted
 holds 'keeps the state' test -f /var/lib/aether/aether.db
 holds 'it can be installed again' dpkg -i "$(printf '%s\n' /host/newer/*.deb | tail -n 1)"
 holds 'and knows its agents' test "$(state last)" != running
+holds 'which were asked before they were ended' prints 'in time' aether cp last:saved -
+holds 'systemctl stop aether-agents' systemctl stop aether-agents
+holds 'is no failure' prints success value aether-agents Result
 holds 'purge' dpkg -P aether
 holds 'ends every process' nothing_runs
 holds 'leaves no cgroup' no_cgroup
