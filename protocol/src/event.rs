@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::frame::{KernelMetrics, KernelReady, Lagged, ProcessOutput, StreamFrame, TtyOutput};
+pub use crate::frame::{AgentDelta, DeltaKind, KernelMetrics, KernelReady, Lagged, ProcessOutput, StreamFrame, TtyOutput};
 
 use crate::{
     AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, Decision, ExitInfo, Feedback, Letter, MemoryLayer, NetworkMode, Plan,
@@ -178,6 +178,28 @@ events! {
         #[ts(type = "number")] pid: u64,
         /// What they wrote.
         content: String,
+    }
+    /// Older steps are shown to the model as a summary from now on; the journal keeps them whole.
+    Compacted(AgentCompacted) = "agent.compacted" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Step before which it happened.
+        step: u32,
+        /// Last step that is only summed up.
+        summed_up: u32,
+        /// Tokens of the conversation before, estimated.
+        #[ts(type = "number")] tokens_before: u64,
+        /// Tokens of it from now on, estimated.
+        #[ts(type = "number")] tokens_after: u64,
+    }
+    /// What a built-in agent works with changed; it holds from its next step on.
+    Steered(AgentSteered) = "agent.steered" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Its tools now; all there are when null.
+        tools: Option<Vec<String>>,
+        /// Its model now.
+        model: Option<String>,
     }
     /// A note of the service about an agent, for example a restart of the supervisor it lived through.
     Log(AgentLog) = "agent.log" {

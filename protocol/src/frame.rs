@@ -14,6 +14,9 @@ pub enum StreamFrame {
     /// Figures of the service, every 2 s while subscribed.
     #[serde(rename = "kernel.metrics")]
     Metrics(KernelMetrics),
+    /// What a built-in agent is about to say, while its model writes it.
+    #[serde(rename = "agent.delta")]
+    Delta(AgentDelta),
     /// Output of a terminal.
     #[serde(rename = "tty.output")]
     TtyOutput(TtyOutput),
@@ -40,6 +43,34 @@ pub struct KernelReady {
     /// Number of the newest event: resume from here.
     #[ts(type = "number")]
     pub seq: u64,
+}
+
+/// A piece of an answer. It is not kept, and a client may miss pieces: the whole thought follows as `agent.thought`, the calls as
+/// `agent.action`, and what came of them for the same step is then out of date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentDelta {
+    /// Number of the agent.
+    #[ts(type = "number")]
+    pub pid: u64,
+    /// Step that is being answered, from 1.
+    pub step: u32,
+    /// What to do with the text.
+    pub kind: DeltaKind,
+    /// More text, or the name of a tool.
+    pub text: String,
+}
+
+/// What a piece of an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeltaKind {
+    /// More of the thought.
+    Text,
+    /// A call of the tool that the text names has begun.
+    Call,
+    /// The answer starts anew: what came before is void.
+    Restart,
 }
 
 /// Figures of the service.

@@ -131,6 +131,10 @@ pub struct GoalSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub max_steps: Option<u32>,
+    /// Tools that it has, by name, beside `complete`; all there are when absent.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub tools: Option<Vec<String>>,
     /// Named memory that it uses, shared with the owner's other agents of that name and kept when they are removed; a memory of
     /// its own when absent.
     #[serde(default)]
@@ -316,7 +320,25 @@ fn check_goal(goal: &GoalSpec) -> Result<(), ApiError> {
     if goal.max_steps.is_some_and(|steps| steps == 0 || steps > 10_000) {
         return Err(ApiError::invalid("maxSteps is out of range", "give 1 to 10000"));
     }
-    Ok(())
+    check_tools(goal.tools.as_deref().unwrap_or_default())
+}
+
+/// Checks a list of tools: at most 128 plain names.
+///
+/// # Errors
+/// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid).
+pub fn check_tools(tools: &[String]) -> Result<(), ApiError> {
+    if tools.len() > 128 {
+        return Err(ApiError::invalid(format!("{} tools are too many", tools.len()), "name at most 128, or leave the list out"));
+    }
+    let plain = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    match tools.iter().find(|name| !plain(name)) {
+        None => Ok(()),
+        Some(odd) => {
+            let odd: String = odd.chars().take(80).collect();
+            Err(ApiError::invalid(format!("{odd:?} is not the name of a tool"), "a name is like read_file or run_command"))
+        }
+    }
 }
 
 /// Checks environment names and values.

@@ -55,6 +55,7 @@ const KNOWN: &str = "
     GET /api/v1/agents/{ref}/screen
     POST /api/v1/agents/{ref}/signal
     GET /api/v1/agents/{ref}/stat
+    POST /api/v1/agents/{ref}/steer
     POST /api/v1/agents/{ref}/stop
     GET /api/v1/agents/{ref}/terminals
     GET /api/v1/agents/{ref}/timeline

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod compact;
 mod context;
 pub mod control;
 pub mod goal;
@@ -29,3 +30,13 @@ pub use journal::{CallOutcome, History, Journal, JournalError, PlannedCall, Reco
 pub use models::{Choice, Listener, Models, Wish};
 pub use run::{Work, run_goal};
 pub use toolset::{Effect, Offered, Site, Toolset};
+
+/// A call in one line, for people: `run_command: make test`.
+pub fn describe(tool: &str, args: &serde_json::Value) -> String {
+    context::describe(tool, args)
+}
+
+/// Arguments whose texts are cut to `limit` characters, for people.
+pub fn shortened(args: &serde_json::Value, limit: usize) -> serde_json::Value {
+    text::arguments(args, limit)
+}

@@ -8,13 +8,13 @@ use std::sync::{
 use aether_llm::CompletionRequest;
 use aether_protocol::{
     AgentEvent, AgentPhase,
-    event::{AgentAction, AgentCompleted, AgentLog, AgentObservation, AgentProgress, AgentThought},
+    event::{AgentAction, AgentCompacted, AgentCompleted, AgentLog, AgentObservation, AgentProgress, AgentThought},
 };
 use futures_util::{StreamExt, stream};
 
 use crate::{
     CallOutcome, Control, Effect, Goal, Hands, HandsError, History, Journal, JournalError, Listener, Models, Outcome,
-    PlannedCall, RecordedStep, StepIntent, TakenMessage, Toolset, Update, Wish, context,
+    PlannedCall, RecordedStep, StepIntent, TakenMessage, Toolset, Update, Wish, compact, context,
     governor::{Asked, Gate, Governor, Spent, Verdict},
     text,
     toolbox::Toolbox,
@@ -54,7 +54,7 @@ pub struct Work<'a> {
 ///
 /// Dropping the future is safe at any point; so is losing power.
 pub async fn run_goal(work: &Work<'_>) -> Outcome {
-    let run = Run { work: *work, model: Mutex::default() };
+    let run = Run { work: *work, model: Mutex::default(), tools: Mutex::default() };
     let ending = async {
         match run.to_the_end().await {
             Ok(outcome) => outcome,
@@ -87,6 +87,8 @@ struct Run<'a> {
     work: Work<'a>,
     /// Why the last step had its model, as people were told.
     model: Mutex<Option<String>>,
+    /// What people were told of its list of tools.
+    tools: Mutex<Option<String>>,
 }
 
 /// An answer that was given.
@@ -166,11 +168,13 @@ impl<'a> Run<'a> {
         for set in self.work.toolsets {
             pinned.extend(set.pinned(step).await);
         }
+        let old = compact::summed_up(history);
+        let mut messages = context::conversation(goal, history, &pinned, old);
         let wish = Wish {
             model: wished.as_deref(),
             step,
             tools: &names,
-            tokens: context::tokens(&context::conversation(goal, history, &pinned, aether_llm::provider::DEFAULT_HISTORY)),
+            tokens: compact::tokens(&messages),
             last_failed: history.steps.last().is_some_and(|last| last.outcomes.iter().flatten().any(|o| !o.ok)),
             role: goal.role.as_deref(),
         };
@@ -178,12 +182,14 @@ impl<'a> Run<'a> {
             Ok(choice) => choice,
             Err(why) => return Ok(Err(why)),
         };
-        let request = CompletionRequest {
-            model: choice.model,
-            messages: context::conversation(goal, history, &pinned, choice.provider.history()),
-            tools: toolbox.specs(),
-            max_tokens: None,
-        };
+        let mut events = Vec::new();
+        if old > 0 && choice.provider.history() == usize::MAX {
+            messages = context::conversation(goal, history, &pinned, 0);
+        } else {
+            events.extend(self.compacted(step, history, &pinned, old, wish.tokens));
+        }
+        events.extend(self.unknown_tools(&toolbox));
+        let request = CompletionRequest { model: choice.model, messages, tools: toolbox.specs(), max_tokens: None };
         let answered = choice.provider.complete(request, &mut |delta| listener.heard(step, &delta)).await;
         let answer = match answered {
             Ok(answer) => answer,
@@ -191,10 +197,34 @@ impl<'a> Run<'a> {
         };
         let spent = Spent::of(step, choice.provider.name(), &answer);
         governor.spent(&spent).await?;
-        let events = self.told(&spent.model, choice.why);
+        events.extend(self.told(&spent.model, answer.why.or(choice.why)));
         let calls = answer.calls.into_iter().map(|call| PlannedCall { id: call.id, tool: call.name, args: call.arguments });
         let intent = StepIntent { step, thought: answer.text, usage: answer.usage, calls: calls.collect() };
         Ok(Ok(Answer { intent, events }))
+    }
+
+    /// That more steps are summed up than for the step before.
+    fn compacted(&self, step: u32, history: &History, pinned: &[String], old: usize, tokens_after: u64) -> Option<AgentEvent> {
+        let (_, before) = history.steps.split_last()?;
+        let before = History { steps: before.to_vec(), messages: history.messages.clone() };
+        let was = compact::summed_up(&before);
+        if was == old {
+            return None;
+        }
+        let tokens_before = compact::tokens(&context::conversation(self.work.goal, history, pinned, was));
+        let pid = self.work.goal.number;
+        Some(AgentCompacted { pid, step, summed_up: old as u32, tokens_before, tokens_after }.into())
+    }
+
+    /// Names in the list of tools that no tool has, once for each list.
+    fn unknown_tools(&self, toolbox: &Toolbox<'_>) -> Option<AgentEvent> {
+        let message = format!("there is no tool {}; the tools are {}", toolbox.unknown().join(", "), toolbox.names().join(", "));
+        let mut told = self.tools.lock().unwrap_or_else(PoisonError::into_inner);
+        if toolbox.unknown().is_empty() || told.as_ref() == Some(&message) {
+            return None;
+        }
+        *told = Some(message.clone());
+        Some(AgentLog { pid: self.work.goal.number, level: "warn".into(), message }.into())
     }
 
     /// Why this model answered, where that is another reason than last time.

@@ -15,6 +15,8 @@ pub(crate) struct Toolbox<'a> {
     tools: Vec<Entry<'a>>,
     /// Exist, but are not in the agent's list.
     withheld: HashSet<String>,
+    /// Are in the list, but do not exist.
+    unknown: Vec<String>,
 }
 
 struct Entry<'a> {
@@ -45,7 +47,9 @@ impl<'a> Toolbox<'a> {
             }
             kept
         });
-        Self { tools: entries, withheld }
+        let exists = |name: &&String| !seen.contains(*name) && !seen.contains(tools::canonical(name));
+        let unknown = allowed.unwrap_or_default().iter().filter(exists).cloned().collect();
+        Self { tools: entries, withheld, unknown }
     }
 
     pub(crate) fn specs(&self) -> Vec<ToolSpec> {
@@ -54,6 +58,10 @@ impl<'a> Toolbox<'a> {
 
     pub(crate) fn names(&self) -> Vec<String> {
         self.tools.iter().map(|entry| entry.offered.spec.name.clone()).collect()
+    }
+
+    pub(crate) fn unknown(&self) -> &[String] {
+        &self.unknown
     }
 
     /// Nothing, for a tool that is not there: its call changes nothing.

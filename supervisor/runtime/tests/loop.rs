@@ -247,18 +247,37 @@ async fn a_model_that_only_talks_fails_and_a_refused_key_is_told() {
 }
 
 #[tokio::test]
-async fn old_steps_are_shown_as_one_line_each() {
+async fn a_full_conversation_is_summed_up_and_people_see_it() {
     let home = tempfile::tempdir().expect("dir");
-    let mut turns: Vec<_> = (1..=30).map(|n| vec![append(n)]).collect();
+    let long = |n: u32| ("run_command", json!({"command": format!("echo {n} >> effects; seq 1 2000")}));
+    let mut turns: Vec<_> = (1..=60).map(|n| vec![long(n)]).collect();
     turns.push(vec![("complete", json!({}))]);
     let model = Scripted::new(turns);
-    let (outcome, _) = run(home.path(), "the goal", &model).await;
+    let (journal, hands) = (Memory::default(), Shell::new(home.path()));
+    journal.pending.lock().expect("lock").push("mind the gap".into());
+    let outcome = run_goal(&goal(home.path(), "the goal"), &model, &hands, &journal, &Control::new(100)).await;
     assert_eq!(outcome, Outcome::Completed("done".into()));
     let asked = model.asked.lock().expect("lock");
     let last = &asked.last().expect("asked").messages;
-    assert_eq!(last.len(), 3 + 20);
     let text = serde_json::to_string(&last[1..3]).expect("json");
-    assert!(text.contains("the goal") && text.contains("step 1: run_command: echo 1 >> effects -> ok: exit status 0"), "{text}");
+    assert!(text.contains("the goal") && text.contains("step 1: run_command: echo 1 >> effects"), "{text}");
+    assert!(text.contains("before step 1 a person wrote: mind the gap"), "{text}");
+    let largest = asked.iter().map(|request| serde_json::to_string(&request.messages).expect("json").len()).max();
+    assert!(largest.is_some_and(|bytes| bytes < 200_000), "{largest:?}");
+    let newest = serde_json::to_string(&last[last.len() - 4..]).expect("json");
+    assert!(newest.contains("echo 60") && newest.contains("1998"), "the newest observation is whole");
+    let told: Vec<_> = journal
+        .events
+        .lock()
+        .expect("lock")
+        .iter()
+        .filter_map(|event| match event {
+            aether_protocol::AgentEvent::Compacted(told) => Some((told.summed_up, told.tokens_before > told.tokens_after)),
+            _ => None,
+        })
+        .collect();
+    assert!((1..6).contains(&told.len()) && told.iter().all(|(steps, less)| *steps > 0 && *less), "{told:?}");
+    assert_eq!(journal.outcomes().len(), 61, "the journal keeps everything");
 }
 
 #[tokio::test]

@@ -23,6 +23,31 @@ tool: string,
 args: unknown, };
 
 /**
+ * Older steps are shown to the model as a summary from now on; the journal keeps them whole.
+ */
+export type AgentCompacted = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step before which it happened.
+ */
+step: number, 
+/**
+ * Last step that is only summed up.
+ */
+summedUp: number, 
+/**
+ * Tokens of the conversation before, estimated.
+ */
+tokensBefore: number, 
+/**
+ * Tokens of it from now on, estimated.
+ */
+tokensAfter: number, };
+
+/**
  * The built-in agent reached its goal.
  */
 export type AgentCompleted = { 
@@ -45,9 +70,31 @@ export type AgentContinue = {
 pid: AgentRef, };
 
 /**
+ * A piece of an answer. It is not kept, and a client may miss pieces: the whole thought follows as `agent.thought`, the calls as
+ * `agent.action`, and what came of them for the same step is then out of date.
+ */
+export type AgentDelta = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Step that is being answered, from 1.
+ */
+step: number, 
+/**
+ * What to do with the text.
+ */
+kind: DeltaKind, 
+/**
+ * More text, or the name of a tool.
+ */
+text: string, };
+
+/**
  * The closed set of events; `type` has the name on the wire.
  */
-export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
+export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
 
 /**
  * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
@@ -453,6 +500,23 @@ allowReduced?: Array<Layer>, };
 export type AgentState = "queued" | "created" | "running" | "sleeping" | "stopped" | "paused" | "zombie" | "dead";
 
 /**
+ * What a built-in agent works with changed; it holds from its next step on.
+ */
+export type AgentSteered = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Its tools now; all there are when null.
+ */
+tools: Array<string> | null, 
+/**
+ * Its model now.
+ */
+model: string | null, };
+
+/**
  * The built-in agent thought.
  */
 export type AgentThought = { 
@@ -843,6 +907,11 @@ why: string, };
 export type Decision = "once" | "always" | "deny";
 
 /**
+ * What a piece of an answer is.
+ */
+export type DeltaKind = "text" | "call" | "restart";
+
+/**
  * A directory descriptor that travels with the request.
  */
 export type DescriptorSource = { 
@@ -945,7 +1014,7 @@ agentId: AgentId | null,
 /**
  * Owner of that agent; empty for events of the service.
  */
-owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
 
 /**
  * Sends durable events after a number, then the live ones.
@@ -1257,6 +1326,10 @@ model?: string | null,
  * Steps after which it stops (default 50).
  */
 maxSteps?: number | null, 
+/**
+ * Tools that it has, by name, beside `complete`; all there are when absent.
+ */
+tools?: Array<string> | null, 
 /**
  * Named memory that it uses, shared with the owner's other agents of that name and kept when they are removed; a memory of
  * its own when absent.
@@ -2760,7 +2833,7 @@ bytesOut: number, };
 /**
  * Frames that only travel on a connection and are not numbered.
  */
-export type StreamFrame = { "type": "kernel.ready" } & KernelReady | { "type": "kernel.metrics" } & KernelMetrics | { "type": "tty.output" } & TtyOutput | { "type": "process.stdout" } & ProcessOutput | { "type": "process.stderr" } & ProcessOutput | { "type": "lagged" } & Lagged;
+export type StreamFrame = { "type": "kernel.ready" } & KernelReady | { "type": "kernel.metrics" } & KernelMetrics | { "type": "agent.delta" } & AgentDelta | { "type": "tty.output" } & TtyOutput | { "type": "process.stdout" } & ProcessOutput | { "type": "process.stderr" } & ProcessOutput | { "type": "lagged" } & Lagged;
 
 /**
  * A place in a text that looks like an attempt to give the agent orders.

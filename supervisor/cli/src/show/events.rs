@@ -2,6 +2,7 @@
 
 use aether_protocol::{
     AgentEvent, Event,
+    event::{AgentCompacted, AgentSteered, PlanCreated, PlanUpdated},
     network::{ApprovalWish, NetworkVerdict},
 };
 
@@ -20,6 +21,8 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
         AgentEvent::Completed(e) => (Tone::Good, "done", None, e.summary.clone()),
         AgentEvent::UserMessage(e) => (Tone::Strong, "message", None, e.content.clone()),
         AgentEvent::Log(e) => (if e.level == "info" { Tone::Faint } else { Tone::Warning }, "note", None, e.message.clone()),
+        AgentEvent::Compacted(e) => (Tone::Faint, "note", Some(e.step), compacted(e)),
+        AgentEvent::Steered(e) => (Tone::Strong, "steered", None, steered(e)),
         AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
         AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
         AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
@@ -61,6 +64,8 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         AgentEvent::Progress(e) => format!("{}/{}: {}", e.step, e.max_steps, e.summary),
         AgentEvent::Completed(e) => e.summary.clone(),
         AgentEvent::UserMessage(e) => e.content.clone(),
+        AgentEvent::Compacted(e) => compacted(e),
+        AgentEvent::Steered(e) => steered(e),
         AgentEvent::Log(e) => format!("{}: {}", e.level, e.message),
         AgentEvent::FsChanged(e) => format!("{} {}", e.change_type, e.path),
         AgentEvent::TtyOpened(e) => format!("{} {}", e.tty.tty_id, e.tty.title),
@@ -77,6 +82,16 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         AgentEvent::ResourceExceeded(e) => e.line.words(),
         AgentEvent::Runaway(e) => e.why.clone(),
         AgentEvent::PostMortemWritten(e) => e.post_mortem.why.clone(),
+        AgentEvent::MemoryStored(e) => format!("{} {}", e.memory_id, lower(&e.layer)),
+        AgentEvent::MemoryForgotten(e) => e.memory_id.to_string(),
+        AgentEvent::MemoryConsolidated(e) => format!("{} fewer", e.removed),
+        AgentEvent::PlanCreated(PlanCreated { plan, .. }) | AgentEvent::PlanUpdated(PlanUpdated { plan, .. }) => {
+            format!("{}: {}", lower(&plan.status), plan.goal)
+        }
+        AgentEvent::ReflectionStored(e) => e.reflection.summary.clone(),
+        AgentEvent::FeedbackSubmitted(e) => format!("step {}: {:+} {}", e.feedback.step, e.feedback.rating, e.feedback.comment),
+        AgentEvent::LetterSent(e) => format!("{} to {}: {}", e.message.from, e.message.to, e.message.content),
+        AgentEvent::LetterRead(e) => e.message_id.to_string(),
         AgentEvent::Reaped(_) | AgentEvent::Paused(_) | AgentEvent::Resumed(_) => String::new(),
     };
     let agent = event.agent_id.as_ref().map_or("-", |id| id.as_str());
@@ -88,6 +103,15 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
     format!("{}{} {about}", style.paint(Tone::Faint, &head), style.paint(Tone::Accent, &format!("{name:<20}")))
         .trim_end()
         .to_owned()
+}
+
+fn compacted(e: &AgentCompacted) -> String {
+    format!("steps 1 to {} are summed up ({} tokens became {})", e.summed_up, e.tokens_before, e.tokens_after)
+}
+
+fn steered(e: &AgentSteered) -> String {
+    let tools = e.tools.as_ref().map_or_else(|| "all".to_owned(), |tools| tools.join(", "));
+    format!("tools {tools}; model {}", e.model.as_deref().unwrap_or("none"))
 }
 
 /// What an agent runs, one line.

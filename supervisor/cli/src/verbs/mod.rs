@@ -30,6 +30,7 @@ mod secret_args;
 mod signal;
 mod signin;
 mod stats;
+mod steer;
 mod stop;
 mod verify_report;
 mod version;
@@ -53,6 +54,7 @@ pub(crate) enum Verb {
     Kill(control::Kill),
     Pause(control::Pause),
     Resume(control::Resume),
+    Steer(steer::Steer),
     Rm(rm::Rm),
     Signal(signal::Signal),
     Cp(cp::Cp),
@@ -110,6 +112,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Kill(verb) => verb.run(&context).await,
         Verb::Pause(verb) => verb.run(&context).await,
         Verb::Resume(verb) => verb.run(&context).await,
+        Verb::Steer(verb) => verb.run(&context).await,
         Verb::Rm(verb) => verb.run(&context).await,
         Verb::Signal(verb) => verb.run(&context).await,
         Verb::Cp(verb) => verb.run(&context).await,

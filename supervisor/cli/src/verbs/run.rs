@@ -119,6 +119,9 @@ pub(crate) struct Run {
     /// Stop after so many steps
     #[arg(long, value_name = "N", conflicts_with = "command", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_steps: Option<u32>,
+    /// Give it only these tools, for example read_file,list_files
+    #[arg(long, value_name = "TOOL,…", value_delimiter = ',', conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
+    tools: Option<Vec<String>>,
     /// Program and arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
@@ -228,6 +231,7 @@ impl Run {
                 role: self.role.clone(),
                 model: self.model.clone(),
                 max_steps: self.max_steps,
+                tools: self.tools.clone(),
                 memory: None,
                 template: None,
             }),

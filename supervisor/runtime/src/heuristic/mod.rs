@@ -16,6 +16,7 @@ mod write;
 use aether_llm::{Completion, CompletionRequest, Delta, LlmError, Message, Provider, StopReason, ToolCall};
 use async_trait::async_trait;
 
+use crate::context::IN_VIEW;
 use intent::Intent;
 use script::{Move, Script, Seen};
 
@@ -53,7 +54,8 @@ impl Provider for Heuristic {
         let seen = results(&request.messages);
         let next = decide(goal, &seen);
         let mut text = next.thought;
-        if request.messages.len() > 2 && matches!(request.messages.last(), Some(Message::User { .. })) {
+        let person = |message: &Message| matches!(message, Message::User { text, .. } if !text.starts_with(IN_VIEW));
+        if request.messages.len() > 2 && request.messages.last().is_some_and(person) {
             text = format!("I got your message, but fixed rules cannot follow it; I go on with the goal. {text}");
         }
         if seen.is_empty() {

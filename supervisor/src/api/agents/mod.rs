@@ -1,5 +1,6 @@
 //! `/api/v1/agents`: one file per verb.
 
+mod budget;
 mod create;
 mod exec;
 mod files;
@@ -15,6 +16,7 @@ mod priority;
 mod remove;
 mod screen;
 mod signal;
+mod steer;
 mod stop;
 mod terminals;
 mod timeline;
@@ -36,8 +38,10 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(power::proceed))
         .routes(routes!(signal::signal))
         .routes(routes!(message::message))
+        .routes(routes!(steer::steer))
         .routes(routes!(priority::priority))
         .routes(routes!(wait::wait))
+        .routes(routes!(budget::budget, budget::set))
         .routes(routes!(models::models))
         .routes(routes!(timeline::timeline))
         .routes(routes!(logs::logs))

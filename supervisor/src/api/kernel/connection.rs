@@ -1,6 +1,6 @@
 //! One connection from its greeting to its end.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use aether_protocol::{
     ApiError, CommandEnvelope, ErrorCode, PROTOCOL_VERSION, TtyId, TtyInfo,
@@ -10,7 +10,10 @@ use aether_protocol::{
 use axum::extract::ws::{Message, WebSocket, close_code};
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::time::{Instant, interval, interval_at, timeout};
+use tokio::{
+    sync::broadcast::{self, error::RecvError},
+    time::{Instant, interval, interval_at, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -41,7 +44,7 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, caller: Caller, over
     let stopping = state.stopping().clone();
     let terminals = Terminals::new(state.clone(), out.clone());
     let lanes = Lanes::new(state.clone(), caller, out.clone());
-    let mut connection = Connection { state, out: out.clone(), terminals, lanes, feed: None, metrics: None };
+    let mut connection = Connection { state, out: out.clone(), terminals, lanes, feed: None, metrics: None, drafts: None };
     if connection.greet().await.is_err() {
         return;
     }
@@ -86,6 +89,7 @@ struct Connection {
     terminals: Terminals,
     feed: Option<AbortOnDropHandle<()>>,
     metrics: Option<AbortOnDropHandle<()>>,
+    drafts: Option<AbortOnDropHandle<()>>,
     lanes: Lanes,
 }
 
@@ -179,6 +183,7 @@ impl Connection {
         self.feed = Some(AbortOnDropHandle::new(tokio::spawn(feed(hub, after, self.out.clone()))));
         if self.metrics.is_none() {
             self.metrics = Some(AbortOnDropHandle::new(tokio::spawn(metrics(self.state.clone(), self.out.clone()))));
+            self.drafts = Some(AbortOnDropHandle::new(tokio::spawn(drafts(self.state.fleet().drafts(), self.out.clone()))));
         }
         Ok(())
     }
@@ -198,6 +203,17 @@ async fn feed(hub: EventHub, after: u64, out: Outgoing) {
         };
         if sent.is_err() {
             return;
+        }
+    }
+}
+
+/// Answers while they are written. A client that does not keep up misses pieces: the whole follows as an event.
+async fn drafts(mut pieces: broadcast::Receiver<Arc<str>>, out: Outgoing) {
+    loop {
+        match pieces.recv().await {
+            Ok(text) => out.offer(|| text),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
         }
     }
 }

@@ -1,0 +1,76 @@
+//! What people change about a built-in agent between its steps: its tools and its model.
+
+use std::sync::Arc;
+
+use aether_protocol::{
+    AgentId, AgentInfo, ApiError, Program,
+    event::AgentSteered,
+    spec::check_tools,
+};
+use aether_store::AgentField;
+use serde_json::json;
+use tokio::sync::broadcast;
+
+use super::{Fleet, core::Core};
+
+/// What to change; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Steering {
+    /// Only these tools from now on, or (within) every tool there is.
+    pub tools: Option<Option<Vec<String>>>,
+    /// `PROVIDER/MODEL` from now on.
+    pub model: Option<String>,
+}
+
+impl Fleet {
+    /// Changes tools and model of a built-in agent from its next step on, for good.
+    ///
+    /// # Errors
+    /// When it has no goal or has ended, or there is no such tool or model.
+    pub async fn steer(&self, id: &AgentId, steering: Steering) -> Result<AgentInfo, ApiError> {
+        let (core, agent) = (self.core.clone(), id.clone());
+        let outcome = json!({ "tools": steering.tools, "model": steering.model });
+        let work = async move { steer(&core, &agent, steering).await };
+        self.act("agent.steer", id.as_str(), outcome, work).await
+    }
+
+    /// Answers while models write them, as texts of frames.
+    pub fn drafts(&self) -> broadcast::Receiver<Arc<str>> {
+        self.core.drafts.watch()
+    }
+}
+
+async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<AgentInfo, ApiError> {
+    if steering == Steering::default() {
+        return Err(ApiError::invalid("nothing is to be changed", "give tools, allTools or model"));
+    }
+    let entry = core.entry(id)?;
+    let _gate = entry.gate.lock().await;
+    let info = core.info(id)?;
+    let mut spec = info.spec;
+    let Program::Goal(goal) = &mut spec.program else {
+        let hint = "only agents with a goal have tools and a model of ours";
+        return Err(ApiError::conflict(format!("{} runs a program", info.name), hint));
+    };
+    if info.state.is_dead() {
+        let hint = format!("aether inspect {} shows its state", info.name);
+        return Err(ApiError::conflict(format!("cannot steer {}: it has ended", info.name), hint));
+    }
+    if let Some(tools) = steering.tools {
+        check_tools(tools.as_deref().unwrap_or_default())?;
+        goal.tools = tools;
+    }
+    if steering.model.is_some() {
+        goal.model = steering.model;
+    }
+    let tools = goal.tools.clone();
+    let model = core.providers.model_of(&spec)?;
+    let event = AgentSteered { pid: info.number, tools: tools.clone(), model: model.clone() };
+    let fields = vec![AgentField::Spec(Box::new(spec)), AgentField::Model(model.clone())];
+    core.commit(id, fields, vec![event.into()]).await?;
+    if let Some(control) = core.sandbox(id).as_ref().and_then(|live| live.control.get()) {
+        control.give_tools(tools);
+        control.use_model(model);
+    }
+    core.info(id)
+}
