@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use aether_protocol::{AgentModels, ModelUsage};
+use aether_protocol::{AgentModels, ModelUsage, ModelsReport, ProviderReport, ProviderState};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::Context;
@@ -17,35 +17,94 @@ use crate::{
     terminal,
 };
 
-/// Show what an agent asked models through the gateway: calls, tokens, cost and time
+/// Show which models can be used and why others cannot, or what an agent asked through the gateway
+///
+/// Without an agent every provider is asked for its models, which shows whether it is there and takes the key. With one: calls,
+/// tokens, cost and time by step and model.
 #[derive(Debug, Args)]
 pub(crate) struct Models {
     /// Agent
     #[arg(value_name = "A", value_parser = NonEmptyStringValueParser::new())]
-    agent: String,
+    agent: Option<String>,
+    /// List the models of each provider as well
+    #[arg(long, short, conflicts_with = "agent")]
+    all: bool,
 }
 
 impl Models {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
-        let answer = context.client.get(&uri(&self.agent, "/models")).await?;
+        match &self.agent {
+            Some(agent) => used(agent, context).await,
+            None => self.available(context).await,
+        }
+    }
+
+    async fn available(&self, context: &Context) -> Result<u8, Failure> {
+        let answer = context.client.get("/api/v1/models").await?;
         let mut out = std::io::stdout().lock();
         if context.json {
             writeln!(out, "{}", answer.raw()?)?;
             return Ok(0);
         }
-        let models: AgentModels = answer.data()?;
-        let mut table =
-            Table::new(&[">STEP", "PROVIDER", ">CALLS", ">FAILED", ">READ", ">WRITTEN", ">SECONDS", ">COST", "MODEL"]);
-        for usage in &models.usage {
-            table.row(row(usage));
+        let report: ModelsReport = answer.data()?;
+        let mut table = Table::new(&["PROVIDER", "STATE", "DEFAULT MODEL", ">MODELS", "IMAGES", "DETAIL"]);
+        for provider in &report.providers {
+            table.row(found(provider));
         }
         write!(out, "{}", table.render(Style::stdout(), terminal::output_columns()))?;
-        let providers: Vec<_> = models.providers.iter().map(|provider| provider.name()).collect();
-        let may = if providers.is_empty() { "nobody".to_owned() } else { providers.join(", ") };
-        let budget = models.token_budget.map_or_else(|| "no budget".to_owned(), |budget| format!("budget {budget}"));
-        writeln!(out, "may ask {may}; {} tokens used, {budget}", models.tokens_used)?;
+        writeln!(out, "a goal without --model gets {}", one_line(&report.default_model))?;
+        if !report.fallback.is_empty() {
+            writeln!(out, "when a model cannot answer: {}", one_line(&report.fallback.join(", ")))?;
+        }
+        for tier in &report.tiers {
+            writeln!(out, "auto, {}: {}", one_line(&tier.tier), one_line(&tier.model))?;
+        }
+        for provider in report.providers.iter().filter(|provider| self.all && !provider.models.is_empty()) {
+            writeln!(out, "\n{}:", one_line(&provider.name))?;
+            for model in &provider.models {
+                writeln!(out, "  {}/{}", one_line(&provider.name), one_line(model))?;
+            }
+        }
         Ok(0)
     }
+}
+
+fn found(provider: &ProviderReport) -> Vec<Cell> {
+    let tone = match provider.state {
+        ProviderState::Available => Tone::Good,
+        ProviderState::NoKey | ProviderState::NotSetUp => Tone::Faint,
+        ProviderState::Limited | ProviderState::Resting => Tone::Warning,
+        ProviderState::Refused | ProviderState::Unreachable | ProviderState::Failing | ProviderState::Unusable => Tone::Bad,
+    };
+    let count = if provider.models.is_empty() { "-".to_owned() } else { provider.models.len().to_string() };
+    vec![
+        one_line(&provider.name).into(),
+        Cell::new(tone, provider.state.words().to_owned()),
+        one_line(&provider.default_model).into(),
+        count.into(),
+        (if provider.images { "yes" } else { "no" }).to_owned().into(),
+        one_line(&provider.detail).into(),
+    ]
+}
+
+async fn used(agent: &str, context: &Context) -> Result<u8, Failure> {
+    let answer = context.client.get(&uri(agent, "/models")).await?;
+    let mut out = std::io::stdout().lock();
+    if context.json {
+        writeln!(out, "{}", answer.raw()?)?;
+        return Ok(0);
+    }
+    let models: AgentModels = answer.data()?;
+    let mut table = Table::new(&[">STEP", "PROVIDER", ">CALLS", ">FAILED", ">READ", ">WRITTEN", ">SECONDS", ">COST", "MODEL"]);
+    for usage in &models.usage {
+        table.row(row(usage));
+    }
+    write!(out, "{}", table.render(Style::stdout(), terminal::output_columns()))?;
+    let providers: Vec<_> = models.providers.iter().map(|provider| provider.name()).collect();
+    let may = if providers.is_empty() { "nobody".to_owned() } else { providers.join(", ") };
+    let budget = models.token_budget.map_or_else(|| "no budget".to_owned(), |budget| format!("budget {budget}"));
+    writeln!(out, "may ask {may}; {} tokens used, {budget}", models.tokens_used)?;
+    Ok(0)
 }
 
 fn row(usage: &ModelUsage) -> Vec<Cell> {
