@@ -18,6 +18,9 @@ use serde_json::Value;
 
 use crate::{Identity, identity::refusal};
 
+/// Agents that one call lists.
+const LISTED: usize = 200;
+
 /// A built-in agent of the same owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbour {
@@ -39,6 +42,8 @@ pub struct Neighbour {
 pub trait Neighbours: Send + Sync {
     /// Built-in agents of the same owner that have not ended, this one among them.
     fn all(&self) -> Vec<Neighbour>;
+    /// The one of them with this number.
+    fn find(&self, number: u64) -> Option<Neighbour>;
     /// The number of an agent, also of one that has ended.
     fn number(&self, id: &AgentId) -> Option<u64>;
 }
@@ -182,11 +187,15 @@ impl Letters {
             let state = serde_json::to_value(n.phase).unwrap_or_default();
             format!("{}{you}: {}{role}, {}", n.number, n.name, state.as_str().unwrap_or("unknown"))
         };
-        CallOutcome::done(all.iter().map(line).collect::<Vec<_>>().join("\n"))
+        let mut lines: Vec<String> = all.iter().take(LISTED).map(line).collect();
+        if all.len() > LISTED {
+            lines.push(format!("and {} more", all.len() - LISTED));
+        }
+        CallOutcome::done(lines.join("\n"))
     }
 
     async fn send(&self, number: u64, kind: LetterKind, about: Option<u64>, content: String) -> Result<CallOutcome, HandsError> {
-        let Some(to) = self.neighbours.all().into_iter().find(|n| n.number == number) else {
+        let Some(to) = self.neighbours.find(number) else {
             return Ok(CallOutcome::failed(format!("there is no agent {number} to write to; list_agents shows who is there")));
         };
         if to.id == self.who.agent {

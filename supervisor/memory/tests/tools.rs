@@ -112,6 +112,10 @@ impl Neighbours for Owned {
         .collect()
     }
 
+    fn find(&self, number: u64) -> Option<Neighbour> {
+        self.all().into_iter().find(|n| n.number == number)
+    }
+
     fn number(&self, wanted: &AgentId) -> Option<u64> {
         self.all().into_iter().find(|n| n.id == *wanted).map(|n| n.number)
     }

@@ -14,6 +14,7 @@ mod events;
 mod health;
 mod kernel;
 pub mod metrics;
+mod minds;
 mod openapi;
 mod ports;
 mod previews;

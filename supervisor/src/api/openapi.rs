@@ -4,7 +4,7 @@ use axum::{Json, Router, middleware, routing::get};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{ApiState, agents, approvals, attach, audit, caller, events, health, kernel, ports, secrets, session, system};
+use super::{ApiState, agents, approvals, attach, audit, caller, events, health, kernel, minds, ports, secrets, session, system};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,7 @@ use super::{ApiState, agents, approvals, attach, audit, caller, events, health, 
     tags(
         (name = "agents", description = "Deploy, watch and steer agents"),
         (name = "files", description = "Files inside an agent's sandbox"),
+        (name = "memory", description = "What agents remember, plan, and are known for"),
         (name = "network", description = "What agents may reach, and what waits for a person's word"),
         (name = "streams", description = "WebSockets: commands and events, and the byte channel of one process"),
         (name = "secrets", description = "Secrets that agents use without seeing them"),
@@ -31,6 +32,7 @@ pub(crate) fn routes(state: &ApiState) -> OpenApiRouter<ApiState> {
     let known = OpenApiRouter::new()
         .merge(agents::routes())
         .merge(approvals::routes())
+        .merge(minds::routes())
         .merge(system::routes())
         .merge(session::routes())
         .merge(audit::routes())

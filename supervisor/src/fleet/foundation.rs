@@ -49,11 +49,14 @@ impl Fleet {
         let signer = Signer::open(&foundation.state).map_err(|error| ApiError::internal(error.to_string()))?;
         let core = Self::assemble(foundation, host, signer, pool::Pool::new()?).await?;
         attach_gateway(&core)?;
+        let last = core.store.last_approval().await.map_err(|error| super::core::store_error(&error))?;
+        core.egress.approvals().count_from(last);
         recovery::recover(&core).await?;
         lasting::keep("queue", with(&core, launch::run_queue));
         lasting::keep("pool", with(&core, pool::keep));
         lasting::keep("usage", with(&core, usage::sample));
         lasting::keep("disk", with(&core, disk::sample));
+        lasting::keep("meter", with(&core, crate::govern::meter::sample));
         lasting::keep("memories", with(&core, minds::tidy));
         let fleet = Self { core };
         let version = env!("CARGO_PKG_VERSION");
@@ -96,6 +99,7 @@ impl Fleet {
             roots,
             visits: super::visit::Visits::default(),
             egress: crate::egress::Egress::default(),
+            meter: crate::govern::Meter::default(),
             secrets,
             gateway: std::sync::OnceLock::new(),
             screens: super::screen::Screens::default(),

@@ -7,7 +7,7 @@ use aether_protocol::{
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
-    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Ungoverned, Update,
+    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update,
     Work, run_goal,
 };
 use aether_sandbox::plan::AGENT_HOME;
@@ -15,13 +15,16 @@ use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord,
 use async_trait::async_trait;
 use serde_json::json;
 
+use crate::govern::AgentGovernor;
+
 use super::{
     OutputStream,
     audit::AGENT,
     core::{Core, Live},
+    drafts::Draft,
     end,
     hands::SandboxHands,
-    launch,
+    launch, minds,
 };
 
 /// How often a loop that lost its journal or its sandbox's init for a moment is run again without having got further.
@@ -32,6 +35,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
     let Ok(info) = core.info(id) else { return };
     let control = Control::new(info.max_steps.unwrap_or(core.config.get().agents.max_steps));
     control.use_model(info.model.clone());
+    control.give_tools(spec.tools.clone());
     if info.state == aether_protocol::AgentState::Paused {
         control.pause();
     }
@@ -80,21 +84,33 @@ async fn run(
     };
     let hands = SandboxHands::new(live, &spec, launch::given(core, id, &spec), Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
+    let draft = Draft::new(&core.drafts, goal.number);
+    let toolsets = minds::toolsets(core, id, &goal);
+    let governor = match AgentGovernor::new(core, id) {
+        Ok(governor) => governor,
+        Err(error) => return failed(error.message),
+    };
     let work = Work {
         goal: &goal,
         models: &core.providers,
         hands: &hands,
         journal: &journal,
         control,
-        toolsets: &[],
-        governor: &Ungoverned,
-        listener: &(),
+        toolsets: &toolsets,
+        governor: &governor,
+        listener: &draft,
     };
     let (mut attempt, mut reached) = (0, 0);
     loop {
         let why = match run_goal(&work).await {
-            Outcome::Completed(_) => return Some(ExitInfo { code: 0, signal: None, reason: None }),
-            Outcome::Failed(why) => return failed(why),
+            Outcome::Completed(said) => {
+                minds::ended(core, id, &goal.goal, true, &said).await;
+                return Some(ExitInfo { code: 0, signal: None, reason: None });
+            }
+            Outcome::Failed(why) => {
+                minds::ended(core, id, &goal.goal, false, &why).await;
+                return failed(why);
+            }
             // Whoever cancelled it ends the agent, and says how.
             Outcome::Cancelled => return None,
             Outcome::Interrupted(why) => why,

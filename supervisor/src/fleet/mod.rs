@@ -6,7 +6,7 @@
 
 mod audit;
 mod backup;
-mod control;
+pub(crate) mod control;
 mod core;
 mod create;
 mod disk;
@@ -57,7 +57,7 @@ use aether_store::Change;
 use serde_json::json;
 
 pub(crate) use self::core::Core;
-pub(crate) use self::core::lock;
+pub(crate) use self::core::{lock, store_error};
 pub(crate) use audit::{inherited, on_behalf};
 pub use events::{Delivery, EventHub, Subscription};
 pub use files::FsSession;
@@ -74,7 +74,7 @@ pub use types::{
 /// Every agent of this service. Cheap to clone.
 #[derive(Clone)]
 pub struct Fleet {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 /// Runs to the end, also when the one who asked has gone.

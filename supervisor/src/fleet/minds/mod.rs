@@ -1,0 +1,103 @@
+//! What built-in agents remember, plan, and write to each other, tied to the fleet.
+
+mod doors;
+mod ended;
+
+use std::{sync::Arc, time::Duration};
+
+use aether_memory::{Identity, Letters, Memories, Neighbour, Neighbours, Plans};
+use aether_protocol::{AgentId, AgentInfo, Program};
+use aether_runtime::{Goal, Toolset};
+use aether_store::{Change, MindKey};
+
+use super::{ListFilter, core::Core};
+
+pub(crate) use ended::ended;
+
+/// How often what has faded or ended is forgotten.
+const TIDY: Duration = Duration::from_secs(3600);
+
+/// Who an agent is to its memory. The owner comes from whoever started it and is never taken from the agent.
+pub(crate) fn mind_of(info: &AgentInfo) -> MindKey {
+    let name = match &info.spec.program {
+        Program::Goal(goal) => goal.memory.clone(),
+        Program::Command(_) => None,
+    };
+    MindKey { owner: info.owner.clone(), agent: info.id.clone(), name }
+}
+
+fn identity(core: &Core, info: &AgentInfo) -> Identity {
+    Identity {
+        store: core.store.clone(),
+        agent: info.id.clone(),
+        number: info.number,
+        mind: mind_of(info),
+        // What a named memory keeps outlives its agent, also an ephemeral one.
+        ephemeral: info.spec.ephemeral && mind_of(info).name.is_none(),
+    }
+}
+
+/// The tools of memory, plans and letters for the loop of an agent.
+pub(crate) fn toolsets(core: &Arc<Core>, id: &AgentId, goal: &Goal) -> Vec<Arc<dyn Toolset>> {
+    let Ok(info) = core.info(id) else { return Vec::new() };
+    let who = identity(core, &info);
+    let others = Owned { core: core.clone(), owner: info.owner.clone() };
+    vec![
+        Arc::new(Memories::new(who.clone(), &goal.goal)),
+        Arc::new(Plans::new(who.clone())),
+        Arc::new(Letters::new(who, Arc::new(others))),
+    ]
+}
+
+/// Built-in agents of one owner.
+struct Owned {
+    core: Arc<Core>,
+    owner: String,
+}
+
+impl Owned {
+    fn neighbour(&self, info: &AgentInfo) -> Option<Neighbour> {
+        let Program::Goal(goal) = &info.spec.program else { return None };
+        (info.owner == self.owner && !info.state.is_dead()).then(|| Neighbour {
+            id: info.id.clone(),
+            number: info.number,
+            name: info.name.to_string(),
+            role: goal.role.clone(),
+            state: info.state,
+            phase: info.phase,
+        })
+    }
+}
+
+impl Neighbours for Owned {
+    fn all(&self) -> Vec<Neighbour> {
+        let (all, _) = self.core.registry().list(&ListFilter::default());
+        all.iter().filter_map(|info| self.neighbour(info)).collect()
+    }
+
+    fn find(&self, number: u64) -> Option<Neighbour> {
+        let registry = self.core.registry();
+        self.neighbour(&registry.numbered(number)?.info)
+    }
+
+    fn number(&self, id: &AgentId) -> Option<u64> {
+        let registry = self.core.registry();
+        let info = &registry.get(id)?.info;
+        (info.owner == self.owner).then_some(info.number)
+    }
+}
+
+/// Forgets what has faded or ended, as long as the service lasts.
+pub(crate) async fn tidy(core: Arc<Core>) {
+    loop {
+        tokio::select! {
+            () = core.stopping.cancelled() => return,
+            () = tokio::time::sleep(TIDY) => {}
+        }
+        match core.store.commit(Change::new().consolidate_memories().relaxed(true)).await {
+            Ok(done) if done.removed > 0 => tracing::info!(forgotten = done.removed, "memories that had faded or ended are gone"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "memories could not be tidied up"),
+        }
+    }
+}
