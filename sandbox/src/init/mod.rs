@@ -58,6 +58,9 @@ const SCRATCH: usize = 64 << 10;
 const LAST_SIGNAL: i32 = 64;
 const EVENTS: usize = 64;
 
+/// Pause before children are looked at again whose changes could not be seen.
+const OVERLOOKED: Duration = Duration::from_millis(100);
+
 /// The whole state of PID 1.
 struct Init {
     identity: Identity,
@@ -76,6 +79,8 @@ struct Init {
     readers: BTreeMap<u32, (u32, usize)>,
     /// Outputs that a reader holds back: the only ones with a deadline.
     stalled: BTreeSet<(u32, usize)>,
+    /// A child's change could not be looked at.
+    overlooked: bool,
     /// Bytes in all rings.
     held: usize,
     last: Last,
@@ -216,6 +221,7 @@ impl Init {
             drains: BTreeMap::new(),
             readers: BTreeMap::new(),
             stalled: BTreeSet::new(),
+            overlooked: false,
             held: 0,
             last: Last::default(),
             scratch: vec![0; SCRATCH],
@@ -233,6 +239,9 @@ impl Init {
         self.now = Instant::now();
         for event in ready {
             self.event(event);
+        }
+        if self.overlooked {
+            self.reap();
         }
         self.expire();
         self.settle();
@@ -342,7 +351,17 @@ impl Init {
         // What it says does not matter, waitid(2) knows better: one signal may stand for many children.
         let mut info = [0; 128];
         while self.signals.read(&mut info).is_ok_and(|count| count > 0) {}
-        while let Ok(Some((pid, state))) = children::next_change() {
+        self.overlooked = false;
+        loop {
+            let (pid, state) = match children::next_change() {
+                Ok(Some(change)) => change,
+                Ok(None) => return,
+                Err(error) => {
+                    // Without children there is nothing to see; anything else is looked at again.
+                    self.overlooked = error.raw_os_error() != Some(libc::ECHILD);
+                    return;
+                }
+            };
             let found = self.processes.iter_mut().find(|(_, process)| process.pid == pid && process.exited.is_none());
             let Some((number, process)) = found else { continue };
             let number = *number;
@@ -363,7 +382,8 @@ impl Init {
 
     fn deadline(&self) -> Option<Instant> {
         let stalled = self.stalled.iter().filter_map(|(number, at)| self.processes.get(number)?.outputs[*at].stream.deadline());
-        stalled.min().map(|deadline| deadline + Duration::from_millis(1))
+        let again = self.overlooked.then(|| Instant::now() + OVERLOOKED);
+        stalled.min().map(|deadline| deadline + Duration::from_millis(1)).into_iter().chain(again).min()
     }
 }
 

@@ -13,6 +13,11 @@ pub(super) fn at(layer: PlanLayer, step: &str) -> impl FnOnce(io::Error) -> Spaw
     }
 }
 
+/// The error of looking for a sandbox.
+pub(super) fn unseen(error: io::Error) -> SpawnFailure {
+    at(PlanLayer::Cgroup, "look for the sandbox")(error)
+}
+
 /// A check of ours refused.
 pub(super) fn refused(
     layer: Option<PlanLayer>,

@@ -2,7 +2,6 @@
 //! freeze. Each is begun by a request and answered when it is done.
 
 use std::{
-    fs,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::{Duration, Instant},
 };
@@ -15,7 +14,7 @@ use nix::{
 
 use super::{
     cgroup::{Events, Group},
-    failure::at,
+    failure::{at, unseen},
     launch::{self, Begun},
     prepared,
     serve::Spawner,
@@ -77,7 +76,7 @@ impl Flight {
 
     /// Kills what is in a sandbox's cgroup, if there is one; removes that and the control socket when it is empty.
     pub(super) fn end(spawner: &Spawner, id: SandboxId) -> Result<Self, SpawnFailure> {
-        let Some(group) = spawner.tree.find(&id) else { return Ok(Self::new(id, Work::Empty, RELEASE)) };
+        let Some(group) = spawner.tree.find(&id).map_err(unseen)? else { return Ok(Self::new(id, Work::Empty, RELEASE)) };
         let events = group.begin_kill().map_err(at(PlanLayer::Cgroup, "kill the sandbox"))?;
         Ok(Self::new(id, Work::Killed(events), SETTLE))
     }
@@ -110,10 +109,10 @@ impl Flight {
             Work::Empty => {
                 let fail = at(PlanLayer::Cgroup, "remove the cgroup");
                 match spawner.tree.remove_now(&self.id) {
-                    Ok(true) => {
-                        let _ = fs::remove_file(launch::socket_path(spawner, &self.id));
-                        Ok((SpawnerReply::Done, Vec::new()))
-                    }
+                    Ok(true) => match launch::remove_socket(spawner, &self.id) {
+                        Ok(()) => Ok((SpawnerReply::Done, Vec::new())),
+                        Err(failure) => Ok(failed(failure)),
+                    },
                     Ok(false) if Instant::now() >= self.until => Ok(failed(fail(Errno::EBUSY.into()))),
                     Ok(false) => Err(self),
                     Err(error) => Ok(failed(fail(error))),

@@ -5,17 +5,19 @@
 use std::{
     ffi::CString,
     fs, io,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     os::unix::{
         ffi::OsStrExt,
         fs::{PermissionsExt, chown},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use nix::{
     errno::Errno,
     fcntl::{RenameFlags, renameat2},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
 };
 
 use super::disk;
@@ -30,6 +32,11 @@ use crate::{
 
 /// Where homes are emptied: the state directory and the volume, if there is one.
 const TRASH: [&str; 2] = ["/state/trash", "/volume/trash"];
+
+/// How long a removed home may wait for others, so that one process empties them all.
+pub(super) const TRASH_PAUSE: Duration = Duration::from_millis(100);
+/// Pause before the trash is emptied again of what could not be removed.
+pub(super) const TRASH_AGAIN: Duration = Duration::from_secs(5);
 
 /// How many removed homes of one name may wait to be emptied.
 const REMOVED_OF_A_NAME: u32 = 10_000;
@@ -95,21 +102,42 @@ pub(super) fn remove(place: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> 
 }
 
 /// Starts a process that removes everything in the trash, by descriptors and without following a link; nothing of an agent runs in
-/// there any more.
-pub(super) fn empty_trash() -> io::Result<()> {
-    let listed = |dir| fs::read_dir(dir).map(|entries| entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>());
-    let entries: Vec<PathBuf> = TRASH.into_iter().filter_map(|dir| listed(dir).ok()).flatten().collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
-    if matches!(clone_into(0, None)?, Cloned::Child) {
-        close_all();
-        for entry in entries {
-            empty(&entry);
+/// there any more. When to look again, for that process may fail; nothing once the trash is empty.
+pub(super) fn empty_trash(emptier: &mut Option<OwnedFd>) -> io::Result<Option<Duration>> {
+    let mut entries = Vec::new();
+    for dir in TRASH {
+        match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            listed => {
+                for entry in listed? {
+                    entries.push(entry?.path());
+                }
+            }
         }
-        exit_now(0);
     }
-    Ok(())
+    if entries.is_empty() {
+        *emptier = None;
+        return Ok(None);
+    }
+    if emptier.as_ref().is_some_and(runs) {
+        return Ok(Some(TRASH_PAUSE));
+    }
+    match clone_into(0, None)? {
+        Cloned::Child => {
+            close_all();
+            for entry in entries {
+                empty(&entry);
+            }
+            exit_now(0)
+        }
+        // One that came before could not remove it all, or there is more by now.
+        Cloned::Parent { pidfd, .. } => Ok(Some(emptier.replace(pidfd).map_or(TRASH_PAUSE, |_| TRASH_AGAIN))),
+    }
+}
+
+/// A pidfd becomes readable when its process has ended (pidfd_open(2)).
+fn runs(process: &OwnedFd) -> bool {
+    poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(0)
 }
 
 fn empty(home: &Path) {

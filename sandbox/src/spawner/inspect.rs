@@ -5,8 +5,8 @@ use std::fs;
 
 use super::{
     confine::Policies,
-    failure::{at, refused},
-    serve::{Spawner, is_namespace_init},
+    failure::{at, refused, unseen},
+    serve::{Spawner, namespace_init},
     weaken::Weakened,
 };
 use crate::{
@@ -26,15 +26,15 @@ pub(super) fn inspect(
 ) -> Result<Inspection, SpawnFailure> {
     // ESRCH tells the end of a sandbox from a failure.
     let gone = || SpawnFailure { errno: libc::ESRCH, ..refused(None, "find the sandbox", format!("no sandbox {id} lives"), "") };
-    let group = spawner.tree.find(id).ok_or_else(gone)?;
-    let pid = group.pids().into_iter().find(|pid| is_namespace_init(*pid)).ok_or_else(gone)?;
+    let group = spawner.tree.find(id).map_err(unseen)?.ok_or_else(gone)?;
+    let pid = namespace_init(&group).map_err(unseen)?.ok_or_else(gone)?;
     let namespaces = NAMESPACES.into_iter().map(|name| {
         let link = fs::read_link(format!("/proc/{pid}/ns/{name}"))?;
         Ok((name.to_owned(), link.to_string_lossy().into_owned()))
     });
     let namespaces = namespaces.collect::<std::io::Result<_>>();
     // A process that ended meanwhile has none, or has left its pid to another one.
-    if !group.pids().contains(&pid) {
+    if !group.pids().map_err(unseen)?.contains(&pid) {
         return Err(gone());
     }
     let namespaces = namespaces.map_err(at(PlanLayer::Namespaces, "read its namespaces"))?;

@@ -19,7 +19,7 @@ use super::{
     cgroup::Group,
     child::Birth,
     confine::{self, Policies},
-    failure::{at, refused},
+    failure::{at, refused, unseen},
     netns::PreparedNet,
     serve::Spawner,
     weaken::Weakened,
@@ -47,7 +47,7 @@ pub(super) struct Begun {
 pub(super) fn begin(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, lent: &[OwnedFd]) -> Result<Begun, SpawnFailure> {
     check(plan, lent)?;
     let mut layers = layers(&weakened.host(&spawner.host), plan)?;
-    if spawner.tree.find(&plan.id).is_some() {
+    if spawner.tree.find(&plan.id).map_err(unseen)?.is_some() {
         return Err(refused(None, "check the plan", format!("a sandbox {} exists already", plan.id), ""));
     }
     let home = spawner.disk.enter(&spawner.stage, &plan.home, plan.disk)?;
@@ -81,18 +81,27 @@ pub(super) fn hear(begun: &Begun, plan: &SandboxPlan, weakened: &Weakened) -> Re
 
 /// Kills what is in a sandbox's cgroup and removes the cgroup and the control socket.
 pub(super) fn kill(spawner: &Spawner, id: &SandboxId) -> Result<(), SpawnFailure> {
-    if let Some(group) = spawner.tree.find(id) {
+    if let Some(group) = spawner.tree.find(id).map_err(unseen)? {
         group.kill(Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, "kill the sandbox"))?;
         drop(group);
     }
     spawner.tree.remove(id).map_err(at(PlanLayer::Cgroup, "remove the cgroup"))?;
-    let _ = fs::remove_file(socket_path(spawner, id));
-    Ok(())
+    remove_socket(spawner, id)
+}
+
+/// Removes the control socket of a sandbox; nothing there is no error.
+pub(super) fn remove_socket(spawner: &Spawner, id: &SandboxId) -> Result<(), SpawnFailure> {
+    match fs::remove_file(socket_path(spawner, id)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(at(PlanLayer::Filesystem, "remove the control socket")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Kills what an earlier run of the service left in another place of the cgroup tree.
 pub(super) fn kill_stray(spawner: &Spawner, id: &SandboxId, cgroup: &str) -> Result<(), SpawnFailure> {
-    if let Some(group) = spawner.tree.stray(id, cgroup) {
+    if let Some(group) = spawner.tree.stray(id, cgroup).map_err(unseen)? {
         group.kill(Duration::from_secs(5)).map_err(at(PlanLayer::Cgroup, "kill the stray sandbox"))?;
         drop(group);
         spawner.tree.remove_stray(cgroup);

@@ -33,7 +33,7 @@ use crate::{
             Attributes, fsconfig_create, fsconfig_string, fsmount, fsopen, mount_setattr, mount_setattr_all, move_mount,
             open_tree_clone, open_tree_clone_all, pivot_root_here,
         },
-        task::set_fs_ids,
+        task::{exit_now, set_fs_ids},
     },
     wire::spawner::SpawnFailure,
 };
@@ -187,7 +187,8 @@ impl Stage {
             set_fs_ids(0, 0)?;
             Ok((home, etc))
         });
-        chdir("/").and_then(|()| umount2(LAYERS, MntFlags::MNT_DETACH)).map_err(|e| fail("detach the layers")(e.into()))?;
+        let (back, detached) = (chdir("/"), detach(LAYERS));
+        back.and(detached).map_err(|e| fail("detach the layers")(e.into()))?;
         let (home, etc) = mounted.map_err(fail("enter the layers of the home"))?;
         let (home, etc) = (home.map_err(fail("mount overlay home"))?, etc.map_err(fail("mount /etc"))?);
         let flags = nix::sys::statvfs::fstatvfs(&home).map_err(|e| fail("check the home")(e.into()))?.flags();
@@ -206,7 +207,7 @@ impl Stage {
         }
         setns(&self.host, CloneFlags::CLONE_NEWNS).map_err(|e| at(PlanLayer::Filesystem, "visit the host's mounts")(e.into()))?;
         let trees: Vec<io::Result<OwnedFd>> = fds.iter().map(|fd| open_tree_clone(fd.as_fd(), c"")).collect();
-        setns(&self.own, CloneFlags::CLONE_NEWNS).map_err(|e| at(PlanLayer::Filesystem, "return to the stage")(e.into()))?;
+        return_to(&self.own, CloneFlags::CLONE_NEWNS);
         let mut lent = Vec::new();
         for (mount, tree) in mounts.iter().zip(trees) {
             let tree = tree.map_err(fail(mount, "copy the lent directory"))?;
@@ -222,6 +223,29 @@ impl Stage {
         }
         Ok(lent)
     }
+}
+
+/// Takes a mount off the stage. Tried again at once: the call copies the path, for which a busy kernel may have no memory, and every
+/// later sandbox would begin with what stays.
+pub(super) fn detach<P: nix::NixPath + ?Sized>(path: &P) -> nix::Result<()> {
+    let mut detached = umount2(path, MntFlags::MNT_DETACH);
+    for _ in 0..2 {
+        if detached.is_err() {
+            detached = umount2(path, MntFlags::MNT_DETACH);
+        }
+    }
+    detached
+}
+
+/// Returns from a visit to another namespace. A spawner that cannot must not go on where it is: it ends, and the next one begins
+/// where it has to be; agents go on.
+pub(super) fn return_to(own: &OwnedFd, kind: CloneFlags) {
+    for _ in 0..3 {
+        if setns(own, kind).is_ok() {
+            return;
+        }
+    }
+    exit_now(1)
 }
 
 fn top_links(base: &Path) -> io::Result<Vec<(CString, CString)>> {

@@ -11,9 +11,10 @@ use nix::{
 };
 
 use super::{
-    failure::{at, refused},
+    failure::{at, refused, unseen},
     flight::{Birth, Flight},
     launch::{self, Begun},
+    mounts::return_to,
     serve::Spawner,
     weaken::Weakened,
 };
@@ -69,14 +70,15 @@ pub(super) fn finish(
     launch::hear(begun, plan, &Weakened::default())?;
     if plan.limits != built.limits {
         let gone = || refused(Some(PlanLayer::Cgroup), "find the cgroup", "it is gone", "");
-        let group = spawner.tree.find(&plan.id).ok_or_else(gone)?;
+        let group = spawner.tree.find(&plan.id).map_err(unseen)?.ok_or_else(gone)?;
         group.limit(&plan.limits).map_err(at(PlanLayer::Cgroup, "limit the cgroup"))?;
     }
     if plan.hostname != built.hostname {
         let failed = |error: nix::errno::Errno| at(PlanLayer::Namespaces, "set the host name")(error.into());
         setns(&begun.pidfd, CloneFlags::CLONE_NEWUTS).map_err(failed)?;
         let named = sethostname(&plan.hostname);
-        setns(&spawner.uts, CloneFlags::CLONE_NEWUTS).and(named).map_err(failed)?;
+        return_to(&spawner.uts, CloneFlags::CLONE_NEWUTS);
+        named.map_err(failed)?;
     }
     let mut layers = launch::layers(&spawner.host, plan)?;
     for (layer, before) in layers.iter_mut().zip(&begun.launched.layers) {

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use nix::{
@@ -14,10 +14,10 @@ use nix::{
 
 use super::{
     SpawnerConfig,
-    cgroup::Tree,
+    cgroup::{Group, Tree},
     confine::{self, Confinement},
     disk::Disk,
-    failure::{at, refused},
+    failure::{at, refused, unseen},
     filters::Filters,
     flight::{Answer, Birth, Flight, Woken, failed, wait},
     home, inspect, launch,
@@ -59,14 +59,11 @@ pub(super) struct Spawner {
     pub(super) uts: OwnedFd,
     /// Sandboxes built ahead.
     pub(super) prepared: RefCell<Waiting>,
-    /// When the trash is to be emptied.
+    /// When the trash is to be emptied, or to be looked at again.
     pub(super) trash: Cell<Option<Instant>>,
+    /// The process that empties it.
+    pub(super) emptier: RefCell<Option<OwnedFd>>,
 }
-
-/// How long a removed home may wait for others, so that one process empties them all.
-const TRASH: Duration = Duration::from_millis(100);
-/// Pause before the trash is emptied again that could not be.
-const TRASH_AGAIN: Duration = Duration::from_secs(5);
 
 /// A host without a usable cgroup2 can only say so.
 enum Role {
@@ -151,16 +148,14 @@ pub(super) fn run() -> io::Result<()> {
             }
         }
         if let Some(spawner) = role.spawner().filter(|spawner| spawner.trash.get().is_some_and(|due| due <= Instant::now())) {
-            spawner.trash.set(None);
-            if home::empty_trash().is_err() {
-                spawner.trash.set(Some(Instant::now() + TRASH_AGAIN));
-            }
+            let next = home::empty_trash(&mut spawner.emptier.borrow_mut()).unwrap_or(Some(home::TRASH_AGAIN));
+            spawner.trash.set(next.map(|pause| Instant::now() + pause));
         }
     }
     if let Role::Ready(spawner) = role {
         flights.into_iter().for_each(|(flight, _)| flight.abandon(&spawner));
         prepared::give_up(&spawner);
-        let _ = home::empty_trash();
+        let _ = home::empty_trash(&mut spawner.emptier.borrow_mut());
         spawner.tree.remove_roots();
     }
     Ok(())
@@ -201,7 +196,8 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     let mut stage = Stage::enter(config).map_err(|e| io::Error::other(format!("set up the spawner's mounts: {e}")))?;
     home::prepare()?;
     let disk = Disk::open(&stage, config)?;
-    home::empty_trash()?;
+    let mut emptier = None;
+    let trash = home::empty_trash(&mut emptier)?.map(|pause| Instant::now() + pause);
     let host = probe::probe(config, &mut stage, &disk, tree.as_ref(), net.relay());
     let Ok(tree) = tree else { return Ok(Role::Unable(Box::new(host))) };
     let confinement =
@@ -218,7 +214,8 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
         sockets,
         uts,
         prepared: RefCell::default(),
-        trash: Cell::default(),
+        trash: Cell::new(trash),
+        emptier: RefCell::new(emptier),
     })))
 }
 
@@ -276,7 +273,7 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
             let failed = |cause| refused(Some(PlanLayer::Seccomp), "compile the filter", cause, "");
             said(program.map(SpawnerReply::Filter).map_err(failed))
         }
-        SpawnerRequest::List(after) => Outcome::Now(list(spawner, after.as_ref())),
+        SpawnerRequest::List(after) => Outcome::Now(list(spawner, after.as_ref()).unwrap_or_else(failed)),
     }
 }
 
@@ -290,50 +287,72 @@ fn unable(cgroup: &Feature) -> SpawnFailure {
 }
 
 fn set_frozen(spawner: &Spawner, id: SandboxId, frozen: bool) -> Result<Flight, SpawnFailure> {
-    let group = spawner.tree.find(&id).ok_or_else(|| refused(None, "find the sandbox", format!("no sandbox {id} lives"), ""))?;
+    let gone = || refused(None, "find the sandbox", format!("no sandbox {id} lives"), "");
+    let group = spawner.tree.find(&id).map_err(unseen)?.ok_or_else(gone)?;
     Flight::freeze(&group, id, frozen)
 }
 
 fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> {
-    if spawner.tree.find(home).is_some_and(|group| !group.pids().is_empty()) {
+    let group = spawner.tree.find(home).map_err(unseen)?;
+    let pids = group.map(|group| group.pids()).transpose().map_err(unseen)?;
+    if pids.is_some_and(|pids| !pids.is_empty()) {
         return Err(refused(None, "remove the home", format!("sandbox {home} lives"), "kill it first"));
     }
     spawner.disk.remove(&spawner.stage, home).map_err(at(PlanLayer::Filesystem, "remove the home"))?;
-    if spawner.trash.get().is_none() {
-        spawner.trash.set(Some(Instant::now() + TRASH));
-    }
+    let due = Instant::now() + home::TRASH_PAUSE;
+    spawner.trash.set(Some(spawner.trash.get().map_or(due, |set| set.min(due))));
     Ok(())
 }
 
-/// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away.
-fn list(spawner: &Spawner, after: Option<&SandboxId>) -> (SpawnerReply, Vec<OwnedFd>) {
+/// Every sandbox with a process that is PID 1 of its namespace; cgroups that hold nothing are swept away. What cannot be looked at
+/// fails the whole list: it may live.
+fn list(spawner: &Spawner, after: Option<&SandboxId>) -> Result<Answer, SpawnFailure> {
     let mut live = Vec::new();
     let mut pidfds = Vec::new();
-    let mut ids = spawner.tree.ids();
+    let mut ids = spawner.tree.ids().map_err(unseen)?;
     ids.sort_unstable();
     for id in ids.into_iter().filter(|id| after.is_none_or(|after| id > after)) {
         if live.len() == PAGE {
             break;
         }
-        let Some(group) = spawner.tree.find(&id) else { continue };
-        let found =
-            group.pids().into_iter().find(|pid| is_namespace_init(*pid)).and_then(|pid| Some((pid, pidfd_open(pid).ok()?)));
-        match found {
-            // Still there after the descriptor was opened, so the descriptor is of this process and of no later one.
-            Some((pid, pidfd)) if group.pids().contains(&pid) => {
-                live.push(LiveSandbox { id, pid, cgroup: group.path.clone(), frozen: group.frozen() });
+        let Some(group) = spawner.tree.find(&id).map_err(unseen)? else { continue };
+        match init_of(&group).map_err(unseen)? {
+            Some((pid, pidfd)) => {
+                let frozen = group.frozen().map_err(unseen)?;
+                live.push(LiveSandbox { id, pid, cgroup: group.path, frozen });
                 pidfds.push(pidfd);
             }
-            _ => {
+            None => {
                 let _ = launch::kill(spawner, &id);
             }
         }
     }
-    (SpawnerReply::Live(live), pidfds)
+    Ok((SpawnerReply::Live(live), pidfds))
 }
 
-pub(super) fn is_namespace_init(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    ids.is_some_and(|ids| ids.split_whitespace().count() > 1 && ids.split_whitespace().next_back() == Some("1"))
+/// PID 1 of a sandbox and a descriptor of that very process.
+fn init_of(group: &Group) -> io::Result<Option<(u32, OwnedFd)>> {
+    let Some(pid) = namespace_init(group)? else { return Ok(None) };
+    let pidfd = match pidfd_open(pid) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
+        opened => opened?,
+    };
+    // Still there after the descriptor was opened, so the descriptor is of this process and of no later one.
+    Ok(group.pids()?.contains(&pid).then_some((pid, pidfd)))
+}
+
+/// The process of a cgroup that is PID 1 of its namespace.
+pub(super) fn namespace_init(group: &Group) -> io::Result<Option<u32>> {
+    for pid in group.pids()? {
+        let status = match fs::read_to_string(format!("/proc/{pid}/status")) {
+            // It ended meanwhile.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => continue,
+            read => read?,
+        };
+        let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        if ids.is_some_and(|ids| ids.split_whitespace().count() > 1 && ids.split_whitespace().next_back() == Some("1")) {
+            return Ok(Some(pid));
+        }
+    }
+    Ok(None)
 }

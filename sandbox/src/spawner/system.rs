@@ -15,7 +15,6 @@ use std::{
 
 use nix::{
     fcntl::AT_FDCWD,
-    mount::{MntFlags, umount2},
     sched::{CloneFlags, setns},
     unistd::{chdir, fchdir},
 };
@@ -24,7 +23,7 @@ use super::{
     closed,
     failure::{at, refused},
     launch::Holder,
-    mounts::{LAYERS, Stage, overlay},
+    mounts::{LAYERS, Stage, detach, overlay, return_to},
 };
 use crate::{
     plan::{AGENT_ID, PlanLayer, RANGE_SIZE, SandboxPlan},
@@ -77,7 +76,7 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         // Detached by name: nothing but this file mounts there, and a mount left there would only show on the stage.
-        let _ = umount2(self.0, MntFlags::MNT_DETACH);
+        let _ = detach(self.0);
     }
 }
 
@@ -184,7 +183,7 @@ impl Stage {
     fn host_trees(&self) -> io::Result<HostTrees> {
         setns(&self.host, CloneFlags::CLONE_NEWNS)?;
         let [dpkg, apt] = [c"/var/lib/dpkg", c"/var/lib/apt"].map(|path| open_tree_clone(AT_FDCWD, path));
-        setns(&self.own, CloneFlags::CLONE_NEWNS)?;
+        return_to(&self.own, CloneFlags::CLONE_NEWNS);
         // That changed the working directory; the layers are given relative to it.
         let layers = nix::fcntl::open(LAYERS, nix::fcntl::OFlag::O_PATH, nix::sys::stat::Mode::empty())?;
         fchdir(&layers)?;

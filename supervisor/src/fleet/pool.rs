@@ -31,9 +31,14 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// Pause after a failure, and between looks at the configuration.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// Pause before remains are taken down again that could not be.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// Those that are ready.
 pub(crate) struct Pool {
     ready: Mutex<VecDeque<Ready>>,
+    /// What could not be taken down.
+    remains: Mutex<Vec<AgentId>>,
     /// What they are built for: the last wish that one could have been built for ahead.
     shape: Mutex<AgentSpec>,
     wanted: Notify,
@@ -60,7 +65,7 @@ impl Pool {
     pub(crate) fn new() -> Result<Self, ApiError> {
         let plain = serde_json::json!({ "program": { "type": "command", "argv": ["true"] } });
         let shape = serde_json::from_value(plain).map_err(|error| ApiError::internal(error.to_string()))?;
-        Ok(Self { ready: Mutex::default(), shape: Mutex::new(shape), wanted: Notify::new() })
+        Ok(Self { ready: Mutex::default(), remains: Mutex::default(), shape: Mutex::new(shape), wanted: Notify::new() })
     }
 
     /// Takes one that is what this agent would get. The next ones are built for such an agent, when that can be done ahead.
@@ -140,6 +145,10 @@ fn plan(core: &Core, id: &AgentId, slot: u32, spec: &AgentSpec, name: &AgentName
 /// the service.
 pub(crate) async fn keep(core: Arc<Core>) {
     while !core.stopping.is_cancelled() {
+        let remains = std::mem::take(&mut *lock(&core.pool.remains));
+        for id in remains {
+            take_down(&core, &id).await;
+        }
         let size = wanted(&core);
         let have = core.pool.len();
         if have > size || (have == size && has_another_shape(&core)) {
@@ -157,6 +166,7 @@ pub(crate) async fn keep(core: Arc<Core>) {
         } else {
             continue;
         };
+        let pause = if lock(&core.pool.remains).is_empty() { pause } else { AGAIN };
         tokio::select! {
             () = core.stopping.cancelled() => return,
             () = core.pool.wanted.notified(), if have == size => tokio::time::sleep(PAUSE).await,
@@ -210,8 +220,15 @@ pub(crate) fn new_id() -> Result<AgentId, ApiError> {
     Ok(AgentId::from_random(bytes))
 }
 
-/// Takes down what was built for an id that no agent got. What fails is on record still, for the next start.
+/// Takes down what was built for an id that no agent got. What fails is tried again, and is on record for the next start.
 pub(crate) async fn drop_remains(core: &Core, id: &AgentId) {
+    if !take_down(core, id).await {
+        core.pool.wanted.notify_one();
+    }
+}
+
+/// Whether it is down; else it is kept in mind.
+async fn take_down(core: &Core, id: &AgentId) -> bool {
     let removed = async {
         let sandbox = sandbox_id(id)?;
         core.spawner.kill(sandbox.clone()).await?;
@@ -219,8 +236,15 @@ pub(crate) async fn drop_remains(core: &Core, id: &AgentId) {
         core.write(Change::new().drop_prepared(id).relaxed(true)).await.map(drop)
     };
     if let Err(error) = removed.await {
-        tracing::warn!(sandbox = %id, error = %error.message, "a sandbox built ahead could not be taken down");
+        tracing::warn!(sandbox = %id, error = %error.message, "a sandbox built ahead could not be taken down yet");
+        // The next spawner takes down what this one had built ahead.
+        let again = !core.spawner.is_gone();
+        if again {
+            lock(&core.pool.remains).push(id.clone());
+        }
+        return !again;
     }
+    true
 }
 
 /// Takes down what an earlier run of the service built ahead.

@@ -60,8 +60,13 @@ pub(super) fn open_dir_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd
     Ok(openat(dir, name, OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
-pub(super) fn exists_at(dir: BorrowedFd<'_>, name: &str) -> bool {
-    nix::unistd::faccessat(dir, name, nix::unistd::AccessFlags::F_OK, nix::fcntl::AtFlags::empty()).is_ok()
+/// Is it there? What cannot be looked for is neither there nor absent.
+pub(super) fn exists_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
+    match nix::unistd::faccessat(dir, name, nix::unistd::AccessFlags::F_OK, nix::fcntl::AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(nix::errno::Errno::ENOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn read_at(dir: BorrowedFd<'_>, name: &str) -> io::Result<String> {
@@ -75,7 +80,7 @@ pub(super) fn write_at(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Resu
 }
 
 pub(super) fn write_if_there(dir: BorrowedFd<'_>, name: &str, value: &str) -> io::Result<()> {
-    if exists_at(dir, name) { write_at(dir, name, value) } else { Ok(()) }
+    if exists_at(dir, name)? { write_at(dir, name, value) } else { Ok(()) }
 }
 
 /// Moves what runs directly in the agents' root, which is nothing but its holder, into a leaf: a cgroup with processes of its

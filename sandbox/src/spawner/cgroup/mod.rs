@@ -89,7 +89,7 @@ impl Tree {
         let root_dir = parent.join(name);
         make_dir(&root_dir).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
         let unified = open_dir(&root_dir).map_err(|e| refuse("cannot open the service's cgroup", &e))?;
-        if !exists_at(unified.as_fd(), "cgroup.kill") {
+        if !exists_at(unified.as_fd(), "cgroup.kill").map_err(|e| refuse("cannot look into the service's cgroup", &e))? {
             let _ = fs::remove_dir(&root_dir);
             return Err(Feature::no("this kernel has no cgroup.kill", "use Linux 5.14 or newer"));
         }
@@ -169,23 +169,33 @@ impl Tree {
     }
 
     /// The cgroup of a sandbox, when there is one.
-    pub(super) fn find(&self, id: &SandboxId) -> Option<Group> {
-        exists_at(self.unified.as_fd(), id.as_str()).then(|| self.group(id).ok()).flatten()
+    ///
+    /// # Errors
+    /// When that cannot be told: what lives must never pass for gone.
+    pub(super) fn find(&self, id: &SandboxId) -> io::Result<Option<Group>> {
+        exists_at(self.unified.as_fd(), id.as_str())?.then(|| self.group(id)).transpose()
     }
 
     /// The cgroup of a sandbox that an earlier run of this service left elsewhere: started in another cgroup, it had its tree
     /// in another place. Only below a directory with this service's name, and never through a link.
-    pub(super) fn stray(&self, id: &SandboxId, path: &str) -> Option<Group> {
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub(super) fn stray(&self, id: &SandboxId, path: &str) -> io::Result<Option<Group>> {
+        use nix::errno::Errno;
         use nix::fcntl::{OpenHow, ResolveFlag, openat2};
         let ours = format!("/{}/{id}", self.name);
         if !path.ends_with(&ours) || path == format!("{}/{id}", self.path) {
-            return None;
+            return Ok(None);
         }
         let how = OpenHow::new()
             .flags(OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
-        let unified = openat2(&self.mount, path.trim_start_matches('/'), how).ok()?;
-        Some(Group { unified, path: path.to_owned(), v1: Vec::new() })
+        match openat2(&self.mount, path.trim_start_matches('/'), how) {
+            Ok(unified) => Ok(Some(Group { unified, path: path.to_owned(), v1: Vec::new() })),
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes an empty stray cgroup and, when it was the last, the directory of the service it lay in.
@@ -197,11 +207,20 @@ impl Tree {
     }
 
     /// Every sandbox that has a cgroup.
-    pub(super) fn ids(&self) -> Vec<SandboxId> {
+    ///
+    /// # Errors
+    /// When not all can be listed.
+    pub(super) fn ids(&self) -> io::Result<Vec<SandboxId>> {
         let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        let Ok(mut entries) = nix::dir::Dir::openat(self.unified.as_fd(), ".", flags, Mode::empty()) else { return Vec::new() };
-        let is_dir = |entry: &nix::dir::Entry| entry.file_type() == Some(nix::dir::Type::Directory);
-        entries.iter().flatten().filter(is_dir).filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok()).collect()
+        let mut entries = nix::dir::Dir::openat(self.unified.as_fd(), ".", flags, Mode::empty())?;
+        let mut ids = Vec::new();
+        for entry in entries.iter() {
+            let entry = entry?;
+            if entry.file_type() == Some(nix::dir::Type::Directory) {
+                ids.extend(entry.file_name().to_str().ok().and_then(|name| name.parse::<SandboxId>().ok()));
+            }
+        }
+        Ok(ids)
     }
 
     /// Removes the service's directories when no sandbox is left.
@@ -233,16 +252,16 @@ impl Group {
         let memory = limits.memory_bytes.to_string();
         let quota = limits.cpu_quota_usec.max(1_000);
         let unified = self.unified.as_fd();
-        if exists_at(unified, "memory.max") {
+        if exists_at(unified, "memory.max")? {
             write_at(unified, "memory.max", &memory)?;
             // Absent without swap accounting: then there is no swap to use up either.
             write_if_there(unified, "memory.swap.max", "0")?;
             write_if_there(unified, "memory.oom.group", "1")?;
         }
-        if exists_at(unified, "pids.max") {
+        if exists_at(unified, "pids.max")? {
             write_at(unified, "pids.max", &limits.pids.to_string())?;
         }
-        if exists_at(unified, "cpu.max") {
+        if exists_at(unified, "cpu.max")? {
             write_at(unified, "cpu.max", &format!("{quota} 100000"))?;
         }
         write_if_there(unified, "cgroup.max.descendants", "0")?;
@@ -281,15 +300,13 @@ impl Group {
     }
 
     /// Is it frozen?
-    pub(super) fn frozen(&self) -> bool {
-        read_at(self.unified.as_fd(), "cgroup.events").is_ok_and(|text| text.lines().any(|line| line == "frozen 1"))
+    pub(super) fn frozen(&self) -> io::Result<bool> {
+        Ok(read_at(self.unified.as_fd(), "cgroup.events")?.lines().any(|line| line == "frozen 1"))
     }
 
     /// Pids in it, as the spawner sees them.
-    pub(super) fn pids(&self) -> Vec<u32> {
-        read_at(self.unified.as_fd(), "cgroup.procs")
-            .map(|t| t.lines().filter_map(|l| l.parse().ok()).collect())
-            .unwrap_or_default()
+    pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
+        Ok(read_at(self.unified.as_fd(), "cgroup.procs")?.lines().filter_map(|line| line.parse().ok()).collect())
     }
 }
 

@@ -21,7 +21,7 @@ use nix::{
 use super::{IMAGE, attach, format};
 use crate::{
     plan::{DiskLimits, SandboxId},
-    spawner::mounts::Stage,
+    spawner::mounts::{Stage, return_to},
     sys::{
         loopdev,
         mount::{Attributes, fsconfig_create, fsconfig_flag, fsconfig_string, fsmount, fsopen},
@@ -44,7 +44,7 @@ const TRIES: u32 = 100;
 pub(super) fn on_host<T>(stage: &Stage, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     setns(&stage.host, CloneFlags::CLONE_NEWNS)?;
     let done = work();
-    setns(&stage.own, CloneFlags::CLONE_NEWNS)?;
+    return_to(&stage.own, CloneFlags::CLONE_NEWNS);
     done
 }
 

@@ -30,7 +30,6 @@ use std::{
 
 use nix::{
     fcntl::{OFlag, open, openat},
-    mount::{MntFlags, umount2},
     sys::{
         stat::{FileStat, Mode, fstatat},
         statvfs::fstatvfs,
@@ -42,7 +41,7 @@ use super::{
     SpawnerConfig,
     failure::{at, refused},
     home,
-    mounts::Stage,
+    mounts::{Stage, detach},
 };
 use crate::{
     host::Feature,
@@ -142,7 +141,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         if let Some(path) = &self.attached {
             // The overlay holds the file system from now on; nothing is lost if this one stays.
-            let _ = umount2(path, MntFlags::MNT_DETACH);
+            let _ = detach(path);
         }
     }
 }
@@ -186,7 +185,7 @@ impl Disk {
     pub(super) fn enter(&self, stage: &Stage, name: &SandboxId, limits: Option<DiskLimits>) -> Result<Entered, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         self.check_margin(stage)?;
-        let entered = if self.is_plain(name) {
+        let entered = if self.is_plain(name).map_err(fail("look for the home"))? {
             let attached = self.attach_plain(name).map_err(fail("attach the home"))?;
             Entered { attached: Some(attached), strict: None, detail: Err(OLD.to_owned()) }
         } else {
@@ -275,7 +274,7 @@ impl Disk {
 
     /// Takes a home away: it is renamed, and [`home::empty_trash`] empties it. Nothing there is no error.
     pub(super) fn remove(&self, stage: &Stage, name: &SandboxId) -> io::Result<()> {
-        if self.is_plain(name) {
+        if self.is_plain(name)? {
             // The state directory as the host has it, below the cover.
             let state = open_tree_clone(stage.state.as_fd(), c"")?;
             home::remove(state.as_fd(), name)?;
@@ -302,8 +301,9 @@ impl Disk {
         stat_in(self.place.as_fd(), &format!("homes/{name}"))
     }
 
-    fn is_plain(&self, name: &SandboxId) -> bool {
-        self.plain.as_ref().is_some_and(|plain| stat_in(plain.as_fd(), name.as_str()).is_ok_and(|stat| stat.is_some()))
+    fn is_plain(&self, name: &SandboxId) -> io::Result<bool> {
+        let stat = self.plain.as_ref().map(|plain| stat_in(plain.as_fd(), name.as_str())).transpose()?;
+        Ok(stat.flatten().is_some())
     }
 
     /// Puts a home from before the volume where homes are looked for.

@@ -30,10 +30,11 @@ use self::maker::Made;
 use crate::{
     host::Feature,
     plan::NetworkPlan,
+    spawner::mounts::return_to,
     sys::{
         packet::{recv_packet, send_packet},
         process::{close_from, inherited},
-        task::{Cloned, clone_into, dup_to, exit_now, kill_pidfd},
+        task::{Cloned, clone_into, dup_to, exit_now},
     },
 };
 
@@ -179,11 +180,7 @@ impl NetPool {
         if matches!(cloned, Ok(Cloned::Child)) {
             return cloned;
         }
-        let back = setns(&self.home, CloneFlags::CLONE_NEWNET);
-        if let (Err(_), Ok(Cloned::Parent { pidfd, .. })) = (&back, &cloned) {
-            let _ = kill_pidfd(pidfd);
-        }
-        back?;
+        return_to(&self.home, CloneFlags::CLONE_NEWNET);
         cloned
     }
 }
