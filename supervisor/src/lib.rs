@@ -10,6 +10,7 @@ pub mod config;
 mod egress;
 pub mod fleet;
 mod gateway;
+mod govern;
 pub mod links;
 mod previews;
 pub mod serving;

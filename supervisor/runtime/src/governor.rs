@@ -47,12 +47,14 @@ pub struct Spent {
     pub model: String,
     /// Tokens, when the provider tells.
     pub usage: Option<TokenUsage>,
+    /// Cost in millionths of a US dollar, when it is known.
+    pub cost_microusd: Option<u64>,
 }
 
 impl Spent {
     pub(crate) fn of(step: u32, provider: &str, answer: &Completion) -> Self {
         let model = if answer.model == provider { provider.to_owned() } else { format!("{provider}/{}", answer.model) };
-        Self { step, model, usage: answer.usage }
+        Self { step, model, usage: answer.usage, cost_microusd: answer.cost_microusd }
     }
 }
 

@@ -1,4 +1,5 @@
-//! What waits for a person's word. Nothing here is kept over a restart: what was held is asked for again by whoever wants it.
+//! What waits for a person's word, in memory. Calls of the built-in agent are in the store as well, and wait on after a restart; what
+//! else was held is asked for again by whoever wants it.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aether_protocol::{AgentId, ApiError, Approval, Decision, Timestamp, network::ApprovalWish};
+use aether_protocol::{AgentId, ApiError, Approval, Decision, Timestamp, ToolRule, network::ApprovalWish};
 use tokio::sync::watch;
 
 /// How long a person has.
@@ -28,7 +29,30 @@ struct State {
 
 struct Pending {
     shown: Approval,
+    /// The rule that allows what is like it.
+    like: Option<ToolRule>,
     answer: watch::Sender<Option<Word>>,
+}
+
+/// A wish that one person decides about now.
+pub(crate) struct Claimed(Pending);
+
+impl Claimed {
+    /// The wish.
+    pub(crate) const fn shown(&self) -> &Approval {
+        &self.0.shown
+    }
+
+    /// The rule that allows what is like it.
+    pub(crate) fn like(&self) -> Option<ToolRule> {
+        self.0.like.clone()
+    }
+
+    /// Tells everybody who waits.
+    pub(crate) fn say(self, word: Word) -> Approval {
+        self.0.answer.send_replace(Some(word));
+        self.0.shown
+    }
 }
 
 /// A word, and whose.
@@ -36,6 +60,8 @@ struct Pending {
 pub(crate) struct Word {
     pub(crate) decision: Decision,
     pub(crate) by: String,
+    /// Why, in their words.
+    pub(crate) reason: Option<String>,
 }
 
 /// Someone who waits for a word.
@@ -89,21 +115,56 @@ impl Approvals {
         let Asker { agent: agent_id, number: pid, name: agent, step } = asker;
         let shown = Approval { id, agent_id, pid, agent, wish, step, asked_at, expires_at };
         let (sender, answer) = watch::channel(None);
-        state.pending.insert(id, Pending { shown: shown.clone(), answer: sender });
+        state.pending.insert(id, Pending { shown: shown.clone(), like: None, answer: sender });
         Some(Waiting { shown, new: true, answer })
     }
 
-    /// A person's word, once; the wish it was about.
+    /// Goes on counting after the last number that was ever given.
+    pub(crate) fn count_from(&self, last: u64) {
+        let mut state = self.lock();
+        state.last = state.last.max(last);
+    }
+
+    /// A number for a wish that is recorded before it is put.
+    pub(crate) fn number(&self) -> u64 {
+        let mut state = self.lock();
+        state.last += 1;
+        state.last
+    }
+
+    /// Puts a recorded wish before people; `like` is the rule that would allow what is like it.
+    pub(crate) fn put(&self, shown: Approval, like: Option<ToolRule>) -> Waiting {
+        let (sender, answer) = watch::channel(None);
+        self.lock().pending.insert(shown.id, Pending { shown: shown.clone(), like, answer: sender });
+        Waiting { shown, new: true, answer }
+    }
+
+    /// Takes a wish back that nobody waits for any more.
+    pub(crate) fn withdraw(&self, id: u64) {
+        self.lock().pending.remove(&id);
+    }
+
+    /// Takes a wish for deciding about it: of several who do at once, one gets it.
     ///
     /// # Errors
     /// `NotFound` when it does not wait (any more).
-    pub(crate) fn decide(&self, id: u64, decision: Decision, by: &str) -> Result<Approval, ApiError> {
+    pub(crate) fn claim(&self, id: u64) -> Result<Claimed, ApiError> {
         let pending = self.lock().pending.remove(&id);
-        let Some(pending) = pending else {
-            return Err(ApiError::not_found(format!("no approval {id} waits"), "aether approvals lists those that wait"));
-        };
-        pending.answer.send_replace(Some(Word { decision, by: by.to_owned() }));
-        Ok(pending.shown)
+        let hint = "aether approvals lists those that wait";
+        pending.map(Claimed).ok_or_else(|| ApiError::not_found(format!("no approval {id} waits"), hint))
+    }
+
+    /// Lets a wish wait again.
+    pub(crate) fn put_back(&self, claimed: Claimed) {
+        self.lock().pending.insert(claimed.0.shown.id, claimed.0);
+    }
+
+    /// A word, once; the wish it was about.
+    ///
+    /// # Errors
+    /// As [`Approvals::claim`].
+    pub(crate) fn decide(&self, id: u64, word: Word) -> Result<Approval, ApiError> {
+        self.claim(id).map(|claimed| claimed.say(word))
     }
 
     /// What waits, oldest first.
@@ -148,11 +209,12 @@ mod tests {
         assert!(first.new && !second.new);
         assert_eq!(approvals.list().len(), 1);
         let id = first.shown.id;
-        approvals.decide(id, Decision::Once, "root").expect("decided");
+        let word = |decision| Word { decision, by: "root".into(), reason: None };
+        approvals.decide(id, word(Decision::Once)).expect("decided");
         for waiting in [first, second] {
-            assert_eq!(waiting.word().await, Some(Word { decision: Decision::Once, by: "root".into() }));
+            assert_eq!(waiting.word().await, Some(word(Decision::Once)));
         }
-        assert!(approvals.decide(id, Decision::Deny, "root").is_err(), "a word counts once");
+        assert!(approvals.decide(id, word(Decision::Deny)).is_err(), "a word counts once");
         assert_ne!(approvals.ask(asker(), wish("a.test")).expect("room").shown.id, id, "an id is never given twice");
     }
 

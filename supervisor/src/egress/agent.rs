@@ -184,6 +184,11 @@ impl AgentNet {
         u32::try_from(self.connections.open()).unwrap_or(u32::MAX)
     }
 
+    /// Bytes it sent out since the service took it over.
+    pub(crate) fn sent(&self) -> u64 {
+        lock(&self.ledger).sent()
+    }
+
     /// What it asked for, last used first.
     pub(crate) fn destinations(&self) -> Vec<NetworkDestination> {
         lock(&self.ledger).shown()

@@ -10,7 +10,7 @@ use aether_protocol::{
 };
 
 use super::{agent::AgentNet, caller::Caller, lock};
-use crate::approvals::{Asker, PATIENCE};
+use crate::approvals::{Asker, PATIENCE, Word};
 
 impl AgentNet {
     /// The verdict of the moment, with the words that people gave for the moment. Waits for nobody.
@@ -111,7 +111,7 @@ impl AgentNet {
             Ok(None) => Err(gone),
             Err(_) => {
                 // Whoever of those who wait comes first says so, once.
-                if self.shared.approvals.decide(id, Decision::Deny, "nobody").is_ok() {
+                if self.shared.approvals.decide(id, Word { decision: Decision::Deny, by: "nobody".to_owned(), reason: None }).is_ok() {
                     self.tell(ApprovalDecided {
                         pid: about.number,
                         id,

@@ -22,6 +22,7 @@ const PER_SECOND: f64 = 10.0;
 /// Destinations of one agent.
 pub(super) struct Ledger {
     rows: BTreeMap<(String, u16), Row>,
+    sent: u64,
     tokens: f64,
     filled: Instant,
     clock: u64,
@@ -36,7 +37,7 @@ struct Row {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), tokens: f64::from(BURST), filled: Instant::now(), clock: 0 }
+        Self { rows: BTreeMap::new(), sent: 0, tokens: f64::from(BURST), filled: Instant::now(), clock: 0 }
     }
 }
 
@@ -85,9 +86,15 @@ impl Ledger {
 
     /// Counts bytes.
     pub(super) fn moved(&mut self, host: &str, port: u16, sent: u64, received: u64) {
+        self.sent = self.sent.saturating_add(sent);
         let row = self.row(host, port);
         row.shown.bytes_sent += sent;
         row.shown.bytes_received += received;
+    }
+
+    /// Bytes sent in all, also to destinations whose rows are gone.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Every row, last used first.

@@ -43,7 +43,7 @@ pub(super) async fn relay(net: &AgentNet, client: Client, upstream: Client, pass
     let side = |client| Side { client, whole: false };
     let (mut near, mut far) = (side(client), side(upstream));
     let (asked, answered) = (std::mem::take(&mut near.client.first), std::mem::take(&mut far.client.first));
-    let (sent, received) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (sent, received, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let both = async {
         let (from_near, to_near) = near.client.stream.split();
         let (from_far, to_far) = far.client.stream.split();
@@ -53,9 +53,11 @@ pub(super) async fn relay(net: &AgentNet, client: Client, upstream: Client, pass
         outcome = both => outcome.is_ok(),
         () = net.denied(|| Some(passed.clone())) => false,
         () = idle(&sent, &received) => false,
+        () = account(net, passed, &sent, &told) => false,
     };
     (near.whole, far.whole) = (whole, whole);
-    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, sent.into_inner(), received.into_inner());
+    let left = sent.into_inner().saturating_sub(told.into_inner());
+    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, left, received.into_inner());
 }
 
 /// One way. A side that ends is ended on the other side as well, and that one may still speak.
@@ -84,6 +86,19 @@ async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: 
                 }
             }
             Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Counts what was sent while it is being sent: a budget must not have to wait for the end of a long connection.
+async fn account(net: &AgentNet, passed: &Passed, sent: &AtomicU64, told: &AtomicU64) {
+    let host = passed.host.to_string();
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = sent.load(Ordering::Relaxed);
+        let more = now.saturating_sub(told.swap(now, Ordering::Relaxed));
+        if more > 0 {
+            lock(&net.ledger).moved(&host, passed.port, more, 0);
         }
     }
 }

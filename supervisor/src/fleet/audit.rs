@@ -75,7 +75,7 @@ pub(crate) fn settle(attached: bool, committed: bool) {
 impl Fleet {
     /// Runs an act to its end, also when the one who asked has gone, and records it: with its first change, or after it when it
     /// changes nothing that is stored. A refusal is recorded as one.
-    pub(super) async fn act<T: Send + 'static>(
+    pub(crate) async fn act<T: Send + 'static>(
         &self,
         action: &str,
         subject: &str,

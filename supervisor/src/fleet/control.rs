@@ -10,6 +10,8 @@ use aether_runtime::control::CONTINUE_STEPS;
 use aether_store::{AgentField, Change};
 use nix::sys::signal::Signal;
 
+use crate::govern::meter;
+
 use super::{
     Force,
     core::{Core, MAIN, sandbox_id},
@@ -95,10 +97,12 @@ pub(crate) async fn resume(core: &Arc<Core>, id: &AgentId) -> Result<AgentInfo, 
     if info.state != AgentState::Paused {
         return Err(wrong_state(&info, info.state, "resume"));
     }
+    meter::may_go_on(core, id)?;
     core.spawner.thaw(sandbox_id(id)?).await?;
     if let Some(control) = core.sandbox(id).as_ref().and_then(|live| live.control.get()) {
         control.resume();
     }
+    meter::thawed(core, id).await;
     change_state(core, id, AgentState::Running, info.phase, Some(AgentResumed { pid: info.number }.into())).await
 }
 

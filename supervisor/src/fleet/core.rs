@@ -65,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) roots: Roots,
     pub(crate) visits: Visits,
     pub(crate) egress: Egress,
+    /// What agents use up.
+    pub(crate) meter: crate::govern::Meter,
     pub(crate) secrets: Arc<Secrets>,
     /// Passes on what programs ask models.
     pub(crate) gateway: OnceLock<Arc<aether_gateway::Gateway>>,

@@ -105,13 +105,12 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     };
     if let Err(error) = core.write(change(core)).await {
         tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded yet");
-        late::record(core, change, |_| {});
+        let own = id.clone();
+        late::record(core, change, move |core| core.registry().modify(&own, |entry| entry.slot = None));
+    } else {
+        core.registry().modify(id, |entry| entry.slot = None);
     }
-    {
-        let mut registry = core.registry();
-        registry.modify(id, |entry| entry.slot = None);
-        registry.apply(id, &fields);
-    }
+    core.registry().apply(id, &fields);
     core.queue_moved.notify_one();
 }
 
@@ -148,7 +147,10 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiErro
     core.visits.leave(core, id).await?;
     remove_home(core, &entry).await?;
     let event = ProcessReaped { pid: entry.info.number };
-    core.write(core.with_events(id, Change::new().delete_agent(id), vec![event.into()])).await?;
+    // Nothing runs any more; where that could not be recorded yet it still holds its uids.
+    let held = core.entry(id)?.slot;
+    let change = held.iter().fold(Change::new(), |change, slot| change.release_slot(id, *slot)).delete_agent(id);
+    core.write(core.with_events(id, change, vec![event.into()])).await?;
     depart(core, id);
     Ok(())
 }

@@ -51,6 +51,7 @@ impl Fleet {
         attach_gateway(&core)?;
         let last = core.store.last_approval().await.map_err(|error| super::core::store_error(&error))?;
         core.egress.approvals().count_from(last);
+        crate::govern::meter::open(&core).await?;
         recovery::recover(&core).await?;
         lasting::keep("queue", with(&core, launch::run_queue));
         lasting::keep("pool", with(&core, pool::keep));

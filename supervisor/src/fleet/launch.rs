@@ -249,6 +249,7 @@ pub(crate) fn adopt(core: &Core, id: &AgentId, init: InitLink, has_main: bool, t
         claimed: CancellationToken::new(),
         verdict: Mutex::new(None),
     });
+    crate::govern::meter::begin(core, id);
     lock(&core.live).insert(id.clone(), live.clone());
     Ok(live)
 }

@@ -7,14 +7,17 @@ use aether_protocol::{
     event::{ApprovalDecided, NetworkPolicyChanged},
     network::{ApprovalWish, NetworkRule},
 };
-use aether_store::{AgentField, Change};
+use aether_store::{AgentField, Change, HeldWord};
 use serde_json::json;
 
 use super::{
     Fleet, audit,
     core::{Core, Live, lock},
 };
-use crate::egress::{self, About, World};
+use crate::{
+    approvals::{Claimed, Word},
+    egress::{self, About, World},
+};
 
 /// What the way out needs of the fleet.
 struct OfFleet(Arc<Core>);
@@ -91,28 +94,49 @@ impl Fleet {
         self.core.egress.approvals().list()
     }
 
-    /// A person's word, once; who waits goes on when it is recorded.
-    pub async fn decide(&self, id: u64, decision: Decision) -> Result<Approval, ApiError> {
+    /// A person's word, once; who waits goes on when it is recorded. The agent reads the reason of a denial.
+    pub async fn decide(&self, id: u64, decision: Decision, reason: Option<String>) -> Result<Approval, ApiError> {
         let core = self.core.clone();
         let agent = core.egress.approvals().get(id).map(|approval| approval.agent_id);
         let subject = agent.as_ref().map_or("", |agent| agent.as_str());
-        let what = json!({ "approval": id, "decision": decision });
-        let by = audit::who();
-        self.act("approval.decide", subject, what, async move { decide(&core, id, decision, by).await }).await
+        let what = json!({ "approval": id, "decision": decision, "reason": reason });
+        let word = Word { decision, by: audit::who(), reason };
+        self.act("approval.decide", subject, what, async move { decide(&core, id, word).await }).await
     }
 }
 
-async fn decide(core: &Arc<Core>, id: u64, decision: Decision, by: String) -> Result<Approval, ApiError> {
+async fn decide(core: &Arc<Core>, id: u64, word: Word) -> Result<Approval, ApiError> {
     let approvals = core.egress.approvals();
-    // Kept before it is said: who waits for it must find it in force.
-    if let (Decision::Always, Some(Approval { agent_id, wish: ApprovalWish::Connect(to), .. })) = (decision, approvals.get(id)) {
-        let rule = NetworkRule { host: to.host, ports: vec![to.port], methods: vec![], paths: vec![], program: None };
-        change_policy(core, &agent_id, NetworkChange::Allow(rule)).await?;
+    let claimed = approvals.claim(id)?;
+    match keep(core, &claimed, &word).await {
+        Ok(()) => Ok(claimed.say(word)),
+        Err(error) => {
+            approvals.put_back(claimed);
+            Err(error)
+        }
     }
-    let approval = approvals.decide(id, decision, &by)?;
-    let event = ApprovalDecided { pid: approval.pid, id, decision, by, reason: None };
-    core.write(core.with_events(&approval.agent_id, Change::new(), vec![event.into()])).await?;
-    Ok(approval)
+}
+
+/// Kept before it is said: who waits for it must find it in force.
+async fn keep(core: &Arc<Core>, claimed: &Claimed, word: &Word) -> Result<(), ApiError> {
+    let wish = claimed.shown();
+    let mut change = Change::new();
+    match (word.decision, &wish.wish) {
+        (Decision::Always, ApprovalWish::Connect(to)) => {
+            let rule = NetworkRule { host: to.host.clone(), ports: vec![to.port], methods: vec![], paths: vec![], program: None };
+            change_policy(core, &wish.agent_id, NetworkChange::Allow(rule)).await?;
+        }
+        (Decision::Always, _) => {
+            if let Some(rule) = claimed.like() {
+                change = change.allow_calls(&wish.agent_id, rule, wish.id);
+            }
+        }
+        _ => {}
+    }
+    let Word { decision, by, reason } = word.clone();
+    change = change.decide_held(wish.id, HeldWord { decision, by: by.clone(), reason: reason.clone() });
+    let event = ApprovalDecided { pid: wish.pid, id: wish.id, decision, by, reason };
+    core.write(core.with_events(&wish.agent_id, change, vec![event.into()])).await.map(drop)
 }
 
 fn shown(core: &Core, id: &AgentId) -> Result<NetworkInfo, ApiError> {

@@ -140,6 +140,7 @@ async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: Own
         Program::Command(command) => (true, command.tty),
         Program::Goal(_) => (false, false),
     };
+    crate::govern::meter::adopt(core, id).await?;
     let live = launch::adopt(core, id, init, has_main, tty)?;
     live.claim();
     watch::follow(core, id, &live, pidfd);

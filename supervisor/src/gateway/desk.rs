@@ -7,12 +7,15 @@ use std::{
 };
 
 use aether_gateway::{Alarm, Call, Desk, Key, Lent, NoKey};
-use aether_protocol::{AgentId, ModelProvider, SecretName, SecretPlace, event::AgentLog, secret::HeaderPlace};
+use aether_protocol::{AgentId, ModelProvider, SecretName, SecretPlace, Spent, event::AgentLog, secret::HeaderPlace};
 use aether_store::{AuditEntry, Change};
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::fleet::{Core, lock};
+use crate::{
+    fleet::{Core, lock},
+    govern::meter,
+};
 
 /// The same alarm of the same agent is recorded once in this time.
 const QUIET: Duration = Duration::from_secs(60);
@@ -124,6 +127,12 @@ impl Desk for FleetDesk {
 
     fn count(&self, agent: &AgentId, call: Call) {
         let Some(core) = self.core.upgrade() else { return };
+        let used = Spent {
+            tokens: call.usage.input_tokens.saturating_add(call.usage.output_tokens),
+            cost_microusd: call.usage.cost_microusd.unwrap_or(0),
+            ..Spent::default()
+        };
+        meter::spend(&core, agent, used);
         // A count that is lost by a power cut was of calls that are over; nothing waits for it.
         if let Err(error) = core.store.submit(Change::new().relaxed(true).model_usage(agent, call.usage)) {
             tracing::error!(%agent, %error, "a call to a model could not be counted");

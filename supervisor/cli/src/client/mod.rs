@@ -104,6 +104,12 @@ impl Client {
         self.call(Method::POST, uri, Some(body)).await
     }
 
+    /// `PUT` of JSON.
+    pub(crate) async fn put_json(&self, uri: &str, body: &impl serde::Serialize) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::garbled(&error.to_string()))?;
+        self.call(Method::PUT, uri, Some(body)).await
+    }
+
     /// `DELETE`.
     pub(crate) async fn delete(&self, uri: &str) -> Result<Answer, Failure> {
         self.call(Method::DELETE, uri, None).await

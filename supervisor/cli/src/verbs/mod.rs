@@ -5,6 +5,7 @@ mod approvals;
 mod attach;
 mod audit;
 mod backup;
+mod budget;
 mod completion;
 mod control;
 mod cp;
@@ -63,6 +64,7 @@ pub(crate) enum Verb {
     Port(port::Port),
     Forward(forward::Forward),
     Approvals(approvals::Approvals),
+    Budget(budget::BudgetVerb),
     Secret(secret::Secret),
     Models(models::Models),
     Doctor(doctor::Doctor),
@@ -122,6 +124,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Port(verb) => verb.run(&context).await,
         Verb::Forward(verb) => verb.run(&context).await,
         Verb::Approvals(verb) => verb.run(&context).await,
+        Verb::Budget(verb) => verb.run(&context).await,
         Verb::Secret(verb) => verb.run(&context).await,
         Verb::Models(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,

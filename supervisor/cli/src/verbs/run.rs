@@ -122,6 +122,12 @@ pub(crate) struct Run {
     /// Give it only these tools, for example read_file,list_files
     #[arg(long, value_name = "TOOL,…", value_delimiter = ',', conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
     tools: Option<Vec<String>>,
+    /// Freeze it when it has used up one of these, for example tokens=200000,cost=1.50,wall=2h
+    #[arg(long, value_name = "KIND=LIMIT,...", value_delimiter = ',', value_parser = super::budget::parse_limit)]
+    budget: Vec<super::budget::Limit>,
+    /// Allow, ask about or deny calls of the built-in agent, for example "ask command=git push*"; the first that fits counts
+    #[arg(long = "rule", value_name = "RULE", conflicts_with = "command", value_parser = super::approvals::parse_rule)]
+    rules: Vec<aether_protocol::ToolRule>,
     /// Program and arguments
     #[arg(last = true, value_name = "CMD")]
     command: Vec<String>,
@@ -264,8 +270,8 @@ impl Run {
                 inodes: self.inodes,
                 model_tokens: self.models.model_tokens,
             },
-            budget: aether_protocol::Budget::default(),
-            rules: Vec::new(),
+            budget: super::budget::with(aether_protocol::Budget::default(), &self.budget),
+            rules: self.rules.clone(),
             profile: self.profile,
             mounts: mounts.collect(),
             priority: 3,

@@ -11,11 +11,15 @@ use crate::api::{ApiState, answer::Data, body::Body, error::Answer};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DecideRequest {
-    /// `once` (for one minute), `always` (added to the agent's policy) or `deny` (for one minute).
+    /// `once` (this call, or connections there for one minute), `always` (and everything like it, as long as the agent lives) or
+    /// `deny`.
     decision: Decision,
+    /// Why: the built-in agent reads it.
+    #[serde(default)]
+    reason: Option<String>,
 }
 
-/// Decides, once; the connection that was held goes on or is refused.
+/// Decides, once; what was held goes on or is refused.
 #[utoipa::path(post, path = "/api/v1/approvals/{id}", tag = "network", params(("id" = u64, Path)), request_body = DecideRequest,
     responses((status = 200, body = Data<Approval>), (status = "default", body = ErrorBody)))]
 pub(crate) async fn decide(
@@ -24,5 +28,9 @@ pub(crate) async fn decide(
     Body(request): Body<DecideRequest>,
 ) -> Answer<Data<Approval>> {
     let id = id.parse().map_err(|_| ApiError::invalid("what waits is named by its number", "aether approvals shows it"))?;
-    Ok(Data { data: state.fleet().decide(id, request.decision).await? })
+    let reason = request.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.len() > 4096) {
+        return Err(ApiError::invalid("the reason is longer than 4 KiB", "say it in fewer words").into());
+    }
+    Ok(Data { data: state.fleet().decide(id, request.decision, reason).await? })
 }

@@ -1,0 +1,369 @@
+//! What agents use up, counted in one place whatever way it is used: answers of the loop, tokens of the gateway, bytes that leave,
+//! time and CPU time.
+//!
+//! The count is kept in memory and added to the store: what costs money at once, time now and then.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use aether_protocol::{
+    AgentBudget, AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Spent, Timestamp,
+    event::BudgetWarning,
+};
+use aether_store::{AgentField, BudgetField, Change, NewSpent};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use super::post_mortem;
+use crate::fleet::{Core, Fleet, control, lock};
+
+/// Between two looks at time, CPU time and bytes.
+const EVERY: Duration = Duration::from_secs(1);
+/// Between two records of what only grows slowly.
+const KEEP: Duration = Duration::from_secs(30);
+
+/// What every agent used.
+#[derive(Default)]
+pub(crate) struct Meter {
+    state: Mutex<State>,
+    /// A limit was raised, or an agent thawed.
+    pub(crate) moved: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    agents: HashMap<AgentId, Tally>,
+    day: String,
+    owners: BTreeMap<String, Spent>,
+}
+
+#[derive(Default)]
+struct Tally {
+    owner: String,
+    spent: Spent,
+    /// Of that, what the store does not have yet.
+    unsaved: Spent,
+    warned: Vec<String>,
+    frozen: Option<String>,
+    seen: Option<Seen>,
+}
+
+/// What was seen of an agent's counters at the last look.
+#[derive(Clone, Copy)]
+struct Seen {
+    at: Instant,
+    sent: u64,
+}
+
+fn today() -> String {
+    Timestamp::now().0.chars().take(10).collect()
+}
+
+impl Meter {
+    /// What an agent used and why it is frozen.
+    pub(crate) fn of(&self, id: &AgentId) -> Option<(Spent, Option<String>)> {
+        lock(&self.state).agents.get(id).map(|tally| (tally.spent, tally.frozen.clone()))
+    }
+
+    fn roll(state: &mut State) {
+        let today = today();
+        if state.day != today {
+            state.day = today;
+            state.owners.clear();
+        }
+    }
+}
+
+/// Before any agent is: what was used today.
+pub(crate) async fn open(core: &Core) -> Result<(), ApiError> {
+    let day = today();
+    let owners = core.store.day_spent(day.clone()).await.map_err(|error| crate::fleet::store_error(&error))?;
+    let mut state = lock(&core.meter.state);
+    (state.day, state.owners) = (day, owners.into_iter().collect());
+    Ok(())
+}
+
+/// Counts from here on for an agent that has just begun.
+pub(crate) fn begin(core: &Core, id: &AgentId) {
+    let Some(owner) = core.registry().get(id).map(|entry| entry.info.owner.clone()) else { return };
+    lock(&core.meter.state).agents.entry(id.clone()).or_insert_with(|| Tally { owner, ..Tally::default() });
+}
+
+/// Takes an agent over, with what it used before.
+pub(crate) async fn adopt(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError> {
+    if core.meter.of(id).is_some() {
+        return Ok(());
+    }
+    let owner = core.info(id)?.owner;
+    let failed = |error| crate::fleet::store_error(&error);
+    let known = core.store.spent(id.clone()).await.map_err(failed)?;
+    let mut state = lock(&core.meter.state);
+    let tally = Tally { owner, spent: known.spent, warned: known.warned, frozen: known.frozen, ..Tally::default() };
+    state.agents.entry(id.clone()).or_insert(tally);
+    Ok(())
+}
+
+/// Counts what was used, at once, and looks whether that was too much.
+pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent) {
+    note(core, id, more);
+    keep(core, &[id.clone()]);
+    check(core, id);
+}
+
+fn note(core: &Core, id: &AgentId, more: Spent) {
+    let mut state = lock(&core.meter.state);
+    Meter::roll(&mut state);
+    let Some(tally) = state.agents.get_mut(id) else { return };
+    tally.spent = tally.spent.plus(more);
+    tally.unsaved = tally.unsaved.plus(more);
+    let owner = tally.owner.clone();
+    let of_owner = state.owners.entry(owner).or_default();
+    *of_owner = of_owner.plus(more);
+}
+
+/// Gives the store what it does not have yet. Nothing waits for it: what a power cut takes back is a second of counting.
+fn keep(core: &Core, ids: &[AgentId]) {
+    let change = {
+        let mut state = lock(&core.meter.state);
+        let (day, mut change) = (state.day.clone(), Change::new().relaxed(true));
+        let mut any = false;
+        for id in ids {
+            if let Some(tally) = state.agents.get_mut(id).filter(|tally| tally.unsaved != Spent::default()) {
+                let more = std::mem::take(&mut tally.unsaved);
+                change = change.spend(NewSpent { agent: id.clone(), owner: tally.owner.clone(), day: day.clone(), more });
+                any = true;
+            }
+        }
+        if !any {
+            return;
+        }
+        change
+    };
+    if let Err(error) = core.store.submit(change) {
+        tracing::error!(%error, "what agents used could not be counted");
+    }
+}
+
+/// Every limit that holds for an agent, with what is used of it.
+pub(crate) fn lines(core: &Core, id: &AgentId) -> Vec<BudgetLine> {
+    let Some(own) = core.registry().get(id).map(|entry| entry.info.spec.budget) else { return Vec::new() };
+    let config = core.config.get();
+    let state = lock(&core.meter.state);
+    let Some(tally) = state.agents.get(id) else { return Vec::new() };
+    let all = state.owners.values().fold(Spent::default(), |sum, spent| sum.plus(*spent));
+    let of_owner = state.owners.get(&tally.owner).copied().unwrap_or_default();
+    let scopes = [
+        (BudgetScope::Agent, own.or(config.budgets.agent.budget()), tally.spent),
+        (BudgetScope::OwnerToday, config.budgets.owner_daily.budget(), of_owner),
+        (BudgetScope::Today, config.budgets.daily.budget(), all),
+    ];
+    let lines = scopes.into_iter().flat_map(|(scope, budget, spent)| {
+        BudgetKind::ALL
+            .into_iter()
+            .filter_map(move |kind| Some(BudgetLine { scope, kind, used: spent.of(kind), limit: budget.of(kind)? }))
+    });
+    lines.collect()
+}
+
+/// The first limit that is used up.
+pub(crate) fn used_up(core: &Core, id: &AgentId) -> Option<BudgetLine> {
+    lines(core, id).into_iter().find(BudgetLine::is_used_up)
+}
+
+/// Warns where a limit is near, and freezes where one is used up.
+fn check(core: &Arc<Core>, id: &AgentId) {
+    let lines = lines(core, id);
+    warn(core, id, &lines);
+    let Some(line) = lines.into_iter().find(BudgetLine::is_used_up) else { return };
+    let (core, id) = (core.clone(), id.clone());
+    tokio::spawn(async move { freeze(&core, &id, line).await });
+}
+
+fn warn(core: &Core, id: &AgentId, lines: &[BudgetLine]) {
+    let near: Vec<_> = lines.iter().filter(|line| line.is_near()).collect();
+    if near.is_empty() {
+        return;
+    }
+    let Some(pid) = core.registry().get(id).map(|entry| entry.info.number) else { return };
+    let mut events = Vec::new();
+    let warned = {
+        let mut state = lock(&core.meter.state);
+        let day = state.day.clone();
+        let Some(tally) = state.agents.get_mut(id) else { return };
+        for line in near {
+            // A higher limit is warned of again, and so is another day.
+            let day = if line.scope == BudgetScope::Agent { "" } else { &day };
+            let name = format!("{:?} {:?} {} {day}", line.scope, line.kind, line.limit);
+            if !tally.warned.contains(&name) {
+                tally.warned.push(name);
+                events.push(BudgetWarning { pid, line: *line }.into());
+            }
+        }
+        tally.warned.clone()
+    };
+    if events.is_empty() {
+        return;
+    }
+    let change = Change::new().update_budget(id, [BudgetField::Warned(warned)]);
+    if let Err(error) = core.store.submit(core.with_events(id, change, events).relaxed(true)) {
+        tracing::error!(agent = %id, %error, "a warning could not be recorded");
+    }
+}
+
+/// Freezes an agent whose limit is used up, once, and writes down what it did.
+pub(crate) async fn freeze(core: &Arc<Core>, id: &AgentId, line: BudgetLine) {
+    let why = format!("its budget is used up: {}", line.words());
+    {
+        let mut state = lock(&core.meter.state);
+        let Some(tally) = state.agents.get_mut(id).filter(|tally| tally.frozen.is_none()) else { return };
+        tally.frozen = Some(why.clone());
+    }
+    if let Err(error) = control::pause(core, id).await {
+        // It is starting, ending, or somebody else holds it: the next look tries again.
+        tracing::debug!(agent = %id, error = %error.message, "an agent over its budget could not be frozen yet");
+        if let Some(tally) = lock(&core.meter.state).agents.get_mut(id) {
+            tally.frozen = None;
+        }
+        return;
+    }
+    post_mortem::write(core, id, &why, Some(line)).await;
+}
+
+/// Forgets why an agent was frozen.
+pub(crate) async fn thawed(core: &Arc<Core>, id: &AgentId) {
+    let was = lock(&core.meter.state).agents.get_mut(id).and_then(|tally| tally.frozen.take());
+    if was.is_some()
+        && let Err(error) = core.store.submit(Change::new().update_budget(id, [BudgetField::Frozen(None)]))
+    {
+        tracing::error!(agent = %id, %error, "that an agent goes on could not be recorded");
+    }
+    core.meter.moved.notify_waiters();
+}
+
+/// May an agent be thawed: is nothing that holds for it used up?
+pub(crate) fn may_go_on(core: &Core, id: &AgentId) -> Result<(), ApiError> {
+    used_up(core, id).map_or(Ok(()), |line| {
+        let name = core.registry().get(id).map_or_else(|| id.to_string(), |entry| entry.info.name.to_string());
+        let hint = match line.scope {
+            BudgetScope::Agent => format!("raise it: aether budget {name} set"),
+            BudgetScope::OwnerToday | BudgetScope::Today => "raise it in the configuration, or wait until tomorrow".to_owned(),
+        };
+        Err(ApiError::conflict(format!("the budget of {name} is used up: {}", line.words()), hint))
+    })
+}
+
+/// Counts time, CPU time and bytes for the life of the service.
+pub(crate) async fn sample(core: Arc<Core>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut kept = Instant::now();
+    loop {
+        ticks.tick().await;
+        let live: Vec<AgentId> = lock(&core.live).keys().cloned().collect();
+        for id in &live {
+            if adopt(&core, id).await.is_ok() {
+                look(&core, id);
+            }
+        }
+        let gone = {
+            let state = lock(&core.meter.state);
+            state.agents.keys().filter(|id| !live.contains(id)).cloned().collect::<Vec<_>>()
+        };
+        keep(&core, &gone);
+        for id in gone {
+            lock(&core.meter.state).agents.remove(&id);
+        }
+        if kept.elapsed() >= KEEP {
+            keep(&core, &live);
+            kept = Instant::now();
+        }
+    }
+}
+
+fn look(core: &Arc<Core>, id: &AgentId) {
+    let Some((state, cpu_usec)) =
+        core.registry().get(id).map(|entry| (entry.info.state, entry.info.usage.as_ref().map(|usage| usage.cpu_usec)))
+    else {
+        return;
+    };
+    let sent = core.egress.of(id).map_or(0, |net| net.sent());
+    let now = Instant::now();
+    let seen = {
+        let mut all = lock(&core.meter.state);
+        let Some(tally) = all.agents.get_mut(id) else { return };
+        let before = tally.seen.replace(Seen { at: now, sent });
+        // The cgroup counts from the agent's start, also while nobody looks.
+        let cpu_ms = (cpu_usec.unwrap_or(0) / 1000).saturating_sub(tally.spent.cpu_ms);
+        before.map(|before| Spent {
+            wall_ms: if state == AgentState::Paused {
+                0
+            } else {
+                u64::try_from(now.duration_since(before.at).as_millis()).unwrap_or(0)
+            },
+            cpu_ms,
+            bytes_out: sent.saturating_sub(before.sent),
+            ..Spent::default()
+        })
+    };
+    let Some(more) = seen else { return };
+    note(core, id, more);
+    let frozen = core.meter.of(id).is_some_and(|(_, frozen)| frozen.is_some());
+    if !frozen {
+        check(core, id);
+    }
+}
+
+impl Fleet {
+    /// The budget of an agent.
+    pub async fn budget(&self, id: &AgentId) -> Result<AgentBudget, ApiError> {
+        shown(&self.core, id).await
+    }
+
+    /// Sets the limits of an agent; one that was frozen for them goes on if nothing is used up any more.
+    pub async fn set_budget(&self, id: &AgentId, budget: Budget) -> Result<AgentBudget, ApiError> {
+        budget.check()?;
+        let (core, agent) = (self.core.clone(), id.clone());
+        self.act("agent.budget", id.as_str(), json!({ "budget": budget }), async move {
+            set(&core, &agent, budget).await?;
+            shown(&core, &agent).await
+        })
+        .await
+    }
+}
+
+async fn set(core: &Arc<Core>, id: &AgentId, budget: Budget) -> Result<(), ApiError> {
+    {
+        let entry = core.entry(id)?;
+        let _gate = entry.gate.lock().await;
+        let info = core.info(id)?;
+        if info.state.is_dead() {
+            return Err(ApiError::conflict(format!("{} has ended", info.name), "start a new agent"));
+        }
+        let mut spec = info.spec;
+        spec.budget = budget;
+        core.commit(id, vec![AgentField::Spec(Box::new(spec))], Vec::new()).await?;
+    }
+    let frozen = core.meter.of(id).is_some_and(|(_, frozen)| frozen.is_some());
+    if frozen && used_up(core, id).is_none() && core.info(id)?.state == AgentState::Paused {
+        control::resume(core, id).await?;
+    } else if !frozen {
+        check(core, id);
+    }
+    Ok(())
+}
+
+async fn shown(core: &Arc<Core>, id: &AgentId) -> Result<AgentBudget, ApiError> {
+    let info = core.info(id)?;
+    let kept = core.store.spent(id.clone()).await.map_err(|error| crate::fleet::store_error(&error))?;
+    let (spent, frozen) = core.meter.of(id).unwrap_or((kept.spent, None));
+    let budget = info.spec.budget.or(core.config.get().budgets.agent.budget());
+    let mut lines = lines(core, id);
+    if lines.is_empty() {
+        let own = |kind| Some(BudgetLine { scope: BudgetScope::Agent, kind, used: spent.of(kind), limit: budget.of(kind)? });
+        lines = BudgetKind::ALL.into_iter().filter_map(own).collect();
+    }
+    Ok(AgentBudget { budget, spent, lines, frozen, post_mortem: kept.post_mortem })
+}
