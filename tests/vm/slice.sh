@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs in the virtual machine: a part of package.sh that ends within a minute, on the kernel that the distribution ships ready-made.
-# /host: aether.deb, the kernel's modules, this folder. That kernel has no Landlock, so the service has to refuse agents that do not give it up.
+# /host: aether.deb, the kernel's modules, this folder. Debian 12's kernel (6.1) has no Landlock: there the service has to refuse agents that do not
+# give it up.
 # shellcheck disable=SC2016  # code of others
 set -u
 # shellcheck source=tests/vm/steps.sh
@@ -21,10 +22,13 @@ if [ "$failed" -gt 0 ]; then
 fi
 holds 'its socket, too' prints active value aetherd.socket ActiveState
 holds 'the service has a user of its own' prints aether stat -c %U /var/lib/aether/aether.db
-holds 'doctor names the layer that this kernel lacks' lists 'this kernel has no Landlock' aether doctor
-holds 'and an agent is refused for it' fails 'cannot provide the layer landlock' "${run[@]}" --rm -- true
-run+=(--allow-reduced landlock)
-holds 'one that gives it up runs' prints hello "${run[@]}" --rm -- echo hello
+# landlock_create_ruleset(2), asked for its version.
+if ! python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 1)'; then
+  holds 'doctor names the layer that this kernel lacks' lists 'this kernel has no Landlock' aether doctor
+  holds 'and an agent is refused for it' fails 'cannot provide the layer landlock' "${run[@]}" --rm -- true
+  run+=(--allow-reduced landlock)
+fi
+holds 'an agent runs' prints hello "${run[@]}" --rm -- echo hello
 
 id="$("${run[@]}" -d --name limited --memory 64M --pids 20 --cpus 0.2 -- sleep 100000)"
 holds 'memory is limited' limit limited memory.max 67108864
