@@ -198,7 +198,7 @@ mod tests {
     }
 
     fn wish(host: &str) -> ApprovalWish {
-        ApprovalWish::Connect(ConnectWish { host: host.into(), port: 443 })
+        ApprovalWish::Connect(ConnectWish { host: host.into(), port: 443, program: None })
     }
 
     #[tokio::test]
