@@ -15,6 +15,7 @@ mod heuristic;
 pub mod journal;
 pub mod models;
 pub mod policy;
+mod readable;
 mod run;
 mod text;
 mod toolbox;
@@ -28,6 +29,7 @@ pub use hands::{CommandOutput, Hands, HandsError, RunCommand};
 pub use heuristic::Heuristic;
 pub use journal::{CallOutcome, History, Journal, JournalError, PlannedCall, RecordedStep, StepIntent, TakenMessage, Update};
 pub use models::{Choice, Listener, Models, Wish};
+pub use readable::readable;
 pub use run::{Work, run_goal};
 pub use toolset::{Effect, Offered, Site, Toolset};
 

@@ -93,6 +93,10 @@ impl<'a> Toolbox<'a> {
         };
         match called {
             Err(HandsError::Refused(why)) => Ok(CallOutcome::failed(text::ends(&why, text::OBSERVATION, ""))),
+            Ok(outcome) if outcome.text.chars().count() > text::OBSERVATION => {
+                let text = tools::keep(&outcome.text, site).await?;
+                Ok(CallOutcome { text, ..outcome })
+            }
             other => other,
         }
     }

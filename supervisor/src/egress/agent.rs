@@ -102,7 +102,7 @@ impl Egress {
 }
 
 /// Runs a task of an agent until that has ended.
-fn spawn(net: &AgentNet, task: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(net: &AgentNet, task: impl Future<Output = ()> + Send + 'static) {
     let over = net.over.clone();
     tokio::spawn(async move { over.run_until_cancelled(task).await });
 }

@@ -11,6 +11,7 @@ mod caller;
 mod connection;
 mod cut;
 mod dial;
+mod door;
 mod http;
 mod judge;
 mod ledger;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aether_protocol::{
-    AgentEvent, AgentId, AgentState, ExitInfo, GoalSpec, Program,
+    AgentEvent, AgentId, AgentState, ExitInfo, GoalSpec, NetworkMode, Program,
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
@@ -24,6 +24,7 @@ use super::{
     drafts::Draft,
     end,
     hands::SandboxHands,
+    web::Web,
     launch, minds,
 };
 
@@ -46,7 +47,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         number: info.number,
         goal: spec.goal.clone(),
         role: spec.role.clone(),
-        network: None,
+        network: reach(&info.spec.network),
         home: AGENT_HOME.to_owned(),
         workdir: launch::workdir(&info.spec),
     };
@@ -68,6 +69,16 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
     });
 }
 
+/// What a network may reach, in words for the model.
+fn reach(network: &NetworkMode) -> Option<String> {
+    let words = match network {
+        mode if mode.is_none() => return None,
+        NetworkMode::Word(_) => "public addresses can be reached, private ones cannot",
+        NetworkMode::Rules(_) => "only what people allow can be reached; the refusal says so",
+    };
+    Some(words.to_owned())
+}
+
 async fn run(
     core: &Arc<Core>,
     id: &AgentId,
@@ -85,7 +96,8 @@ async fn run(
     let hands = SandboxHands::new(live, &spec, launch::given(core, id, &spec), Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
     let draft = Draft::new(&core.drafts, goal.number);
-    let toolsets = minds::toolsets(core, id, &goal);
+    let mut toolsets = minds::toolsets(core, id, &goal).await;
+    toolsets.push(Arc::new(Web::new(core, id)));
     let governor = match AgentGovernor::new(core, id) {
         Ok(governor) => governor,
         Err(error) => return failed(error.message),

@@ -17,6 +17,7 @@ mod exit;
 mod files;
 mod foundation;
 mod goal;
+mod handback;
 mod hands;
 mod host;
 mod isolation;
@@ -45,6 +46,7 @@ mod types;
 mod usage;
 mod visit;
 mod watch;
+mod web;
 
 use std::{collections::BTreeMap, os::fd::OwnedFd, sync::Arc, time::Duration};
 

@@ -3,13 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aether_protocol::{AgentId, TtyId, event::TtyClosed};
+use aether_protocol::{AgentId, Program, TtyId, event::TtyClosed};
 use aether_sandbox::wire::init::InitRequest;
 use aether_store::Change;
 
 use super::{
     core::{Core, Live, MAIN},
-    processes,
+    handback, processes,
 };
 
 /// How long an ended program and its output are kept.
@@ -26,6 +26,9 @@ pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, proce
             let event = TtyClosed { pid: info.number, tty_id: TtyId::new(&id, process) };
             if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()]).relaxed(true)).await {
                 tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
+            }
+            if ended && let Program::Goal(_) = info.spec.program {
+                handback::tell(&core, &id, &live, process).await;
             }
         }
         if !ended {

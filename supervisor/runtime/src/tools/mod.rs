@@ -2,6 +2,7 @@
 
 mod complete;
 mod cp;
+mod keep;
 mod list_files;
 mod mkdir;
 mod mv;
@@ -22,11 +23,11 @@ use serde_json::Value;
 
 use crate::{CallOutcome, HandsError, Offered, toolset};
 
-pub(crate) use complete::ending;
 use {
     crate::toolset::{Effect, Site, parse},
     complete::Complete,
 };
+pub(crate) use {complete::ending, keep::keep};
 
 /// A tool with the type of its arguments.
 #[async_trait]
@@ -110,6 +111,7 @@ pub const COMPLETE: &str = Complete::NAME;
 pub fn canonical(name: &str) -> &str {
     match name {
         "finish" | "done" | "end" | "exit" => COMPLETE,
+        "search" | "web_search" | "web_fetch" | "fetch" => "browse_web",
         "bash" | "shell" | "exec" => run_command::RunCommandTool::NAME,
         other => other,
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Effect, Site, Tool, failed};
-use crate::{CallOutcome, CommandOutput, HandsError, RunCommand, text};
+use crate::{CallOutcome, CommandOutput, HandsError, RunCommand};
 
 const DEFAULT_TIMEOUT: f64 = 120.0;
 const MAX_TIMEOUT: f64 = 600.0;
@@ -44,8 +44,7 @@ impl Tool for RunCommandTool {
         let timeout = Duration::from_secs_f64(seconds);
         let command = RunCommand { command: args.command, workdir: site.goal.workdir.clone(), timeout };
         let output = site.hands.run_command(command).await?;
-        let whole = report(&output, seconds);
-        let text = if whole.chars().count() > text::OBSERVATION { keep(&whole, site).await? } else { whole };
+        let text = report(&output, seconds);
         Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, text, outside: None })
     }
 }
@@ -64,19 +63,4 @@ fn report(output: &CommandOutput, seconds: f64) -> String {
         }
     }
     text
-}
-
-/// Saves a long result in the home and shows its ends.
-async fn keep(whole: &str, site: &Site<'_>) -> Result<String, HandsError> {
-    let name = match site.position {
-        0 => format!("step-{}.txt", site.step),
-        n => format!("step-{}-{}.txt", site.step, n + 1),
-    };
-    let path = format!("{}/.aether/outputs/{name}", site.goal.home);
-    let note = match site.hands.write_file(&path, whole.as_bytes()).await {
-        Ok(()) => format!(": all of it in {path}"),
-        Err(HandsError::Refused(why)) => format!("; it could not be saved: {}", text::one_line(&why, 200)),
-        Err(lost) => return Err(lost),
-    };
-    Ok(text::ends(whole, text::OBSERVATION, &note))
 }
