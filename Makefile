@@ -1,6 +1,6 @@
 # Two commands matter: `make run` and `make test`. The rest are parts of them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-vm build fmt generate bench bench-quick deb rpm
+.PHONY: help run test test-faults soak test-vm build fmt generate bench bench-quick deb rpm
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -13,6 +13,9 @@ test: ## Everything that CI runs
 
 test-faults: ## Kills at random moments, and a fault at every system call of an agent's life (hours); writes docs/RELIABILITY.md
 	@scripts/faults.sh
+
+soak: ## A mixed load with faults for AETHER_SOAK seconds (300), and what rises meanwhile
+	@scripts/soak.sh
 
 test-vm: ## The part of it that needs systemd, pure cgroup v2 or another kernel, in a virtual machine
 	@scripts/test-vm.sh

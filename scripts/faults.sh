@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make test-faults`: kills at 200 random moments, and a fault at every system call of an agent's life. Takes hours.
 # Writes docs/RELIABILITY.md from what came of them. `make test` runs a slice of the same tests.
-# Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_POINTS=N (so many of each kind, chosen by chance, as in `make test`).
+# Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_POINTS=N (so many of each kind, chosen by names and seed, as in `make test`).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
@@ -42,11 +42,18 @@ machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded)$/
     'Ten agents are at work and others are created, used and removed meanwhile. After each kill: the ten have the pids they had, every agent is listed once
 and can be removed, and no process, cgroup, mount, file, descriptor or loop device is left. At the end no line of output is missing.'
   table spawner-errors 'A call of the spawner or of a new sandbox fails' \
-    'Calls of each name, chosen by chance where not all are tried, fail with each error while an agent is created, used and removed. A refusal names its reason; what runs has
+    'Calls of each name, chosen by a fixed rule where not all are tried, fail with each error while an agent is created, used and removed. A refusal names its reason; what runs has
 every layer that an undisturbed agent has: filters, capabilities, namespaces, mounts, limits.'
   table spawner-looks 'A look at a file fails' 'The calls of statx(2) alone, by which it is decided what of /proc has to be covered.'
   table spawner-kills 'The spawner or a new sandbox is killed at a call' 'The same points, and the process is killed there.'
   table daemon-kills 'The daemon is killed at a call' 'As before, for every thread of aetherd.'
+  table daemon-errors 'A call of the daemon fails' 'Each error at calls of every thread of aetherd.'
+  table ahead-errors 'A call fails where sandboxes are built ahead' 'As for the spawner, with two sandboxes that wait for their agents.'
+  table ahead-kills 'The spawner or a sandbox built ahead is killed at a call' 'The same.'
+  table terminal-errors 'A call fails while somebody is at a terminal' \
+    'Attach, resize, type, detach, attach again, end. Whatever fails, the client shows what was asked for or ends.'
+  table terminal-daemon-kills 'The daemon is killed while somebody is at a terminal' 'The same.'
+  table goal-kills 'The daemon is killed while the built-in agent is at work' 'Its loop goes on with the next daemon, and the goal is reached.'
   [ -z "$machine" ] || printf '\n%s\n' "$machine"
 } >docs/RELIABILITY.md
 exit "$status"

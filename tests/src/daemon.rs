@@ -1,13 +1,12 @@
 //! An `aetherd` of one test: own state, own sockets, a free port; nothing of it survives the test.
 
 use std::{
-    cell::OnceCell,
     ffi::OsStr,
     fs::{self, File},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -30,7 +29,7 @@ pub struct Daemon {
     child: Option<Child>,
     port: u16,
     front: Option<PathBuf>,
-    scope: OnceCell<String>,
+    scope: OnceLock<String>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -74,7 +73,7 @@ impl Daemon {
         assert!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         fs::write(dir.path().join("aether.toml"), config).expect("write the configuration");
-        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceCell::new(), _turn: turn };
+        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceLock::new(), _turn: turn };
         daemon.restart();
         daemon
     }

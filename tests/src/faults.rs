@@ -18,6 +18,12 @@ use nix::{
 
 use crate::{eventually, proc};
 
+/// FNV-1a of some words: the same on every machine and in every run.
+fn hash(words: &[&str]) -> u64 {
+    let bytes = words.iter().flat_map(|word| word.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// One place of an operation and what happens there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -27,6 +33,34 @@ pub struct Fault {
     pub when: usize,
     /// `error=ENOSPC`, or `signal=SIGKILL`.
     pub what: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {} of {}", self.what, self.when, self.call)
+    }
+}
+
+/// Every point of calls that are made so often, with each of `whats`; or as many of them as wanted, one of each name before a second
+/// of any. Which, follows from the names and [`seed`] alone: how often a call is made differs a little from run to run, so a slice
+/// looks no further than the power of two below it.
+pub fn choose(calls: &BTreeMap<String, usize>, whats: &[&str], slice: Option<usize>) -> Vec<Fault> {
+    let seed = seed().to_string();
+    let reach = |count: usize| if slice.is_some() { 1 << count.max(1).ilog2() } else { count };
+    let points = |(call, count): (&String, &usize)| {
+        let all = (1..=reach(*count)).flat_map(|when| whats.iter().map(move |what| (when, *what)));
+        let mut all: Vec<Fault> = all.map(|(when, what)| Fault { call: call.clone(), when, what: what.to_owned() }).collect();
+        if slice.is_some() {
+            all.sort_by_key(|fault| hash(&[&seed, call, &fault.when.to_string(), &fault.what]));
+        }
+        all
+    };
+    let mut by_name: Vec<Vec<Fault>> = calls.iter().map(points).collect();
+    let Some(slice) = slice else { return by_name.concat() };
+    by_name.sort_by_key(|points| points.first().map(|fault| hash(&[&seed, &fault.call])));
+    let most = by_name.iter().map(Vec::len).max().unwrap_or(0);
+    let rounds = (0..most).flat_map(|round| by_name.iter().filter_map(move |points| points.get(round)));
+    rounds.take(slice).cloned().collect()
 }
 
 /// strace(1) on a process and all that it starts.
@@ -99,7 +133,7 @@ pub fn points(slice: usize) -> usize {
     env::var("AETHER_FAULT_POINTS").map_or(slice, |points| points.parse().expect("AETHER_FAULT_POINTS is a number"))
 }
 
-/// Seed of the chance: `AETHER_FAULT_SEED`, or 1.
+/// Seed of what is chosen: `AETHER_FAULT_SEED`, or 1.
 ///
 /// # Panics
 /// When the variable is no number.

@@ -91,6 +91,31 @@ impl Pty {
         self.keys.write_all(keys).expect("type");
     }
 
+    /// Changes its size.
+    ///
+    /// # Panics
+    /// When stty(1) cannot.
+    pub fn resize(&self, cols: u16, rows: u16) {
+        let mut stty = Command::new("stty");
+        stty.args(["cols", &cols.to_string(), "rows", &rows.to_string()]);
+        assert!(stty.stdin(self.line.try_clone().expect("dup")).status().expect("stty").success());
+    }
+
+    /// Whether it shows `text` before the program ends; nothing when neither happens within `limit`.
+    pub fn shows(&mut self, text: &str, limit: Duration) -> Option<bool> {
+        let start = Instant::now();
+        loop {
+            let ended = self.child.try_wait().expect("wait").is_some();
+            if self.shown().windows(text.len()).any(|window| window == text.as_bytes()) {
+                return Some(true);
+            }
+            if ended || start.elapsed() > limit {
+                return ended.then_some(false);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Every byte written to it so far.
     pub fn shown(&self) -> Vec<u8> {
         lock(&self.screen).shown.clone()
@@ -125,6 +150,18 @@ impl Pty {
     pub fn settings(&self) -> String {
         let all = tcgetattr(self.line.as_fd()).expect("the settings");
         format!("{:?} {:?} {:?} {:?}", all.input_flags, all.output_flags, all.control_flags, all.local_flags)
+    }
+
+    /// Waits so long for the end of the program: its exit status, 255 where a signal ended it; nothing when it goes on.
+    pub fn ends(&mut self, limit: Duration) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            let status = self.child.try_wait().expect("wait");
+            if status.is_some() || start.elapsed() > limit {
+                return status.map(|status| status.code().unwrap_or(255));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for the end of the program, and gives its exit status.

@@ -3,26 +3,45 @@
 //! the next one works.
 #![forbid(unsafe_code)]
 
-use std::{collections::BTreeMap, env, fs, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use aether_tests::{
-    Agent, Daemon, Leaks, Outcome,
+    Agent, Daemon, Leaks, Outcome, eventually,
     faults::{self, Fault, Table, Tracer},
     proc,
-    random::Random,
+    pty::Pty,
 };
 
 /// Where the layers of an agent are to be seen.
 const SEEN: [&str; 9] = ["Seccomp", "Seccomp_filters", "NoNewPrivs", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "Groups"];
-const ERRORS: [&str; 4] = ["ENOSPC", "EMFILE", "EIO", "ENOMEM"];
+const ERRORS: &[&str] = &["error=ENOSPC", "error=EMFILE", "error=EIO", "error=ENOMEM"];
 const NAME: &str = "point";
 
 /// Calls that cannot fail like that, and those by which strace itself would leak what they give back.
-const NEVER: [&str; 10] =
-    ["close", "munmap", "exit", "exit_group", "rt_sigreturn", "restart_syscall", "futex", "brk", "sched_yield", "rt_sigprocmask"];
+const NEVER: [&str; 11] = [
+    "umask",
+    "close",
+    "munmap",
+    "exit",
+    "exit_group",
+    "rt_sigreturn",
+    "restart_syscall",
+    "futex",
+    "brk",
+    "sched_yield",
+    "rt_sigprocmask",
+];
+
+/// Longest time any one step may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Whom faults are put into.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Spawner,
     Daemon,
@@ -37,28 +56,81 @@ impl Target {
     }
 }
 
-fn start() -> Daemon {
-    let daemon = Daemon::with("[pool]\nsize = 0\n");
-    daemon.service_cgroup();
-    daemon
+/// What is done meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Create, start, exec, freeze, thaw, end, clean up.
+    Command,
+    /// A shell on a terminal: attach, resize, type, detach, attach again, end.
+    Terminal,
+    /// The built-in agent reaches its goal.
+    Goal,
 }
 
-/// What came of an operation.
+/// What came of it.
 struct Operated {
     run: Outcome,
     /// What the agent was like meanwhile.
     seen: Option<BTreeMap<String, String>>,
     rm: Outcome,
+    wrong: Option<String>,
 }
 
-/// Create, start, exec, freeze, thaw, end, clean up.
-fn operate(daemon: &Daemon) -> Operated {
-    let run = daemon.aether(["run", "-d", "--name", NAME, "--memory", "300M", "--pids", "77", "--", "sleep", "600"]);
-    let seen = (run.code == 0).then(|| layers(daemon)).flatten();
-    for step in [&["exec", NAME, "--", "true"][..], &["pause", NAME], &["resume", NAME], &["kill", NAME]] {
-        daemon.aether(step);
+fn start(ahead: usize) -> Daemon {
+    let daemon = Daemon::with(&format!("[pool]\nsize = {ahead}\n"));
+    daemon.service_cgroup();
+    daemon
+}
+
+fn operate(daemon: &Daemon, life: Life) -> Operated {
+    let aether = |args: &[&str]| aether_tests::cli::spawn(daemon.command(args), b"").end(LIMIT);
+    let begin = ["run", "-d", "--name", NAME, "--memory", "300M", "--pids", "77", "--cpus", "1.5"];
+    let run = match life {
+        Life::Command => aether(&[&begin[..], &["--", "sleep", "600"]].concat()),
+        Life::Terminal => aether(&[&begin[..], &["-t", "--", "sh"]].concat()),
+        Life::Goal => aether(&[&begin[..], &["--goal", "Inspect this machine and write a report"]].concat()),
+    };
+    let seen = (run.code == 0 && life != Life::Goal).then(|| layers(daemon)).flatten();
+    let mut wrong = None;
+    match life {
+        Life::Command => {
+            for step in [&["exec", NAME, "--", "true"][..], &["pause", NAME], &["resume", NAME]] {
+                aether(step);
+            }
+        }
+        Life::Terminal => wrong = terminal(daemon).err(),
+        Life::Goal => {}
     }
-    Operated { run, seen, rm: daemon.aether(["rm", NAME]) }
+    if life != Life::Goal {
+        aether(&["kill", NAME]);
+    }
+    Operated { run, seen, rm: aether(&["rm", NAME]), wrong }
+}
+
+/// A person at the agent's terminal. Whatever fails, the client shows what it asked for or ends.
+fn terminal(daemon: &Daemon) -> Result<(), String> {
+    let attach = || Pty::start(&daemon.command(["attach", NAME]));
+    let shows = |pty: &mut Pty, text: &str| {
+        let silent = |pty: &Pty| format!("the terminal never showed {text:?}: {:?}", String::from_utf8_lossy(&pty.shown()));
+        pty.shows(text, LIMIT).ok_or_else(|| silent(pty))
+    };
+    let mut pty = attach();
+    if shows(&mut pty, "$ ")? {
+        pty.resize(101, 31);
+        // A size that was lost is no hang: it is waited for two seconds.
+        pty.types(b"for i in $(seq 100); do [ \"$(stty size)\" = '31 101' ] && break; sleep 0.02; done; echo 'si''zed'\r");
+        if shows(&mut pty, "sized")? {
+            pty.types(b"\x10\x11");
+        }
+    }
+    let ends =
+        |pty: &mut Pty| pty.ends(LIMIT).ok_or_else(|| format!("it never ended: {:?}", String::from_utf8_lossy(&pty.shown())));
+    ends(&mut pty)?;
+    let mut pty = attach();
+    if shows(&mut pty, "$ ")? {
+        pty.types(b"exit 7\r");
+    }
+    ends(&mut pty).map(drop)
 }
 
 /// Whether it is on record that the agent was removed: whoever asked for that may have lost the answer alone.
@@ -75,7 +147,11 @@ fn layers(daemon: &Daemon) -> Option<BTreeMap<String, String>> {
     let status = proc::status(pid)?;
     let mut seen: BTreeMap<String, String> =
         SEEN.into_iter().filter_map(|field| Some((field.to_owned(), status.get(field)?.clone()))).collect();
-    for (controller, names) in [("memory", ["memory.max", "memory.limit_in_bytes"]), ("pids", ["pids.max", "pids.max"])] {
+    for (controller, names) in [
+        ("memory", ["memory.max", "memory.limit_in_bytes"]),
+        ("pids", ["pids.max", "pids.max"]),
+        ("cpu", ["cpu.max", "cpu.cfs_quota_us"]),
+    ] {
         seen.insert(controller.to_owned(), proc::controller_file(pid, controller, &names).unwrap_or_default());
     }
     seen.insert("mounts".to_owned(), proc::mounts(pid).join("\n").replace(id, "ID"));
@@ -105,13 +181,11 @@ fn relative(text: &str, start: u64) -> String {
     out + rest
 }
 
-/// The names of all calls that `target` makes for the operation, and how often at most one process makes each.
-fn calls(daemon: &Daemon, target: Target) -> BTreeMap<String, usize> {
+/// The names of all calls that `target` makes meanwhile, and how often at most one process makes each.
+fn calls(daemon: &Daemon, target: Target, life: Life) -> BTreeMap<String, usize> {
     let trace = daemon.scratch().join("trace");
     let tracer = Tracer::watch(target.pid(daemon), &trace);
-    let Operated { run, seen, .. } = operate(daemon);
-    run.ok();
-    seen.expect("it runs");
+    whole(daemon, life);
     tracer.detach();
     let mut calls = faults::most_calls(&fs::read_to_string(&trace).expect("the trace"));
     calls.retain(|call, _| !NEVER.contains(&call.as_str()));
@@ -119,110 +193,188 @@ fn calls(daemon: &Daemon, target: Target) -> BTreeMap<String, usize> {
     calls
 }
 
-/// Every point, or a slice of them by chance.
-fn chosen(calls: &BTreeMap<String, usize>, slice: usize, what: &dyn Fn(usize) -> Vec<String>) -> Vec<Fault> {
-    let places = calls.iter().flat_map(|(call, count)| (1..=*count).map(move |when| (call, when)));
-    let all: Vec<Fault> = places
-        .enumerate()
-        .flat_map(|(number, (call, when))| what(number).into_iter().map(move |what| Fault { call: call.clone(), when, what }))
-        .collect();
-    if env::var_os("AETHER_FAULT_EVERY").is_some() {
-        return all;
+/// An undisturbed one; what it is like.
+fn whole(daemon: &Daemon, life: Life) -> BTreeMap<String, String> {
+    let Operated { run, seen, wrong, rm } = operate(daemon, life);
+    run.ok();
+    assert_eq!(wrong, None);
+    if life == Life::Goal {
+        reached(daemon, NAME).expect("the goal");
+        daemon.aether(["rm", NAME]).ok();
+        return BTreeMap::new();
     }
-    let mut random = Random::new(faults::seed());
-    (0..faults::points(slice)).map(|_| random.pick(&all).clone()).collect()
+    rm.ok();
+    seen.expect("it runs")
 }
 
-fn try_all(name: &str, target: Target, only: Option<&str>, slice: usize, what: &dyn Fn(usize) -> Vec<String>) {
-    let mut daemon = start();
-    let calls = calls(&daemon, target);
-    let whole = {
-        let Operated { run, seen, .. } = operate(&daemon);
-        run.ok();
-        seen.expect("it runs")
-    };
-    let mut calls = calls;
-    calls.retain(|call, _| only.is_none_or(|only| call == only));
-    let points = chosen(&calls, slice, what);
-    let mut before = Leaks::with_ahead(&daemon, 0);
-    let mut table = Table::default();
-    let mut wrong = Vec::new();
-    for fault in &points {
-        let tracer = Tracer::inject(target.pid(&daemon), fault, &daemon.scratch().join("injected"));
-        let Operated { run, seen, rm } = operate(&daemon);
+/// Waits until the built-in agent has reached its goal.
+fn reached(daemon: &Daemon, id: &str) -> Result<(), String> {
+    let agent = Agent::new(daemon, id);
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        eventually("the goal to be reached", LIMIT, || Some(agent.info()).filter(|info| info["state"] == "dead"))
+    }));
+    match ended {
+        Ok(info) if info["exit"]["code"] == 0 => Ok(()),
+        Ok(info) => Err(format!("its loop was not resumed: {}", info["exit"])),
+        Err(_) => Err(format!("its loop stands still: {:#}", agent.info())),
+    }
+}
+
+/// A kind of points.
+struct Points {
+    name: &'static str,
+    target: Target,
+    life: Life,
+    /// The one call that is looked at, where not all are.
+    only: Option<&'static str>,
+    /// Sandboxes built ahead.
+    ahead: usize,
+    what: &'static [&'static str],
+    /// How many are tried by `make test`.
+    slice: usize,
+}
+
+impl Points {
+    fn try_all(&self) {
+        let Self { name, target, life, ahead, .. } = *self;
+        let mut daemon = start(ahead);
+        let mut calls = calls(&daemon, target, life);
+        calls.retain(|call, _| self.only.is_none_or(|only| call == only));
+        let whole_one = whole(&daemon, life);
+        let slice = env::var_os("AETHER_FAULT_EVERY").is_none().then(|| faults::points(self.slice));
+        let points = faults::choose(&calls, self.what, slice);
+        let mut before = Leaks::with_ahead(&daemon, ahead);
+        let (mut table, mut wrong) = (Table::default(), Vec::new());
+        for fault in &points {
+            // Before it is tried, so that whatever happens names it.
+            println!("{name}: {fault}");
+            let (outcome, said) = self.try_one(&mut daemon, fault, &whole_one);
+            let mut say = |what: String| {
+                println!("  {what}");
+                wrong.push(format!("{fault}: {what}"));
+            };
+            said.into_iter().for_each(&mut say);
+            let left = before.left_within(&daemon, ahead, Duration::from_secs(10));
+            if !left.is_empty() {
+                say(format!("left behind: {}", left.join("; ")));
+                before = Leaks::with_ahead(&daemon, ahead);
+            }
+            table.count(&fault.what, outcome);
+        }
+        assert_eq!(whole(&daemon, life), whole_one, "the next one is whole");
+        let places: usize = calls.values().sum();
+        let closing = format!("{} points of {places} calls by {} names, seed {}.", points.len(), calls.len(), faults::seed());
+        table.publish(name, &closing);
+        assert!(wrong.is_empty(), "{} of {} points:\n{}", wrong.len(), points.len(), wrong.join("\n"));
+    }
+
+    /// What came of one point, and what of that is wrong.
+    fn try_one(&self, daemon: &mut Daemon, fault: &Fault, whole: &BTreeMap<String, String>) -> (&'static str, Vec<String>) {
+        let mut wrong = Vec::new();
+        let tracer = Tracer::inject(self.target.pid(daemon), fault, &daemon.scratch().join("injected"));
+        let operated = catch_unwind(AssertUnwindSafe(|| operate(daemon, self.life)));
         tracer.detach();
-        let back = daemon.revive();
-        let mut say = |what: String| wrong.push(format!("{} {} of {}: {what}", fault.what, fault.when, fault.call));
-        if let Some(different) = seen.filter(|seen| *seen != whole) {
+        let Ok(Operated { run, seen, rm, wrong: more }) = operated else {
+            wrong.push("a step does not end".to_owned());
+            revive(daemon);
+            clear(daemon, &mut wrong);
+            return ("stuck", wrong);
+        };
+        wrong.extend(more);
+        let back = revive(daemon);
+        if let Some(different) = seen.filter(|seen| seen != whole) {
             let fields = different.iter().filter(|(field, value)| whole.get(*field) != Some(*value));
-            say(format!("it runs with something less: {:?}", fields.collect::<Vec<_>>()));
+            wrong.push(format!("it runs with something less: {:?}", fields.collect::<Vec<_>>()));
         }
         if run.code != 0 && !run.stderr.contains("error: ") {
-            say(format!("refused without a reason: {run}"));
+            wrong.push(format!("refused without a reason: {run}"));
         }
-        let log = daemon.log();
-        if log.contains("panicked") {
-            say("something panicked".to_owned());
+        if daemon.log().contains("panicked") {
+            wrong.push("something panicked".to_owned());
         }
         let there = daemon.aether(["ps", "-a", "-q"]).ok().text();
         let id = run.text().trim().to_owned();
-        if run.code == 0 && rm.code != 0 && !there.contains(&id) && !removed(&daemon, &id) {
-            say("what was acknowledged is lost".to_owned());
+        if run.code == 0 && rm.code != 0 && !there.contains(&id) && !removed(daemon, &id) {
+            wrong.push("what was acknowledged is lost".to_owned());
         }
-        for id in there.lines() {
-            let agent = Agent::new(&daemon, id);
-            let outcomes = [daemon.aether(["kill", &agent.id]), daemon.aether(["rm", &agent.id])];
-            if outcomes[1].code != 0 {
-                say(format!("it cannot be removed: {}", outcomes[1]));
-            }
+        if self.life == Life::Goal && self.what == KILL && there.contains(&id) && !id.is_empty() {
+            wrong.extend(reached(daemon, &id).err());
         }
-        let left = before.left_within(&daemon, 0, Duration::from_secs(10));
-        if !left.is_empty() {
-            say(format!("left behind: {}", left.join("; ")));
-            before = Leaks::with_ahead(&daemon, 0);
-        }
+        clear(daemon, &mut wrong);
         let outcome = match (back, run.code) {
             (Some(_), 0) => "done; the service ended and came back",
             (Some(_), _) => "not done; the service ended and came back",
             (None, 0) => "done all the same",
             (None, _) => "refused, with the reason",
         };
-        table.count(&fault.what, outcome);
+        (outcome, wrong)
     }
-    let Operated { run, seen, .. } = operate(&daemon);
-    run.ok();
-    assert_eq!(seen.as_ref(), Some(&whole), "the next one is whole");
-    let places: usize = calls.values().sum();
-    let closing = format!("{} points of {places} calls by {} names, seed {}.", points.len(), calls.len(), faults::seed());
-    table.publish(name, &closing);
-    assert!(wrong.is_empty(), "{} of {} points:\n{}", wrong.len(), points.len(), wrong.join("\n"));
 }
 
-fn every_error(_: usize) -> Vec<String> {
-    ERRORS.map(|error| format!("error={error}")).to_vec()
+/// Starts the service again if it has ended, or is just ending because its halves lost each other.
+fn revive(daemon: &mut Daemon) -> Option<Duration> {
+    eventually("the service to answer", LIMIT, || match daemon.revive() {
+        Some(back) => Some(Some(back)),
+        None => (daemon.aether(["ps", "-q"]).code == 0).then_some(None),
+    })
 }
 
-fn kill(_: usize) -> Vec<String> {
-    vec!["signal=SIGKILL".to_owned()]
+/// Removes every agent there is.
+fn clear(daemon: &Daemon, wrong: &mut Vec<String>) {
+    for id in daemon.aether(["ps", "-a", "-q"]).ok().text().lines() {
+        let agent = Agent::new(daemon, id);
+        daemon.aether(["kill", &agent.id]);
+        let removed = daemon.aether(["rm", &agent.id]);
+        if removed.code != 0 {
+            wrong.push(format!("it cannot be removed: {removed}"));
+        }
+    }
 }
+
+const KILL: &[&str] = &["signal=SIGKILL"];
+const COMMAND: Points =
+    Points { name: "", target: Target::Spawner, life: Life::Command, only: None, ahead: 0, what: ERRORS, slice: 0 };
 
 #[test]
 fn whatever_fails_in_the_spawner_is_refused_or_made_good() {
-    try_all("spawner-errors", Target::Spawner, None, 40, &every_error);
+    Points { name: "spawner-errors", slice: 40, ..COMMAND }.try_all();
 }
 
 /// What cannot be looked at may be there, and then it has to be covered.
 #[test]
 fn nothing_of_proc_stays_open_because_it_cannot_be_looked_at() {
-    try_all("spawner-looks", Target::Spawner, Some("statx"), 15, &every_error);
+    Points { name: "spawner-looks", only: Some("statx"), slice: 8, ..COMMAND }.try_all();
 }
 
 #[test]
 fn the_spawner_may_be_killed_at_every_call() {
-    try_all("spawner-kills", Target::Spawner, None, 20, &kill);
+    Points { name: "spawner-kills", what: KILL, slice: 15, ..COMMAND }.try_all();
 }
 
 #[test]
 fn the_daemon_may_be_killed_at_every_call() {
-    try_all("daemon-kills", Target::Daemon, None, 20, &kill);
+    Points { name: "daemon-kills", target: Target::Daemon, what: KILL, slice: 10, ..COMMAND }.try_all();
+}
+
+#[test]
+fn whatever_fails_in_the_daemon_is_refused_or_made_good() {
+    Points { name: "daemon-errors", target: Target::Daemon, slice: 10, ..COMMAND }.try_all();
+}
+
+#[test]
+fn sandboxes_built_ahead_fail_as_well() {
+    Points { name: "ahead-errors", ahead: 2, slice: 8, ..COMMAND }.try_all();
+    Points { name: "ahead-kills", ahead: 2, what: KILL, slice: 4, ..COMMAND }.try_all();
+}
+
+#[test]
+fn a_terminal_shows_what_it_was_asked_for_or_ends() {
+    let terminal = Points { life: Life::Terminal, ..COMMAND };
+    Points { name: "terminal-errors", slice: 4, ..terminal }.try_all();
+    Points { name: "terminal-daemon-kills", target: Target::Daemon, what: KILL, slice: 3, ..terminal }.try_all();
+}
+
+#[test]
+fn a_goal_is_reached_whenever_the_daemon_is_killed() {
+    Points { name: "goal-kills", target: Target::Daemon, life: Life::Goal, what: KILL, slice: 3, ..COMMAND }.try_all();
 }
