@@ -105,6 +105,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     };
     if let Err(error) = core.write(change(core)).await {
         tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded yet");
+        // Its uids stay its own until then.
         let own = id.clone();
         late::record(core, change, move |core| core.registry().modify(&own, |entry| entry.slot = None));
     } else {
@@ -147,10 +148,7 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiErro
     core.visits.leave(core, id).await?;
     remove_home(core, &entry).await?;
     let event = ProcessReaped { pid: entry.info.number };
-    // Nothing runs any more; where that could not be recorded yet it still holds its uids.
-    let held = core.entry(id)?.slot;
-    let change = held.iter().fold(Change::new(), |change, slot| change.release_slot(id, *slot)).delete_agent(id);
-    core.write(core.with_events(id, change, vec![event.into()])).await?;
+    core.write(core.with_events(id, Change::new().delete_agent(id), vec![event.into()])).await?;
     depart(core, id);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use aether_protocol::{AgentId, ApiError};
+use aether_protocol::{AgentId, ApiError, ErrorCode};
 use aether_store::Change;
 
 use super::{
@@ -81,6 +81,10 @@ async fn open_visit(core: &Arc<Core>, id: &AgentId) -> Result<Arc<Visit>, ApiErr
     let entry = core.entry(id)?;
     if entry.departed {
         return Err(ApiError::not_found(format!("{} was removed", entry.info.name), "its files are gone"));
+    }
+    if entry.slot.is_some() {
+        let hint = "try again in a moment, when the disk that holds the state works again";
+        return Err(ApiError::new(ErrorCode::Unavailable, format!("the end of {} is not recorded yet", entry.info.name), hint));
     }
     let mut spec = entry.info.spec.clone();
     spec.mounts.clear();
