@@ -111,19 +111,14 @@ impl Remote {
         }
         // Another part of the program may have installed a provider first; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = || {
-            Client::builder()
-                .connect_timeout(endpoint.timing.connect)
-                // The key goes to where it was configured for, and nowhere else.
-                .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("aether/", env!("CARGO_PKG_VERSION")))
-        };
-        let built = client().build().or_else(|error| match base.scheme() {
-            // A host may have no certificates of authorities; here none are needed.
-            "http" => client().tls_certs_only([]).build(),
-            _ => Err(error),
-        });
-        let client = built.map_err(|error| http::network(&error))?;
+        let client = Client::builder()
+            .connect_timeout(endpoint.timing.connect)
+            // The key goes to where it was configured for, and nowhere else.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("aether/", env!("CARGO_PKG_VERSION")));
+        // Without TLS no certificates are needed, which a host may not have, and which take a while to be read.
+        let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
+        let client = client.build().map_err(|error| http::network(&error))?;
         Ok(Self { client, endpoint, base })
     }
 

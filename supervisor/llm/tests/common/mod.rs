@@ -15,6 +15,8 @@ use tokio::{
 pub(crate) enum Act {
     /// Send these bytes at once.
     Send(Vec<u8>),
+    /// Let time pass.
+    Wait(std::time::Duration),
     /// Say nothing more and keep the connection open.
     Stall,
 }
@@ -36,21 +38,29 @@ impl Server {
         let (log, bell) = (requests.clone(), gone.clone());
         tokio::spawn(async move {
             for script in scripts {
-                let (mut socket, _) = listener.accept().await.expect("accept");
-                let request = read_request(&mut socket).await;
+                let (mut socket, request) = loop {
+                    let (mut socket, _) = listener.accept().await.expect("accept");
+                    // A connection that nothing is asked on is none.
+                    if let Some(request) = read_request(&mut socket).await {
+                        break (socket, request);
+                    }
+                };
                 log.lock().expect("lock").push(request);
                 let bell = bell.clone();
                 tokio::spawn(async move {
                     for act in script {
                         match act {
                             Act::Send(bytes) => {
-                                let _ = socket.write_all(&bytes).await;
+                                if socket.write_all(&bytes).await.is_err() {
+                                    return;
+                                }
                                 let _ = socket.flush().await;
                                 // Lets the reader take this chunk before the next one is written.
                                 for _ in 0..20 {
                                     tokio::task::yield_now().await;
                                 }
                             }
+                            Act::Wait(time) => tokio::time::sleep(time).await,
                             Act::Stall => {
                                 let mut rest = [0; 64];
                                 while socket.read(&mut rest).await.is_ok_and(|n| n > 0) {}
@@ -66,11 +76,11 @@ impl Server {
     }
 }
 
-async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
+async fn read_request(socket: &mut tokio::net::TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         let mut part = [0; 4096];
-        let n = socket.read(&mut part).await.expect("read");
+        let n = socket.read(&mut part).await.ok()?;
         bytes.extend_from_slice(&part[..n]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let length = text.lines().find_map(|l| l.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
@@ -78,9 +88,12 @@ async fn read_request(socket: &mut tokio::net::TcpStream) -> String {
         if let (Some((_, body)), Some(length)) = (text.split_once("\r\n\r\n"), length)
             && body.len() >= length
         {
-            return text;
+            return Some(text);
         }
-        assert!(n > 0, "the request ended early: {text}");
+        if n == 0 {
+            assert!(text.is_empty(), "the request ended early: {text}");
+            return None;
+        }
     }
 }
 
