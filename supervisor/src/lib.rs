@@ -15,3 +15,4 @@ pub mod links;
 mod previews;
 pub mod serving;
 pub mod startup;
+mod templates;

@@ -53,6 +53,7 @@ pub(crate) async fn fleet(dir: &Path) -> Fleet {
         state: dir.to_owned(),
         sockets: std::fs::File::open(dir).expect("the directory").into(),
         roots: Roots::default(),
+        templates: dir.join("templates.d"),
         vault: aether_secrets::Vault::open(dir, None).expect("a key"),
     };
     Fleet::open(foundation).await.expect("a fleet")

@@ -63,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) logs: Mutex<HashMap<AgentId, Arc<OutputLog>>>,
     pub(crate) parcels: Mutex<HashMap<AgentId, Vec<Parcel>>>,
     pub(crate) roots: Roots,
+    pub(crate) templates: crate::templates::Templates,
     pub(crate) visits: Visits,
     pub(crate) egress: Egress,
     /// What agents use up.

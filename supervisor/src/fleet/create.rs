@@ -13,6 +13,7 @@ use super::{
     core::{Core, lock, store_error},
     end, goal, launch,
     log::OutputLog,
+    minds,
     mounts,
     pool::{self, Claimed, Ready},
     registry,
@@ -24,10 +25,11 @@ use crate::compile::check_host;
 /// Creates an agent. Runs to its end also when nobody waits for it any more.
 pub(crate) async fn create(
     core: &Arc<Core>,
-    spec: AgentSpec,
+    mut spec: AgentSpec,
     caller: &Caller,
     descriptors: Vec<OwnedFd>,
 ) -> Result<AgentInfo, ApiError> {
+    minds::fill(core, &mut spec).await?;
     spec.check()?;
     check_host(&spec, &core.host)?;
     core.store.has_room().map_err(|error| store_error(&error))?;

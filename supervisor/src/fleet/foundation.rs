@@ -35,6 +35,8 @@ pub struct Foundation {
     pub sockets: OwnedFd,
     /// Directories that may be lent by path.
     pub roots: Roots,
+    /// Directory of own templates; need not exist.
+    pub templates: PathBuf,
     /// Seals secrets.
     pub vault: aether_secrets::Vault,
 }
@@ -71,7 +73,7 @@ impl Fleet {
         signer: Signer,
         pool: pool::Pool,
     ) -> Result<Arc<Core>, ApiError> {
-        let Foundation { config, store, spawner, state, sockets, roots, vault } = foundation;
+        let Foundation { config, store, spawner, state, sockets, roots, templates, vault } = foundation;
         let secrets = Arc::new(super::secrets::Secrets::open(vault, &store).await?);
         let sealed: super::providers::Sealed = {
             let secrets = secrets.clone();
@@ -98,6 +100,7 @@ impl Fleet {
             logs: Mutex::new(HashMap::new()),
             parcels: Mutex::new(HashMap::new()),
             roots,
+            templates: crate::templates::Templates::new(templates),
             visits: super::visit::Visits::default(),
             egress: crate::egress::Egress::default(),
             meter: crate::govern::Meter::default(),

@@ -70,7 +70,9 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
     // From here on a signal to read the configuration again ends nothing, however early it comes.
     let hangup = signal(SignalKind::hangup())?;
     let token_file = state.join("token");
-    let foundation = Foundation { config: config.clone(), store, spawner, state, sockets, roots, vault };
+    let beside = file.as_deref().unwrap_or(std::path::Path::new(crate::config::load::DEFAULT_PATH));
+    let templates = beside.with_file_name("templates.d");
+    let foundation = Foundation { config: config.clone(), store, spawner, state, sockets, roots, templates, vault };
     let fleet = Fleet::open(foundation).await.map_err(|error| anyhow::anyhow!("{}\nhint: {}", error.message, error.hint))?;
     let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
     let serving = Serving {

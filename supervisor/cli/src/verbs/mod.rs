@@ -13,16 +13,21 @@ mod doctor;
 mod events;
 mod exec;
 mod forward;
+mod goal_args;
 mod inspect;
 mod logs;
 mod ls;
 mod man;
+mod memory;
 mod model_args;
 mod models;
 mod network;
 mod network_args;
+mod plan;
 mod port;
+mod profile;
 mod ps;
+mod rate;
 mod restore;
 mod rm;
 mod run;
@@ -33,6 +38,7 @@ mod signin;
 mod stats;
 mod steer;
 mod stop;
+mod templates;
 mod verify_report;
 mod version;
 
@@ -66,6 +72,11 @@ pub(crate) enum Verb {
     Approvals(approvals::Approvals),
     Budget(budget::BudgetVerb),
     Secret(secret::Secret),
+    Templates(templates::Templates),
+    Plan(plan::PlanVerb),
+    Memory(memory::MemoryVerb),
+    Profile(profile::Profile),
+    Rate(rate::Rate),
     Models(models::Models),
     Doctor(doctor::Doctor),
     Audit(audit::Audit),
@@ -126,6 +137,11 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Verb::Approvals(verb) => verb.run(&context).await,
         Verb::Budget(verb) => verb.run(&context).await,
         Verb::Secret(verb) => verb.run(&context).await,
+        Verb::Templates(verb) => verb.run(&context).await,
+        Verb::Plan(verb) => verb.run(&context).await,
+        Verb::Memory(verb) => verb.run(&context).await,
+        Verb::Profile(verb) => verb.run(&context).await,
+        Verb::Rate(verb) => verb.run(&context).await,
         Verb::Models(verb) => verb.run(&context).await,
         Verb::Doctor(verb) => verb.run(&context).await,
         Verb::Audit(verb) => verb.run(&context).await,

@@ -7,16 +7,16 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, EnforcementMode, ExitInfo, GoalSpec, Layer, Limits, MountSource,
-    MountSpec, Profile, Program, spec::DescriptorSource,
+    AgentInfo, AgentName, AgentSpec, AgentState, CommandSpec, EnforcementMode, ExitInfo, Layer, Limits, MountSource, MountSpec,
+    Profile, Program, spec::DescriptorSource,
 };
-use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
+use clap::{ArgGroup, Args};
 use nix::{
     fcntl::{OFlag, open},
     sys::stat::Mode,
 };
 
-use super::{Context, model_args::ModelArgs, network_args::NetworkArgs, parse_env, secret_args::SecretArgs};
+use super::{Context, goal_args::GoalArgs, model_args::ModelArgs, network_args::NetworkArgs, parse_env, secret_args::SecretArgs};
 use crate::{
     client::events::Events,
     failure::Failure,
@@ -44,6 +44,7 @@ const TAKE_DOWN: Duration = Duration::from_secs(15);
 ///   aether run --preset pypi --allow api.example.com -- pip install requests
 ///   aether run --secret GITHUB_TOKEN=api.github.com/repos/me -- ./release.sh
 ///   aether run --goal "inspect this machine and write a report"
+///   aether run --template code-developer --use-memory builder "make the tests in ~/project pass"
 ///
 /// With a program the exit status is the program's; 125 our failure, 126 not executable,
 /// 127 not found, 128+n signal n. With a goal it is 0 when completed and 1 when failed.
@@ -51,16 +52,16 @@ const TAKE_DOWN: Duration = Duration::from_secs(15);
 /// Ctrl-C goes to the program (twice kills the agent); a goal goes on without you.
 /// Ctrl-P Ctrl-Q leaves a terminal without ending it.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, override_usage = "aether run [OPTIONS] -- CMD [ARG]...\n       aether run [OPTIONS] --goal TEXT", group = ArgGroup::new("what").required(true).args(["command", "goal"]))]
+#[command(verbatim_doc_comment, override_usage = "aether run [OPTIONS] -- CMD [ARG]...\n       aether run [OPTIONS] --goal TEXT\n       aether run [OPTIONS] --template NAME GOAL", group = ArgGroup::new("what").required(true).args(["command", "goal", "words"]))]
 pub(crate) struct Run {
     /// Print the agent's id and return at once
     #[arg(short = 'd', long)]
     detach: bool,
     /// Forward standard input; without it the program reads end-of-file
-    #[arg(short = 'i', long, conflicts_with = "goal")]
+    #[arg(short = 'i', long, conflicts_with_all = ["goal", "words"])]
     interactive: bool,
     /// Give the program a terminal
-    #[arg(short = 't', long, conflicts_with = "goal")]
+    #[arg(short = 't', long, conflicts_with_all = ["goal", "words"])]
     tty: bool,
     /// Remove its home and its record when it ends
     #[arg(long)]
@@ -72,7 +73,7 @@ pub(crate) struct Run {
     #[arg(long = "env", value_name = "K=V", value_parser = parse_env)]
     env: Vec<(String, String)>,
     /// Directory to start in
-    #[arg(long, value_name = "DIR", conflicts_with = "goal")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["goal", "words"])]
     workdir: Option<String>,
     /// What its root is made of
     #[arg(long, value_parser = ["host"], default_value = "host")]
@@ -107,21 +108,8 @@ pub(crate) struct Run {
     /// Start even when this layer of isolation is missing here
     #[arg(long, value_name = "LAYER", value_parser = parse_layer)]
     allow_reduced: Vec<Layer>,
-    /// What the built-in agent should do
-    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
-    goal: Option<String>,
-    /// Its role, for example Coder
-    #[arg(long, conflicts_with = "command")]
-    role: Option<String>,
-    /// Which model it asks
-    #[arg(long, value_name = "PROVIDER/MODEL", conflicts_with = "command")]
-    model: Option<String>,
-    /// Stop after so many steps
-    #[arg(long, value_name = "N", conflicts_with = "command", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    max_steps: Option<u32>,
-    /// Give it only these tools, for example read_file,list_files
-    #[arg(long, value_name = "TOOL,…", value_delimiter = ',', conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
-    tools: Option<Vec<String>>,
+    #[command(flatten)]
+    goal: GoalArgs,
     /// Freeze it when it has used up one of these, for example tokens=200000,cost=1.50,wall=2h
     #[arg(long, value_name = "KIND=LIMIT,...", value_delimiter = ',', value_parser = super::budget::parse_limit)]
     budget: Vec<super::budget::Limit>,
@@ -219,7 +207,7 @@ impl Run {
     }
 
     fn check(&self, context: &Context) -> Result<(), Failure> {
-        if context.json && !self.detach && self.goal.is_none() {
+        if context.json && !self.detach && !self.goal.is_some() {
             return Err(Failure::usage("--json has no meaning while a program's output is shown", "add -d, or leave it out"));
         }
         let terminal = if self.interactive { std::io::stdin().is_terminal() } else { std::io::stdout().is_terminal() };
@@ -231,16 +219,8 @@ impl Run {
 
     fn spec(&self) -> Result<AgentSpec, Failure> {
         let size = if self.tty { terminal::size() } else { None };
-        let program = match &self.goal {
-            Some(goal) => Program::Goal(GoalSpec {
-                goal: goal.clone(),
-                role: self.role.clone(),
-                model: self.model.clone(),
-                max_steps: self.max_steps,
-                tools: self.tools.clone(),
-                memory: None,
-                template: None,
-            }),
+        let program = match self.goal.spec()? {
+            Some(goal) => Program::Goal(goal),
             None => Program::Command(CommandSpec {
                 argv: self.command.clone(),
                 tty: self.tty,

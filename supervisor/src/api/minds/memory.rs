@@ -103,5 +103,5 @@ pub(crate) async fn share(
 }
 
 fn number(text: &str) -> Result<u64, ApiError> {
-    text.parse().map_err(|_| ApiError::invalid("a memory is named by its number", "aether memory A lists them"))
+    text.parse().map_err(|_| ApiError::invalid("a memory is named by its number", "aether memory ls A lists them"))
 }

@@ -3,6 +3,7 @@
 mod feedback;
 mod memory;
 mod plan;
+mod templates;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,6 +16,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(memory::recall, memory::remember))
         .routes(routes!(memory::forget))
         .routes(routes!(memory::share))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::get))
         .routes(routes!(plan::plan))
         .routes(routes!(plan::profile))
         .routes(routes!(plan::reflections))

@@ -1,7 +1,8 @@
 //! What people ask and do about memories, plans, feedback and letters.
 
 use aether_protocol::{
-    AgentId, AgentProfile, ApiError, Feedback, Letter, Memory, MindInfo, NewFeedback, NewMemory, Plan, Reflection,
+    AgentId, AgentProfile, AgentSpec, ApiError, Feedback, GoalSpec, Letter, Memory, MindInfo, NewFeedback, NewMemory, Plan, Program,
+    Reflection, Template,
     event::{FeedbackSubmitted, MemoryForgotten, MemoryStored},
     memory::MAX_TAGS,
 };
@@ -23,7 +24,7 @@ fn failed(error: &StoreError) -> ApiError {
             format!("the layer holds {held} memories, and all of them weigh more"),
             "forget some, or give it a higher importance",
         ),
-        StoreError::Outdated(what) => ApiError::not_found(format!("there is no such {what}"), "aether memory A lists them"),
+        StoreError::Outdated(what) => ApiError::not_found(format!("there is no such {what}"), "aether memory ls A lists them"),
         other => store_error(other),
     }
 }
@@ -39,6 +40,31 @@ async fn keep(core: &Core, who: &Identity, new: NewMemory) -> Result<Memory, Api
     audit::settle(recorded, done.is_ok());
     let mut done = done.map_err(|error| failed(&error))?;
     done.memories.pop().ok_or_else(|| ApiError::internal("the memory was not stored"))
+}
+
+/// Runs what reads the disk where it holds nobody up.
+async fn read<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ApiError::internal("the templates could not be read"))?
+}
+
+async fn find(core: &Core, id: &str) -> Result<Template, ApiError> {
+    let (templates, id) = (core.templates.clone(), id.to_owned());
+    read(move || templates.find(&id)).await
+}
+
+/// Fills in what the template of a goal brings.
+pub(crate) async fn fill(core: &Core, spec: &mut AgentSpec) -> Result<(), ApiError> {
+    let Program::Goal(GoalSpec { template: Some(id), .. }) = &spec.program else { return Ok(()) };
+    let template = find(core, id).await?;
+    crate::templates::fill(spec, &template);
+    Ok(())
+}
+
+/// What the template of an agent tells it, as it is now; nothing when it is gone.
+pub(super) async fn instructions(core: &Core, spec: &AgentSpec) -> Option<String> {
+    let Program::Goal(GoalSpec { template: Some(id), .. }) = &spec.program else { return None };
+    let told = find(core, id).await.ok()?.instructions;
+    (!told.trim().is_empty()).then_some(told)
 }
 
 impl Fleet {
@@ -148,6 +174,17 @@ impl Fleet {
             Ok(given)
         };
         self.act("agent.feedback", id.as_str(), what, work).await
+    }
+
+    /// Every template.
+    pub async fn templates(&self) -> Result<Vec<Template>, ApiError> {
+        let templates = self.core.templates.clone();
+        read(move || Ok(templates.all())).await
+    }
+
+    /// One template.
+    pub async fn template(&self, id: &str) -> Result<Template, ApiError> {
+        find(&self.core, id).await
     }
 
     /// Letters to and from an agent, newest first.

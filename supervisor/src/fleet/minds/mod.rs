@@ -7,11 +7,14 @@ use std::{sync::Arc, time::Duration};
 
 use aether_memory::{Identity, Letters, Memories, Neighbour, Neighbours, Plans};
 use aether_protocol::{AgentId, AgentInfo, Program};
-use aether_runtime::{Goal, Toolset};
+use aether_runtime::{CallOutcome, Goal, HandsError, Offered, Site, Toolset};
 use aether_store::{Change, MindKey};
+use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{ListFilter, core::Core};
 
+pub(crate) use doors::fill;
 pub(crate) use ended::ended;
 
 /// How often what has faded or ended is forgotten.
@@ -38,15 +41,35 @@ fn identity(core: &Core, info: &AgentInfo) -> Identity {
 }
 
 /// The tools of memory, plans and letters for the loop of an agent.
-pub(crate) fn toolsets(core: &Arc<Core>, id: &AgentId, goal: &Goal) -> Vec<Arc<dyn Toolset>> {
+pub(crate) async fn toolsets(core: &Arc<Core>, id: &AgentId, goal: &Goal) -> Vec<Arc<dyn Toolset>> {
     let Ok(info) = core.info(id) else { return Vec::new() };
     let who = identity(core, &info);
     let others = Owned { core: core.clone(), owner: info.owner.clone() };
+    let told = doors::instructions(core, &info.spec).await;
     vec![
+        Arc::new(Brief(told.map(|told| format!("How you work: {told}")))),
         Arc::new(Memories::new(who.clone(), &goal.goal)),
         Arc::new(Plans::new(who.clone())),
         Arc::new(Letters::new(who, Arc::new(others))),
     ]
+}
+
+/// What a template tells its agents.
+struct Brief(Option<String>);
+
+#[async_trait]
+impl Toolset for Brief {
+    fn offered(&self) -> Vec<Offered> {
+        Vec::new()
+    }
+
+    async fn call(&self, tool: &str, _: &Value, _: &Site<'_>) -> Result<CallOutcome, HandsError> {
+        Ok(CallOutcome::failed(format!("there is no tool {tool:?}")))
+    }
+
+    async fn pinned(&self, _: u32) -> Option<String> {
+        self.0.clone()
+    }
 }
 
 /// Built-in agents of one owner.
