@@ -11,6 +11,8 @@ pub struct Policy {
     pub allow: Vec<Rule>,
     /// Hosts denied, whatever allows them.
     pub deny: Vec<HostPattern>,
+    /// Hosts whose TLS is opened, so that requests within it can be judged.
+    pub open: Vec<HostPattern>,
     /// Destinations that nothing names.
     pub otherwise: Otherwise,
 }

@@ -10,7 +10,7 @@ fn rule(pattern: &str, ports: &[u16]) -> Rule {
 }
 
 fn policy(allow: Vec<Rule>, otherwise: Otherwise) -> Policy {
-    Policy { allow, deny: vec![], otherwise }
+    Policy { allow, deny: vec![], open: vec![], otherwise }
 }
 
 fn ask(policy: &Policy, name: &str, port: u16, seen: Seen<'_>, addresses: &[&str]) -> Verdict {

@@ -51,6 +51,10 @@ pub struct NetworkRules {
     #[serde(default)]
     #[ts(as = "Option<NetworkOtherwise>", optional)]
     pub otherwise: NetworkOtherwise,
+    /// Hosts whose TLS is opened, as in `deny`: their requests are judged like plain ones. Chosen at the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<String>>", optional)]
+    pub open: Vec<String>,
 }
 
 /// One destination, or several of one suffix.
@@ -156,7 +160,7 @@ impl NetworkMode {
     /// [`ErrorCode::Invalid`](crate::ErrorCode::Invalid) with the field, the cause and the fix.
     pub fn check(&self) -> Result<(), ApiError> {
         let Self::Rules(rules) = self else { return Ok(()) };
-        let count = rules.allow.len() + rules.deny.len();
+        let count = rules.allow.len() + rules.deny.len() + rules.open.len();
         if count > MAX_RULES {
             let message = format!("the network has {count} rules, at most {MAX_RULES} are allowed");
             return Err(ApiError::invalid(message, "join some with *.suffix, or use a preset"));

@@ -10,6 +10,8 @@ pub const AGENT_ID: u32 = 1000;
 pub const INIT_ID: u32 = 65_533;
 /// Home directory inside every sandbox.
 pub const AGENT_HOME: &str = "/home/agent";
+/// Where programs inside look for whom to trust: the only part of `/etc` that a directory may be lent over, and only to be read.
+pub const TRUST: &str = "/etc/ssl/certs";
 /// Ids in one range: 0 to 65535 inside.
 pub const RANGE_SIZE: u32 = 65_536;
 /// Lowest first host id of a range: above every id that `useradd` or `systemd-homed` hands out for people.

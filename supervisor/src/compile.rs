@@ -3,7 +3,7 @@
 use aether_protocol::{AgentName, AgentSpec, ApiError, ErrorCode, Layer};
 use aether_sandbox::{
     host::{Feature, HostSupport},
-    plan::{CgroupLimits, DiskLimits, IdRange, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan},
+    plan::{CgroupLimits, DiskLimits, IdRange, LentMount, PlanLayer, Profile, SandboxId, SandboxPlan, TRUST},
 };
 
 use crate::{config::LimitsConfig, egress};
@@ -44,6 +44,13 @@ pub fn plan_of(spec: &AgentSpec, name: &AgentName, limits: &LimitsConfig, lent: 
         lender_uid: *uid,
         lender_gid: *gid,
     });
+    // Its descriptor comes after those of the spec's mounts.
+    let trust = egress::opens_tls(&spec.network).then(|| LentMount {
+        target: TRUST.to_owned(),
+        read_only: true,
+        lender_uid: 0,
+        lender_gid: 0,
+    });
     SandboxPlan {
         id: lent.id,
         hostname: name.as_str().trim_matches('-').to_owned(),
@@ -65,7 +72,7 @@ pub fn plan_of(spec: &AgentSpec, name: &AgentName, limits: &LimitsConfig, lent: 
             required: spec.limits.disk_bytes.is_some(),
             inodes_required: spec.limits.inodes.is_some(),
         }),
-        mounts: mounts.collect(),
+        mounts: mounts.chain(trust).collect(),
         network: aether_net::compile(match egress::needs_network(spec) {
             true => aether_net::Mode::Relayed,
             false => aether_net::Mode::None,
@@ -82,6 +89,10 @@ pub fn plan_of(spec: &AgentSpec, name: &AgentName, limits: &LimitsConfig, lent: 
 /// `Unsupported`, as [`compile`].
 pub fn check_host(spec: &AgentSpec, host: &HostSupport) -> Result<(), ApiError> {
     egress::compile(&spec.network)?;
+    if spec.mounts.iter().any(|mount| mount.target.trim_end_matches('/') == TRUST) {
+        let hint = "lend another directory, and name it to programs with SSL_CERT_FILE or the like";
+        return Err(ApiError::invalid(format!("nothing can be mounted on {TRUST:?}"), hint));
+    }
     for (layer, feature) in missing(host) {
         if !spec.allow_reduced.iter().any(|allowed| plan_layer(*allowed) == layer) {
             let name = layer.name();

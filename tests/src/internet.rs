@@ -87,6 +87,14 @@ impl Internet {
         self.daemon_below(hosts, &format!("ulimit -n {descriptors}"))
     }
 
+    /// As [`Internet::daemon`], for which servers are whom the certificates in the file `authorities` sign.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn daemon_trusting(&self, hosts: &str, authorities: &Path) -> Daemon {
+        self.daemon_below(hosts, &format!("export SSL_CERT_FILE='{}'", authorities.display()))
+    }
+
     fn daemon_below(&self, hosts: &str, before: &str) -> Daemon {
         fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}\n")).expect("hosts");
         fs::write(self.dir.path().join("nsswitch"), "hosts: files\n").expect("nsswitch");

@@ -230,7 +230,7 @@ pub(super) fn check(plan: &SandboxPlan, lent: &[OwnedFd]) -> Result<(), SpawnFai
         let plain =
             target.len() > 1 && target.starts_with('/') && !target.contains('\0') && !target.split('/').any(|part| part == "..");
         if !plain
-            || forbidden.into_iter().any(inside)
+            || (forbidden.into_iter().any(inside) && !(target == crate::plan::TRUST && mount.read_only))
             || target.trim_end_matches('/') == "/home/agent"
             || target.trim_end_matches('/') == "/home"
         {

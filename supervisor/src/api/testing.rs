@@ -54,6 +54,7 @@ pub(crate) async fn fleet(dir: &Path) -> Fleet {
         sockets: std::fs::File::open(dir).expect("the directory").into(),
         roots: Roots::default(),
         templates: dir.join("templates.d"),
+        trust: std::fs::File::open(dir).expect("the directory").into(),
         vault: aether_secrets::Vault::open(dir, None).expect("a key"),
     };
     Fleet::open(foundation).await.expect("a fleet")

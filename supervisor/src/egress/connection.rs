@@ -20,10 +20,11 @@ use super::{
     cut::{Kind, Passed},
     dial::DialError,
     http::serve_requests,
-    lock, names,
+    lock, names, open,
     pipe::Client,
     proxy,
     relay::relay,
+    wire::Wire,
 };
 
 /// How long a connection may carry nothing before it is known what it carries.
@@ -137,8 +138,13 @@ pub(super) async fn carry(net: Arc<AgentNet>, mut client: Client, host: Host, po
         () = net.denied(|| Some(passed.clone())) => return reset(client.stream),
     };
     let reason = match first {
-        Ok(Some(First::Http)) => return serve_requests(net, client, from, Some((passed, upstream))).await,
+        Ok(Some(First::Http)) => {
+            return serve_requests(net, Wire::Plain(client), from, Some((passed, Wire::Plain(upstream)))).await;
+        }
         Ok(Some(First::Tls(name))) => match agrees(&host, name) {
+            Ok(()) if let Some(name) = net.clone().opens(&host) => {
+                return open::serve(net, client, from, (passed, upstream), name).await;
+            }
             Ok(()) => net.permit(&from, &host, port, Seen::Opaque, &[]).await,
             Err(reason) => Err(net.deny(&host, port, reason)),
         },

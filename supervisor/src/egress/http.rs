@@ -25,11 +25,12 @@ use super::{
     caller::Caller,
     cut::{Cuttable, Kind, Passed},
     dial::DialError,
-    lock,
+    lock, open,
     pipe::Client,
     proxy::no_destination,
     relay::relay,
     seam::Stream,
+    wire::Wire,
 };
 
 /// How long a client may take for the head of a request.
@@ -44,6 +45,8 @@ type Body = BoxBody<Bytes, hyper::Error>;
 struct Route {
     net: Arc<AgentNet>,
     from: Caller,
+    /// Its TLS was opened, and the server's is made anew.
+    tls: bool,
     /// Where the connection was made to; `None` at the proxy, where each request says it.
     fixed: Option<(Host, u16)>,
     link: Mutex<Option<Link>>,
@@ -61,8 +64,13 @@ struct Link {
 }
 
 /// Serves the requests of a connection, to the destination it was made to or, at the proxy, to the one each names.
-pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, from: Caller, to: Option<(Passed, TcpStream)>) {
-    let cut = net.over.child_token();
+pub(super) async fn serve_requests(
+    net: Arc<AgentNet>,
+    client: Wire<Client>,
+    from: Caller,
+    to: Option<(Passed, Wire<TcpStream>)>,
+) {
+    let (cut, tls) = (net.over.child_token(), matches!(client, Wire::Tls(_)));
     let (fixed, link, passed) = match to {
         Some((passed, upstream)) => {
             let Ok(sender) = handshake(Cuttable::new(upstream, cut.clone()), &cut).await else { return };
@@ -73,7 +81,7 @@ pub(super) async fn serve_requests(net: Arc<AgentNet>, client: Client, from: Cal
     };
     let id = net.id().clone();
     let passed = std::sync::Mutex::new(passed);
-    let route = Arc::new(Route { net, from, fixed, link: Mutex::new(link), passed, cut: cut.clone() });
+    let route = Arc::new(Route { net, from, tls, fixed, link: Mutex::new(link), passed, cut: cut.clone() });
     let served = route.clone();
     let service = service_fn(move |request| {
         let route = served.clone();
@@ -165,7 +173,7 @@ impl Route {
         if authority.is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(Reason::Malformed("the address of the request has a user in it".to_owned()));
         }
-        if request.uri().scheme_str().is_some_and(|scheme| scheme != "http") {
+        if request.uri().scheme_str().is_some_and(|scheme| scheme != if self.tls { "https" } else { "http" }) {
             return Err(Reason::Malformed("only http:// is asked for this way; use CONNECT for https://".to_owned()));
         }
         let port = self.fixed.as_ref().map_or(80, |(_, port)| *port);
@@ -192,7 +200,7 @@ impl Route {
             parts.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
             parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         }
-        let authority = if port == 80 { host.to_string() } else { format!("{host}:{port}") };
+        let authority = if port == if self.tls { 443 } else { 80 } { host.to_string() } else { format!("{host}:{port}") };
         let named = HeaderValue::from_str(&authority).map_err(|_| Failed::Denied(Reason::Malformed("no host".to_owned())))?;
         parts.headers.insert(header::HOST, named);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -261,6 +269,12 @@ impl Route {
                 if let Some(passed) = &mut *lock(&self.passed) {
                     passed.address = upstream.peer_addr().ok().map(|peer| peer.ip());
                 }
+                let upstream = match (host, self.net.shared.authority.get().filter(|_| self.tls)) {
+                    (Host::Name(name), Some(authority)) => open::connect(authority, upstream, name).await,
+                    _ if self.tls => Err(std::io::Error::other("it has no name")),
+                    _ => Ok(Wire::Plain(upstream)),
+                };
+                let upstream = upstream.map_err(|error| Failed::Dial(DialError::Unreachable(error)))?;
                 handshake(Cuttable::new(upstream, self.cut.clone()), &self.cut).await
             }
         };
@@ -280,13 +294,19 @@ enum Failed {
 async fn join(net: Arc<AgentNet>, client: OnUpgrade, server: OnUpgrade, passed: Option<Passed>) {
     let (Ok((client, server)), Some(passed)) = (tokio::try_join!(client, server), passed) else { return };
     let (Ok(client), Ok(server)) =
-        (client.downcast::<TokioIo<Cuttable<Client>>>(), server.downcast::<TokioIo<Cuttable<TcpStream>>>())
+        (client.downcast::<TokioIo<Cuttable<Wire<Client>>>>(), server.downcast::<TokioIo<Cuttable<Wire<TcpStream>>>>())
     else {
         return;
     };
     let (Some(near), Some(far)) = (client.io.into_inner().into_inner(), server.io.into_inner().into_inner()) else { return };
-    let near = Client { stream: near.stream, first: [near.first, client.read_buf.into()].concat() };
-    relay(&net, near, Client { stream: far, first: server.read_buf.into() }, &passed).await;
+    let (asked, answered) = (Vec::from(client.read_buf), Vec::from(server.read_buf));
+    match (near, far) {
+        (Wire::Plain(near), Wire::Plain(far)) => {
+            let near = Client { stream: near.stream, first: [near.first, asked].concat() };
+            relay(&net, near, Client { stream: far, first: answered }, &passed).await;
+        }
+        (near, far) => open::relay(&net, (near, asked), (far, answered), &passed).await,
+    }
 }
 
 /// Does it ask for, or agree to, a WebSocket? No other upgrade is passed on: behind it requests could no longer be read.

@@ -5,6 +5,7 @@
 
 mod agent;
 mod answer;
+mod authority;
 mod body;
 mod budget;
 mod caller;
@@ -16,12 +17,14 @@ mod http;
 mod judge;
 mod ledger;
 mod names;
+mod open;
 mod own;
 mod pipe;
 mod policy;
 mod proxy;
 mod relay;
 pub(crate) mod seam;
+mod wire;
 
 use std::{
     collections::HashMap,
@@ -40,7 +43,8 @@ use self::{
 };
 use crate::approvals::Approvals;
 
-pub(crate) use policy::compile;
+pub(crate) use authority::Authority;
+pub(crate) use policy::{compile, opens_tls, trust};
 
 /// Lookups of all agents together at a time: each holds a thread of the runtime.
 const LOOKUPS: usize = 64;
@@ -76,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) approvals: Approvals,
     gateway: OnceLock<Arc<dyn Gateway>>,
     credentials: OnceLock<Arc<dyn Credentials>>,
+    authority: OnceLock<Authority>,
     own: OwnAddresses,
     lookups: Arc<Semaphore>,
     budget: Arc<Budget>,
@@ -87,6 +92,7 @@ impl Default for Shared {
             approvals: Approvals::default(),
             gateway: OnceLock::new(),
             credentials: OnceLock::new(),
+            authority: OnceLock::new(),
             own: OwnAddresses::default(),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             budget: Arc::default(),
@@ -110,6 +116,16 @@ impl Egress {
     #[allow(dead_code, reason = "the secrets call it at start")]
     pub(crate) fn set_credentials(&self, credentials: Arc<dyn Credentials>) {
         let _once = self.shared.credentials.set(credentials);
+    }
+
+    /// Who signs for hosts whose TLS is opened; once.
+    pub(crate) fn set_authority(&self, authority: Authority) {
+        let _once = self.shared.authority.set(authority);
+    }
+
+    /// Is there one already?
+    pub(crate) fn has_authority(&self) -> bool {
+        self.shared.authority.get().is_some()
     }
 
     /// May anything inside ever reach this address: is it public, and not this host's own?

@@ -12,7 +12,7 @@ use aether_protocol::{
 /// `Invalid` naming the host that is none.
 pub(crate) fn compile(mode: &NetworkMode) -> Result<Policy, ApiError> {
     mode.check()?;
-    let NetworkRules { allow, deny, presets, otherwise } = mode.rules();
+    let NetworkRules { allow, deny, presets, otherwise, open } = mode.rules();
     let mut rules = allow.iter().map(rule).collect::<Result<Vec<_>, _>>()?;
     for name in presets {
         rules.extend(aether_net::preset(name.name()).unwrap_or_default());
@@ -20,12 +20,35 @@ pub(crate) fn compile(mode: &NetworkMode) -> Result<Policy, ApiError> {
     Ok(Policy {
         allow: rules,
         deny: deny.iter().map(|host| pattern(host)).collect::<Result<_, _>>()?,
+        open: open.iter().map(|host| pattern(host)).collect::<Result<_, _>>()?,
         otherwise: match otherwise {
             NetworkOtherwise::Deny => Otherwise::Deny,
             NetworkOtherwise::Ask => Otherwise::Ask,
             NetworkOtherwise::Allow => Otherwise::Allow,
         },
     })
+}
+
+/// Is TLS opened for some hosts?
+pub(crate) fn opens_tls(mode: &NetworkMode) -> bool {
+    matches!(mode, NetworkMode::Rules(rules) if !rules.open.is_empty())
+}
+
+/// Variables by which programs that bring certificates of their own find those of the sandbox.
+pub(crate) fn trust(mode: &NetworkMode) -> Vec<(String, String)> {
+    const ALL: &str = "/etc/ssl/certs/ca-certificates.crt";
+    const VARIABLES: [(&str, &str); 8] = [
+        ("SSL_CERT_FILE", ALL),
+        ("CURL_CA_BUNDLE", ALL),
+        ("GIT_SSL_CAINFO", ALL),
+        ("REQUESTS_CA_BUNDLE", ALL),
+        ("PIP_CERT", ALL),
+        ("CARGO_HTTP_CAINFO", ALL),
+        ("npm_config_cafile", ALL),
+        ("NODE_EXTRA_CA_CERTS", "/etc/ssl/certs/aether.pem"),
+    ];
+    let wanted: &[(&str, &str)] = if opens_tls(mode) { &VARIABLES } else { &[] };
+    wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn rule(rule: &NetworkRule) -> Result<Rule, ApiError> {

@@ -15,6 +15,7 @@ use super::{
     connection::{Told, carry},
     http::serve_requests,
     pipe::Client,
+    wire::Wire,
 };
 
 /// How long a client may take to say where it wants to go, and in how many bytes.
@@ -45,7 +46,7 @@ pub(super) async fn serve(net: Arc<AgentNet>, mut client: Client) {
         Ok(Wish::Connect(host, port, told)) => carry(net, client, host, port, told).await,
         Ok(Wish::Requests) => {
             let from = Caller::of(&client.stream);
-            serve_requests(net, client, from, None).await;
+            serve_requests(net, Wire::Plain(client), from, None).await;
         }
         Err(Refused::Gone) => reset(client.stream),
         Err(Refused::Http(status, text)) => {

@@ -64,6 +64,10 @@ pub(crate) struct Core {
     pub(crate) parcels: Mutex<HashMap<AgentId, Vec<Parcel>>>,
     pub(crate) roots: Roots,
     pub(crate) templates: crate::templates::Templates,
+    /// What agents trust whose TLS is opened.
+    pub(crate) trust: OwnedFd,
+    /// Held while the authority of opened TLS is made or read.
+    pub(crate) opening: tokio::sync::Mutex<()>,
     pub(crate) visits: Visits,
     pub(crate) egress: Egress,
     /// What agents use up.

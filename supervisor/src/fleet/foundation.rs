@@ -37,6 +37,8 @@ pub struct Foundation {
     pub roots: Roots,
     /// Directory of own templates; need not exist.
     pub templates: PathBuf,
+    /// The directory of what agents trust whose TLS is opened.
+    pub trust: OwnedFd,
     /// Seals secrets.
     pub vault: aether_secrets::Vault,
 }
@@ -73,7 +75,7 @@ impl Fleet {
         signer: Signer,
         pool: pool::Pool,
     ) -> Result<Arc<Core>, ApiError> {
-        let Foundation { config, store, spawner, state, sockets, roots, templates, vault } = foundation;
+        let Foundation { config, store, spawner, state, sockets, roots, trust, templates, vault } = foundation;
         let secrets = Arc::new(super::secrets::Secrets::open(vault, &store).await?);
         let sealed: super::providers::Sealed = {
             let secrets = secrets.clone();
@@ -101,6 +103,8 @@ impl Fleet {
             parcels: Mutex::new(HashMap::new()),
             roots,
             templates: crate::templates::Templates::new(templates),
+            trust,
+            opening: tokio::sync::Mutex::new(()),
             visits: super::visit::Visits::default(),
             egress: crate::egress::Egress::default(),
             meter: crate::govern::Meter::default(),

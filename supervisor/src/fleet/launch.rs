@@ -24,6 +24,7 @@ use aether_store::{AgentField, Change};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    authority,
     core::{Core, Live, lock, sandbox_id},
     end, exit, goal,
     mounts::Parcel,
@@ -32,7 +33,7 @@ use super::{
 use crate::{
     api::metrics::{LAUNCH_SECONDS, LAUNCHES},
     compile::{Lent, compile},
-    gateway,
+    egress, gateway,
     links::init::{InitLink, unexpected},
 };
 
@@ -193,12 +194,16 @@ async fn sandbox(core: &Core, id: &AgentId, spec: &AgentSpec, parcels: Vec<Parce
     let home = entry.home.parse().map_err(|error| ApiError::internal(format!("{error}")))?;
     let lenders = parcels.iter().map(|parcel| (parcel.uid, parcel.gid)).collect();
     let lent = Lent { id: sandbox_id(id)?, home, ids, lenders };
-    let mut plan = compile(spec, &entry.info.name, &core.host, &core.config.get().limits, lent)?;
-    if parcels.is_empty() {
-        plan.mounts.clear();
+    let plan = compile(spec, &entry.info.name, &core.host, &core.config.get().limits, lent)?;
+    authority::ensure(core, spec).await?;
+    let mut lent: Vec<OwnedFd> = parcels.into_iter().map(|parcel| parcel.fd).collect();
+    if lent.len() < plan.mounts.len() {
+        lent.push(
+            core.trust.try_clone().map_err(|error| ApiError::internal(format!("what agents trust cannot be lent: {error}")))?,
+        );
     }
     let begun = Instant::now();
-    let launched = core.spawner.launch(plan, parcels.into_iter().map(|parcel| parcel.fd).collect()).await;
+    let launched = core.spawner.launch(plan, lent).await;
     count(begun, launched.is_ok());
     launched
 }
@@ -303,7 +308,9 @@ pub(crate) fn given(core: &Core, id: &AgentId, spec: &AgentSpec) -> BTreeMap<Str
     let chosen = |name: &SecretName| spec.secrets.iter().any(|one| one.name == *name);
     let granted = core.secrets.names_of(id).into_iter().filter(|name| !chosen(name));
     let variables: Vec<_> = spec.secrets.iter().map(|one| one.variable().clone()).chain(granted).collect();
-    gateway::environment(&spec.models, &variables, &core.secrets.placeholder(id))
+    let mut env = gateway::environment(&spec.models, &variables, &core.secrets.placeholder(id));
+    env.extend(egress::trust(&spec.network));
+    env
 }
 
 /// The whole environment of a program: what it is given, which the spec may change, which `more` may change.

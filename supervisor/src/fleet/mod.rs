@@ -5,6 +5,7 @@
 #![allow(clippy::missing_errors_doc, reason = "every error is an `ApiError`, whose code says the kind")]
 
 mod audit;
+mod authority;
 mod backup;
 pub(crate) mod control;
 mod core;
@@ -61,6 +62,7 @@ use serde_json::json;
 pub(crate) use self::core::Core;
 pub(crate) use self::core::{lock, store_error};
 pub(crate) use audit::{inherited, on_behalf};
+pub(crate) use authority::TRUST;
 pub use events::{Delivery, EventHub, Subscription};
 pub use files::FsSession;
 pub use foundation::Foundation;

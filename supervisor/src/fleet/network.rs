@@ -57,6 +57,11 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
             () = live.over.cancelled() => return,
             sockets = live.init.network_sockets() => sockets,
         };
+        if let Ok(entry) = core.entry(&id)
+            && let Err(error) = super::authority::ensure(&core, &entry.info.spec).await
+        {
+            tracing::error!(agent = %id, error = %error.message, "the TLS of an agent cannot be opened");
+        }
         // Read late: it may have been changed meanwhile.
         let policy = core.entry(&id).and_then(|entry| egress::compile(&entry.info.spec.network));
         match (sockets, policy) {
@@ -158,6 +163,10 @@ async fn change_policy(core: &Arc<Core>, id: &AgentId, change: NetworkChange) ->
         return Err(ApiError::conflict(format!("{} was started without a network", info.name), hint));
     }
     let mode = changed(&info.spec.network, change);
+    if egress::opens_tls(&mode) != egress::opens_tls(&info.spec.network) {
+        let hint = "start an agent that way: aether run --open-tls HOST -- CMD";
+        return Err(ApiError::conflict("whether TLS is opened is chosen when an agent starts", hint));
+    }
     let policy = egress::compile(&mode)?;
     let mut spec = info.spec;
     spec.network = mode.clone();

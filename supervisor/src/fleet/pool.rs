@@ -71,6 +71,7 @@ impl Pool {
     /// Takes one that is what this agent would get. The next ones are built for such an agent, when that can be done ahead.
     pub(crate) fn take(&self, core: &Core, spec: &AgentSpec) -> Option<Ready> {
         let ahead = spec.profile == Profile::Standard && spec.mounts.is_empty() && spec.allow_reduced.is_empty();
+        let ahead = ahead && !crate::egress::opens_tls(&spec.network);
         if !ahead || wanted(core) == 0 {
             return None;
         }

@@ -35,6 +35,11 @@ struct Kept {
 }
 
 impl Secrets {
+    /// What seals them.
+    pub(super) const fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// As the store has them.
     pub(super) async fn open(vault: Vault, store: &Store) -> Result<Self, ApiError> {
         let failed = |error| store_error(&error);
@@ -60,6 +65,11 @@ impl Secrets {
     pub(crate) fn names_of(&self, agent: &AgentId) -> Vec<SecretName> {
         let kept = lock(&self.kept);
         kept.grants.iter().filter(|grant| grant.agent == *agent).map(|grant| grant.secret.clone()).collect()
+    }
+
+    /// What an agent was granted.
+    pub(crate) fn grants_of(&self, agent: &AgentId) -> Vec<Grant> {
+        lock(&self.kept).grants.iter().filter(|grant| grant.agent == *agent).cloned().collect()
     }
 
     /// Names of the secrets that may be added to an agent's requests to a host.

@@ -105,7 +105,7 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
         (None, Listen::None) => None,
     };
     let roots = Roots::open(&config.mounts.roots).map_err(anyhow::Error::msg)?;
-    let sockets = places.open_sockets()?;
+    let (sockets, trust) = (places.open_sockets()?, places.open_trust()?);
     let state = places.reachable_state(&identity)?;
     let socket_dir = places.socket.parent().unwrap_or(Path::new("/"));
     let open = |dir: &Path| File::open(dir).with_context(|| format!("cannot open {}", dir.display()));
@@ -130,6 +130,7 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
         state,
         sockets,
         roots,
+        trust,
         vault,
         unix,
         tcp,

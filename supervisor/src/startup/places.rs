@@ -19,7 +19,7 @@ use nix::{
 use sha2::{Digest, Sha256};
 
 use super::{args::Args, identity::Identity};
-use crate::config::Config;
+use crate::{config::Config, fleet::TRUST};
 
 const DEFAULT_STATE: &str = "/var/lib/aether";
 const DEFAULT_SOCKET: &str = "/run/aether/aether.sock";
@@ -52,6 +52,8 @@ impl Places {
             directory(&state.join(private), root, 0o700)?;
         }
         directory(&state.join("logs"), service, 0o700)?;
+        // Lent to agents, who have to look into it.
+        directory(&state.join(TRUST), service, 0o755)?;
         hand_over(&state.join("aether.db"), service)?;
         if !run.exists() {
             directory(&run, root, 0o755)?;
@@ -86,6 +88,13 @@ impl Places {
     pub(super) fn open_sockets(&self) -> anyhow::Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         nix::fcntl::open(&self.sockets, flags, Mode::empty()).with_context(|| format!("cannot open {}", self.sockets.display()))
+    }
+
+    /// The directory of what agents trust, opened where the spawner can lend it from.
+    pub(super) fn open_trust(&self) -> anyhow::Result<OwnedFd> {
+        let path = self.state.join(TRUST);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        nix::fcntl::open(&path, flags, Mode::empty()).with_context(|| format!("cannot open {}", path.display()))
     }
 
     /// The state directory by a path that the service's user can walk: below a home that nobody else may enter, it is bound

@@ -31,6 +31,7 @@ pub(super) struct Ground {
     pub(super) state: PathBuf,
     pub(super) sockets: OwnedFd,
     pub(super) roots: Roots,
+    pub(super) trust: OwnedFd,
     pub(super) vault: aether_secrets::Vault,
     pub(super) unix: UnixListener,
     pub(super) tcp: Option<TcpListener>,
@@ -64,7 +65,8 @@ pub(super) fn run(ground: Ground) -> anyhow::Result<()> {
 }
 
 async fn serve(ground: Ground) -> anyhow::Result<()> {
-    let Ground { config, file, store, spawner, state, sockets, roots, vault, unix, tcp, socket, identity, at_exit } = ground;
+    let Ground { config, file, store, spawner, state, sockets, roots, trust, vault, unix, tcp, socket, identity, at_exit } =
+        ground;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     // From here on a signal to read the configuration again ends nothing, however early it comes.
@@ -72,7 +74,7 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
     let token_file = state.join("token");
     let beside = file.as_deref().unwrap_or(std::path::Path::new(crate::config::load::DEFAULT_PATH));
     let templates = beside.with_file_name("templates.d");
-    let foundation = Foundation { config: config.clone(), store, spawner, state, sockets, roots, templates, vault };
+    let foundation = Foundation { config: config.clone(), store, spawner, state, sockets, roots, trust, templates, vault };
     let fleet = Fleet::open(foundation).await.map_err(|error| anyhow::anyhow!("{}\nhint: {}", error.message, error.hint))?;
     let address = tcp.as_ref().map(TcpListener::local_addr).transpose()?;
     let serving = Serving {

@@ -2141,7 +2141,11 @@ presets?: Array<NetworkPreset>,
 /**
  * What happens to a destination that nothing names.
  */
-otherwise?: NetworkOtherwise, };
+otherwise?: NetworkOtherwise, 
+/**
+ * Hosts whose TLS is opened, as in `deny`: their requests are judged like plain ones. Chosen at the start.
+ */
+open?: Array<string>, };
 
 /**
  * What was decided about a destination.

@@ -113,10 +113,11 @@ fn policy(mode: &NetworkMode) -> String {
         NetworkMode::Word(NetworkWord::Open) => return "network  open: every public address\n".to_owned(),
         NetworkMode::Rules(rules) => rules,
     };
-    let NetworkRules { allow, deny, presets, otherwise } = rules;
+    let NetworkRules { allow, deny, presets, otherwise, open } = rules;
     let mut lines: Vec<String> = allow.iter().map(|rule| format!("allow    {}", shown(rule))).collect();
     lines.extend(presets.iter().map(|preset| format!("allow    preset {}", preset.name())));
     lines.extend(deny.iter().map(|host| format!("deny     {host}")));
+    lines.extend(open.iter().map(|host| format!("open     TLS of {host}")));
     lines.push(match otherwise {
         NetworkOtherwise::Deny => "deny     everything else".to_owned(),
         NetworkOtherwise::Ask => "ask      about everything else".to_owned(),
@@ -180,9 +181,10 @@ mod tests {
             deny: vec!["*.c.test".into()],
             presets: vec![NetworkPreset::Pypi],
             otherwise: NetworkOtherwise::Ask,
+            open: vec!["d.test".into()],
         };
         let text = policy(&rules.into());
-        let lines = "allow    a.test:8443\nallow    b.test GET /v1/\nallow    preset pypi\ndeny     *.c.test\nask      about everything else\n";
+        let lines = "allow    a.test:8443\nallow    b.test GET /v1/\nallow    preset pypi\ndeny     *.c.test\nopen     TLS of d.test\nask      about everything else\n";
         assert_eq!(text, lines);
     }
 }

@@ -21,6 +21,10 @@ pub(crate) struct NetworkArgs {
     /// Deny a host, whatever else allows it
     #[arg(long = "deny", value_name = "HOST")]
     deny: Vec<String>,
+    /// Open the TLS of a host, so that methods and paths hold and secrets can be added: a name or *.suffix. The sandbox trusts
+    /// certificates that this machine makes; those of the servers are checked as ever
+    #[arg(long = "open-tls", value_name = "HOST")]
+    open: Vec<String>,
     /// Allow what package managers and the like need: pypi, npm, crates, github or debian
     #[arg(long = "preset", value_name = "NAME", value_parser = parse_preset)]
     presets: Vec<NetworkPreset>,
@@ -37,7 +41,7 @@ enum Net {
 impl NetworkArgs {
     /// As the wire has it.
     pub(crate) fn mode(&self) -> Result<NetworkMode, Failure> {
-        let named = !(self.allow.is_empty() && self.presets.is_empty());
+        let named = !(self.allow.is_empty() && self.presets.is_empty() && self.open.is_empty());
         let otherwise = match self.net {
             None if !named && self.deny.is_empty() => return Ok(NetworkMode::default()),
             Some(Net::None) if named || !self.deny.is_empty() => {
@@ -52,8 +56,8 @@ impl NetworkArgs {
             Some(Net::Ask) => NetworkOtherwise::Ask,
             Some(Net::Open) => NetworkOtherwise::Allow,
         };
-        let (allow, deny, presets) = (self.allow.clone(), self.deny.clone(), self.presets.clone());
-        Ok(NetworkRules { allow, deny, presets, otherwise }.into())
+        let (allow, deny, presets, open) = (self.allow.clone(), self.deny.clone(), self.presets.clone(), self.open.clone());
+        Ok(NetworkRules { allow, deny, presets, otherwise, open }.into())
     }
 }
 
@@ -130,6 +134,7 @@ mod tests {
             net,
             allow: allow.iter().map(|text| parse_rule(text).expect("rule")).collect(),
             deny: vec![],
+            open: vec![],
             presets: vec![],
         };
         assert!(args(None, &[]).mode().expect("mode").is_none());

@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn secrets_are_read() {
         let one = parse("GITHUB_TOKEN=api.github.com").expect("short");
-        assert_eq!((one.variable().as_str(), one.host.as_str(), one.path), ("GITHUB_TOKEN", "api.github.com", None));
+        assert_eq!((one.variable().as_str(), one.host.as_str(), &one.path), ("GITHUB_TOKEN", "api.github.com", &None));
         assert_eq!(one.place, SecretPlace::Bearer {});
         let one = parse("KEY:API_KEY=a.test/v1/x,header=X-Api-Key,method=GET").expect("long");
         assert_eq!((one.name.as_str(), one.variable().as_str()), ("KEY", "API_KEY"));

@@ -4,19 +4,21 @@ mod facts;
 mod judge;
 mod key;
 mod policies;
+mod way_out;
 
 use std::sync::Arc;
 
 use aether_protocol::{
     AgentId, AgentInfo, AgentSpec, AgentState, ApiError, ErrorCode, IsolationReport, ReportKey, Timestamp, canonical_json,
 };
-use aether_sandbox::plan::{IdRange, SandboxId};
+use aether_sandbox::plan::{IdRange, PlanLayer, SandboxId};
 use serde_json::json;
 
 use self::{
     facts::Facts,
     judge::{Expected, judge},
     key::sha256,
+    way_out::way_out,
 };
 pub(crate) use self::{key::Signer, policies::Policies};
 use super::{
@@ -79,7 +81,10 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
         launched: &launched.policies,
         given: &given,
     };
-    let layers = judge(&facts, &seen, &expected);
+    let mut layers = judge(&facts, &seen, &expected);
+    if let Some(network) = layers.iter_mut().find(|layer| layer.name == PlanLayer::Network.name()) {
+        network.evidence.extend(way_out(&info.spec, &core.secrets.grants_of(id)));
+    }
     Ok(IsolationReport {
         agent: id.clone(),
         name: info.name,
