@@ -10,7 +10,7 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentBudget, AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Spent, Timestamp,
+    AgentBudget, AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Program, Spent, Timestamp,
     event::BudgetWarning,
 };
 use aether_store::{AgentField, BudgetField, Change, NewSpent};
@@ -147,9 +147,11 @@ fn keep(core: &Core, ids: &[AgentId]) {
     }
 }
 
-/// Every limit that holds for an agent, with what is used of it.
+/// Every limit that holds for an agent, with what is used of it. One that many share holds for those who use what it is about.
 pub(crate) fn lines(core: &Core, id: &AgentId) -> Vec<BudgetLine> {
-    let Some(own) = core.registry().get(id).map(|entry| entry.info.spec.budget) else { return Vec::new() };
+    let about =
+        core.registry().get(id).map(|entry| (entry.info.spec.budget, matches!(entry.info.spec.program, Program::Goal(_))));
+    let Some((own, goal)) = about else { return Vec::new() };
     let config = core.config.get();
     let state = lock(&core.meter.state);
     let Some(tally) = state.agents.get(id) else { return Vec::new() };
@@ -160,12 +162,14 @@ pub(crate) fn lines(core: &Core, id: &AgentId) -> Vec<BudgetLine> {
         (BudgetScope::OwnerToday, config.budgets.owner_daily.budget(), of_owner),
         (BudgetScope::Today, config.budgets.daily.budget(), all),
     ];
-    let lines = scopes.into_iter().flat_map(|(scope, budget, spent)| {
-        BudgetKind::ALL
-            .into_iter()
-            .filter_map(move |kind| Some(BudgetLine { scope, kind, used: spent.of(kind), limit: budget.of(kind)? }))
-    });
-    lines.collect()
+    let concerned = |scope, kind| scope == BudgetScope::Agent || goal || tally.spent.of(kind) > 0;
+    let mut lines = Vec::new();
+    for (scope, budget, spent) in scopes {
+        for kind in BudgetKind::ALL.into_iter().filter(|kind| concerned(scope, *kind)) {
+            lines.extend(budget.of(kind).map(|limit| BudgetLine { scope, kind, used: spent.of(kind), limit }));
+        }
+    }
+    lines
 }
 
 /// The first limit that is used up.

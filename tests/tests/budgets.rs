@@ -1,0 +1,101 @@
+//! What agents use up: counted on every path, frozen at the limit, thawed when it is raised.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use aether_tests::{Daemon, Scripted, eventually, http, scripted::call};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn info(daemon: &Daemon, agent: &str) -> Value {
+    daemon.aether(["--json", "inspect", agent]).ok().json()
+}
+
+fn reaches(daemon: &Daemon, agent: &str, state: &str) -> Value {
+    eventually(state, SOON, || Some(info(daemon, agent)).filter(|info| info["state"] == state))
+}
+
+fn budget(daemon: &Daemon, agent: &str) -> Value {
+    http::unix(&daemon.socket(), "GET", &format!("/api/v1/agents/{agent}/budget")).send().data()
+}
+
+fn count(daemon: &Daemon, agent: &str, kind: &str) -> usize {
+    let path = format!("/api/v1/agents/{agent}/timeline?since=0&limit=500");
+    let events = http::unix(&daemon.socket(), "GET", &path).send().data();
+    events.as_array().expect("events").iter().filter(|event| event["type"] == kind).count()
+}
+
+#[test]
+fn tokens_freeze_a_goal_and_a_higher_limit_thaws_it_also_after_a_restart() {
+    let turn = |n: u32| call("write_file", json!({ "path": format!("~/f{n}"), "content": "x" }));
+    let model = Scripted::start([("costly goal", (0..6).map(turn).collect())]);
+    let mut daemon = Daemon::with(&model.config());
+    daemon.aether(["run", "-d", "--name", "costly", "--budget", "tokens=30", "--goal", "the costly goal"]).ok();
+    reaches(&daemon, "costly", "paused");
+    let found = eventually("a post-mortem", SOON, || Some(budget(&daemon, "costly")).filter(|b| !b["postMortem"].is_null()));
+    assert_eq!(found["spent"]["tokens"], 39, "three answers: the one that went over it, and none after: {found}");
+    assert!(found["frozen"].as_str().is_some_and(|why| why.contains("39 of 30")), "{found}");
+    assert_eq!(found["postMortem"]["byTool"][0]["tool"], "write_file", "{found}");
+    assert!(found["postMortem"]["files"].to_string().contains("/home/agent/f0"), "{found}");
+    assert_eq!((count(&daemon, "costly", "budget.warning"), count(&daemon, "costly", "resource.exceeded")), (1, 1));
+    daemon.aether(["resume", "costly"]).refused(5, "is used up");
+    let asked = model.seen().len();
+
+    daemon.kill9();
+    daemon.revive();
+    assert_eq!(info(&daemon, "costly")["state"], "paused");
+    daemon.aether(["resume", "costly"]).refused(5, "is used up");
+    assert_eq!(model.seen().len(), asked, "a restart brings no answer");
+    let shown = daemon.aether(["budget", "costly", "set", "tokens=50"]).ok();
+    assert!(shown.text().contains("50") && !shown.text().contains("frozen:"), "{shown}");
+    let again = eventually("frozen again", SOON, || {
+        Some(budget(&daemon, "costly")).filter(|b| b["spent"]["tokens"] == 52 && !b["frozen"].is_null())
+    });
+    assert_eq!(again["spent"]["steps"], 4, "{again}");
+    daemon.aether(["budget", "costly", "set", "tokens=none"]).ok();
+    assert_eq!(reaches(&daemon, "costly", "dead")["exit"]["code"], 0);
+}
+
+#[test]
+fn programs_are_frozen_for_time_and_days_hold_for_all_agents_of_an_owner() {
+    let model = Scripted::start([("daily goal", vec![call("think", json!({ "thought": "x" })); 3])]);
+    let daemon = Daemon::with(&format!("{}[budgets.owner_daily]\ntokens = 20\n", model.config()));
+    daemon.aether(["run", "-d", "--name", "burner", "--budget", "cpu=1s", "--", "sh", "-c", "while :; do :; done"]).ok();
+    daemon.aether(["run", "-d", "--name", "sleeper", "--budget", "wall=1s", "--", "sleep", "100"]).ok();
+    daemon.aether(["run", "-d", "--name", "free", "--", "sleep", "100"]).ok();
+    daemon.aether(["run", "-d", "--name", "one", "--goal", "the daily goal"]).ok();
+    reaches(&daemon, "one", "paused");
+    assert_eq!(budget(&daemon, "one")["lines"][0]["scope"], "ownerToday");
+    // What one has used up another does not have, and ending the first brings nothing back.
+    daemon.aether(["rm", "-f", "one"]).ok();
+    let asked = model.seen().len();
+    daemon.aether(["run", "-d", "--name", "two", "--goal", "the daily goal"]).ok();
+    reaches(&daemon, "two", "paused");
+    assert_eq!(model.seen().len(), asked, "the second was never answered");
+    for name in ["burner", "sleeper"] {
+        reaches(&daemon, name, "paused");
+        let found = budget(&daemon, name);
+        assert!(found["frozen"].is_string(), "{found}");
+    }
+    assert_eq!(info(&daemon, "free")["state"], "running", "control: nothing is limited unless somebody says so");
+    daemon.aether(["run", "--budget", "tokens=0", "--", "true"]).refused(2, "no limit");
+}
+
+#[test]
+fn going_in_circles_freezes_and_asks() {
+    let same = call("run_command", json!({ "command": "cat /nothing" }));
+    let model = Scripted::start([("round goal", vec![same; 6])]);
+    let daemon = Daemon::with(&model.config());
+    daemon.aether(["run", "-d", "--name", "round", "--goal", "the round goal"]).ok();
+    reaches(&daemon, "round", "paused");
+    let id = eventually("a wish to go on", SOON, || {
+        let all = http::unix(&daemon.socket(), "GET", "/api/v1/approvals").send().data();
+        all.as_array()?.iter().find(|one| one["wish"]["type"] == "continue")?["id"].as_u64()
+    });
+    assert_eq!(count(&daemon, "round", "agent.runaway"), 1);
+    assert_eq!(model.seen().len(), 4, "the fourth call in a row is the one that is held");
+    daemon.aether(["approvals", "deny", &id.to_string(), "--reason", "look elsewhere"]).ok();
+    assert_eq!(reaches(&daemon, "round", "dead")["exit"]["code"], 0);
+    assert!(model.was_told("round goal", "look elsewhere"));
+}
