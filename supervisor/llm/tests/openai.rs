@@ -243,3 +243,11 @@ fn a_key_is_never_shown_and_a_wrong_url_is_refused() {
     assert!(matches!(remote("ftp://x", None, quick()), Err(LlmError::Invalid(_))));
     assert!(matches!(remote("not a url", None, quick()), Err(LlmError::Invalid(_))));
 }
+
+#[tokio::test]
+async fn where_somebody_else_can_answer_it_gives_up_soon() {
+    let server = Server::play(vec![answer("503 Service Unavailable", "", "{}"); 3]).await;
+    let provider = remote(&server.url, None, quick()).expect("provider").brief();
+    assert!(matches!(provider.complete(request(), &mut |_| ()).await, Err(LlmError::Overloaded { .. })));
+    assert_eq!(server.requests.lock().expect("lock").len(), 2);
+}

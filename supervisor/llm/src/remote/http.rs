@@ -135,7 +135,11 @@ pub(super) fn network(error: &reqwest::Error) -> LlmError {
     let mut text = if error.is_connect() { "no connection".to_owned() } else { "the connection failed".to_owned() };
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
+        let said = inner.to_string();
+        // The layers in between only name themselves.
+        if !said.starts_with("client error (") && said != "tcp connect error" {
+            text = format!("{text}: {said}");
+        }
         cause = inner.source();
     }
     LlmError::Network(text)

@@ -16,6 +16,9 @@ use crate::{Completion, CompletionRequest, Delta, Image, Interface, LlmError, Me
 /// Kinds of images that every provider takes.
 const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
+/// Longest wait before the second and last try where somebody else can answer.
+const BRIEF: Duration = Duration::from_secs(5);
+
 /// Gives the key for a request that is about to go out; `None` where none is needed, in words why there is none.
 pub type KeySource = Arc<dyn Fn() -> Result<Option<Secret>, String> + Send + Sync>;
 
@@ -120,6 +123,15 @@ impl Remote {
         let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
         let client = client.build().map_err(|error| http::network(&error))?;
         Ok(Self { client, endpoint, base })
+    }
+
+    /// The same, for where somebody else can answer: it gives up soon.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let mut brief = self.clone();
+        brief.endpoint.timing.tries = brief.endpoint.timing.tries.min(2);
+        brief.endpoint.timing.longest_backoff = brief.endpoint.timing.longest_backoff.min(BRIEF);
+        brief
     }
 
     /// What it speaks.

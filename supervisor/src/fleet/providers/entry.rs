@@ -79,6 +79,8 @@ pub(super) struct Entry {
     pub(super) images: bool,
     key: KeySource,
     remote: Result<Arc<Remote>, Problem>,
+    /// The same, for where somebody else can answer.
+    brief: Option<Arc<Remote>>,
 }
 
 /// Why a provider cannot be asked, known without asking.
@@ -107,6 +109,12 @@ pub(crate) type Sealed = Arc<dyn Fn(&SecretName) -> Option<Result<Secret, String
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Entry {
+    /// As [`Entry::ready`], giving up soon.
+    pub(super) fn ready_briefly(&self) -> Result<&Arc<Remote>, Problem> {
+        let patient = self.ready()?;
+        Ok(self.brief.as_ref().unwrap_or(patient))
+    }
+
     /// The provider, if it can be asked now.
     pub(super) fn ready(&self) -> Result<&Arc<Remote>, Problem> {
         let remote = self.remote.as_ref().map_err(Clone::clone)?;
@@ -128,7 +136,8 @@ impl Entry {
             Some(problem) => Err(problem),
             None => Remote::new(endpoint).map(Arc::new).map_err(|error| Problem::Unusable(error.to_string())),
         };
-        Self { name: name.to_owned(), interface, model, images, key, remote }
+        let brief = remote.as_ref().ok().map(|remote| Arc::new(remote.brief()));
+        Self { name: name.to_owned(), interface, model, images, key, remote, brief }
     }
 
     /// One of the usual providers.
@@ -142,7 +151,7 @@ impl Entry {
         let named = config.secret.clone();
         let secret = named.clone().or_else(|| usual.key.parse().ok());
         let lacking = format!(
-            "set {} in the service's environment, [llm.{}] api_key_file in the configuration, or: aether secret set {}",
+            "aether secret set {2}, or set {0} for the service, or [llm.{1}] api_key_file",
             usual.key,
             usual.name,
             secret.as_ref().map_or("", SecretName::as_str)

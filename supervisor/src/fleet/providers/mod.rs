@@ -34,6 +34,15 @@ pub(crate) struct Providers {
     looked: tokio::sync::Mutex<Option<(tokio::time::Instant, ModelsReport)>>,
 }
 
+/// How long a provider is asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As long as it may help.
+    Patient,
+    /// Somebody else can answer.
+    Brief,
+}
+
 /// What a wish for a model means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Meaning {
@@ -116,7 +125,7 @@ impl Providers {
             Meaning::Model { provider, model } => {
                 let entry = self.entry(&provider).ok_or_else(|| no_provider(&provider))?;
                 if let Err(problem) = entry.ready()
-                    && !self.others().any(|_| true)
+                    && self.others().is_empty()
                 {
                     let message = format!("the provider {provider} cannot be used");
                     return Err(ApiError::new(ErrorCode::Unsupported, message, problem.why().to_owned()));
@@ -126,12 +135,13 @@ impl Providers {
         }
     }
 
-    /// The models of the fallback that can be asked.
-    fn others(&self) -> impl Iterator<Item = Link> {
-        self.fallback.iter().filter_map(|wish| self.link(&Meaning::of(wish)).ok())
+    /// What of the fallback can be asked.
+    fn others(&self) -> Vec<Meaning> {
+        let meanings = self.fallback.iter().map(|wish| Meaning::of(wish));
+        meanings.filter(|meaning| self.link(meaning, Pace::Patient).is_ok()).collect()
     }
 
-    fn link(&self, meaning: &Meaning) -> Result<Link, (String, String)> {
+    fn link(&self, meaning: &Meaning, pace: Pace) -> Result<Link, (String, String)> {
         match meaning {
             Meaning::Rules => Ok(Link { provider: self.heuristic.clone(), model: HEURISTIC.to_owned() }),
             Meaning::Tiers => Err((AUTO.to_owned(), "is no model of its own".to_owned())),
@@ -139,7 +149,8 @@ impl Providers {
                 let entry = self.entry(provider).ok_or_else(|| (provider.clone(), "there is no such provider".to_owned()))?;
                 let model = model.clone().unwrap_or_else(|| entry.model.clone());
                 let name = format!("{provider}/{model}");
-                let remote = entry.ready().map_err(|problem| (name, problem.why().to_owned()))?.clone();
+                let ready = if pace == Pace::Brief { entry.ready_briefly() } else { entry.ready() };
+                let remote = ready.map_err(|problem| (name, problem.why().to_owned()))?.clone();
                 Ok(Link { provider: remote, model })
             }
         }
@@ -192,12 +203,16 @@ impl Models for Providers {
         } else {
             (meaning, None)
         };
-        let mut others: Vec<Link> = self.others().collect();
-        let first = match self.link(&meaning) {
+        let others = self.others();
+        // Whoever comes last is asked with patience, the others only for as long as somebody else may answer.
+        let pace = |left: usize| if left == 0 { Pace::Patient } else { Pace::Brief };
+        let count = others.len();
+        let others = others.iter().enumerate();
+        let mut others = others.filter_map(|(i, meaning)| self.link(meaning, pace(count - 1 - i)).ok());
+        let first = match self.link(&meaning, pace(count)) {
             Ok(first) => first,
-            Err((name, problem)) if others.is_empty() => return Err(format!("{name} cannot be used: {problem}")),
             Err((name, problem)) => {
-                let first = others.remove(0);
+                let first = others.next().ok_or_else(|| format!("{name} cannot be used: {problem}"))?;
                 why = Some(format!("{} (fallback: {name} cannot be used: {problem})", first.name()));
                 first
             }

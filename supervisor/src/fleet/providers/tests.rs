@@ -36,11 +36,8 @@ fn without_a_key_goals_use_the_rules_and_say_so() {
     assert_eq!(providers.model_of(&goal("")).expect("model").as_deref(), Some("heuristic"));
     let error = providers.model_of(&goal(r#", "model": "anthropic/x""#)).expect_err("no key");
     assert_eq!(error.code, ErrorCode::Unsupported);
-    assert_eq!(
-        error.hint,
-        "set ANTHROPIC_API_KEY in the service's environment, [llm.anthropic] api_key_file in the configuration, or: \
-         aether secret set ANTHROPIC_API_KEY"
-    );
+    let how = "aether secret set ANTHROPIC_API_KEY, or set ANTHROPIC_API_KEY for the service, or [llm.anthropic] api_key_file";
+    assert_eq!(error.hint, how);
     assert_eq!(providers.model_of(&goal(r#", "model": "magic/x""#)).expect_err("unknown").code, ErrorCode::Invalid);
     assert_eq!(providers.model_of(&goal(r#", "model": "auto""#)).expect_err("no tiers").code, ErrorCode::Unsupported);
     assert!(!providers.status().iter().any(|one| one.available && one.name != "heuristic"), "also no Ollama that nobody named");
@@ -92,10 +89,13 @@ fn the_fallback_steps_in_where_a_key_is_missing() {
     let (model, why) = chosen(&some, &wish(Some("anthropic/x"), 1));
     assert_eq!(model, "gemini/gemini-3-flash");
     let why = why.expect("why");
-    assert!(why.starts_with("gemini/gemini-3-flash (fallback: anthropic/x cannot be used: set ANTHROPIC_API_KEY"), "{why}");
+    assert!(
+        why.starts_with("gemini/gemini-3-flash (fallback: anthropic/x cannot be used: aether secret set ANTHROPIC_API_KEY"),
+        "{why}"
+    );
     let none = providers("", &[], &[]);
     let Err(why) = none.choose(&wish(Some("anthropic/x"), 1)) else { panic!("there is no key") };
-    assert!(why.starts_with("anthropic/x cannot be used: set ANTHROPIC_API_KEY"), "{why}");
+    assert!(why.starts_with("anthropic/x cannot be used: aether secret set ANTHROPIC_API_KEY"), "{why}");
 }
 
 #[tokio::test]
