@@ -18,6 +18,7 @@ const row = (host: string, part: Partial<NetworkDestination> = {}): NetworkDesti
   port: 443,
   verdict: 'allowed',
   reason: 'a rule allows it',
+  program: null,
   allowed: 1,
   denied: 0,
   bytesSent: 10,

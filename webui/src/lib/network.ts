@@ -38,6 +38,7 @@ export function rulesOf(mode: NetworkMode | undefined): Required<NetworkRules> {
     allow: rules.allow ?? [],
     deny: rules.deny ?? [],
     presets: rules.presets ?? [],
+    open: rules.open ?? [],
     otherwise: mode === 'open' ? 'allow' : (rules.otherwise ?? 'deny'),
   };
 }

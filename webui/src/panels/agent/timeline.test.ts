@@ -15,7 +15,7 @@ const result = (text: string) =>
     ?.line;
 
 const answer = (decision: 'once' | 'deny', by: string) =>
-  rowOf(event({ type: 'approval.decided', pid: 1, id: 1, decision, by }))?.line;
+  rowOf(event({ type: 'approval.decided', pid: 1, id: 1, decision, by, reason: null }))?.line;
 
 describe('timeline rows', () => {
   it('shows a call in one line and folds its arguments', () => {

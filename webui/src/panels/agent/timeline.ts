@@ -1,6 +1,7 @@
-import type { Decision, Event } from '@/api/generated';
+import type { ApprovalWish, Decision, Event } from '@/api/generated';
 import { count } from '@/lib/format';
 import { destinationText, policyLine } from '@/lib/network';
+import { effectText, wishText } from '@/lib/wish';
 
 export type Tone = 'thought' | 'action' | 'observation' | 'person' | 'service' | 'waiting' | 'failed';
 
@@ -81,8 +82,8 @@ export function rowOf(event: Event): Row | null {
         ...base,
         tone: 'waiting',
         label: 'Asks',
-        line: `to connect to ${destinationText(event.approval.wish)}`,
-        more: null,
+        line: wishLine(event.approval.wish),
+        more: effectText(event.approval.wish),
       };
     case 'approval.decided':
       return {
@@ -99,6 +100,11 @@ export function rowOf(event: Event): Row | null {
     default:
       return null;
   }
+}
+
+function wishLine(wish: ApprovalWish): string {
+  const { verb, what } = wishText(wish);
+  return `to ${verb} ${what}`;
 }
 
 const WORDS: Record<Decision, string> = {

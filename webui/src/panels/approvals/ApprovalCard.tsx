@@ -5,16 +5,16 @@ import { refusalOf } from '@/api/http';
 import { approvals } from '@/api/live';
 import { decide } from '@/api/network';
 import { duration, exactTime } from '@/lib/format';
-import { destinationText } from '@/lib/network';
 import { useNowAs } from '@/lib/now';
+import { effectText, wishText } from '@/lib/wish';
 import { Button } from '@/ui/Button';
 import { Mark } from '@/ui/Mark';
 import { toast } from '@/ui/toast';
 
 const ANSWERS: { decision: Decision; label: string; about: string }[] = [
-  { decision: 'once', label: 'Allow once', about: 'For one minute.' },
-  { decision: 'always', label: 'Always', about: 'Adds a rule to its policy.' },
-  { decision: 'deny', label: 'Deny', about: 'For one minute; then it may ask again.' },
+  { decision: 'once', label: 'Allow once', about: 'This call, or connections there for one minute.' },
+  { decision: 'always', label: 'Always', about: 'And everything like it, as long as it lives.' },
+  { decision: 'deny', label: 'Deny', about: 'This call, or connections there for one minute.' },
 ];
 
 /** Says the word; what is shown goes at once, and whoever waits goes on. */
@@ -42,7 +42,7 @@ interface Props {
 /** What an agent wants, how long one has, and the three words. */
 export function ApprovalCard({ approval, nameless, row }: Props) {
   const [busy, setBusy] = useState<Decision | null>(null);
-  const to = destinationText(approval.wish);
+  const { verb, what: to } = wishText(approval.wish);
   const say = async (decision: Decision, from: HTMLElement) => {
     if (busy) return;
     setBusy(decision);
@@ -69,18 +69,19 @@ export function ApprovalCard({ approval, nameless, row }: Props) {
               <Link
                 to="/agents/$ref"
                 params={{ ref: approval.agentId }}
-                search={{ pane: 'network' }}
+                search={approval.wish.type === 'connect' ? { pane: 'network' } : {}}
                 className="font-medium underline-offset-2 hover:underline"
               >
                 {approval.agent}
               </Link>
             )}{' '}
-            wants to connect to <strong className="font-mono text-13 font-semibold break-words">{to}</strong>
+            wants to {verb} <strong className="font-mono text-13 font-semibold break-words">{to}</strong>
             {approval.step !== null && (
               <span className="text-muted"> in step {approval.step} of its goal</span>
             )}
           </span>
         </p>
+        <Effect approval={approval} />
         <Waiting approval={approval} />
       </div>
       <div className="flex flex-wrap gap-1.5">
@@ -107,6 +108,27 @@ function neighbour(card: HTMLElement): HTMLElement | null {
   const all = [...(list?.querySelectorAll<HTMLElement>('[data-row]') ?? [])];
   const at = all.indexOf(card);
   return all[at + 1] ?? all[at - 1] ?? document.getElementById('main');
+}
+
+/** What exactly a call would do, why it is asked, and what looked suspicious. */
+function Effect({ approval }: { approval: Approval }) {
+  const { wish } = approval;
+  const text = effectText(wish);
+  if (wish.type !== 'call' || text === null) return null;
+  return (
+    <div className="mt-1 pl-[18px] text-12 text-muted">
+      <p className="break-words">{wish.why}</p>
+      {wish.tainted && <p>It has read something from outside before.</p>}
+      {wish.suspicions.map((one) => (
+        <p key={one.kind + one.excerpt} className="text-failed break-words">
+          {one.kind}: “{one.excerpt}”
+        </p>
+      ))}
+      <pre className="mt-1 max-h-64 overflow-auto font-mono text-12 whitespace-pre-wrap break-words">
+        {text}
+      </pre>
+    </div>
+  );
 }
 
 function Waiting({ approval }: { approval: Approval }) {
