@@ -11,6 +11,20 @@ use serde_json::json;
 
 const CANARY: &str = "canary-71d0be52aa9c4e36";
 
+/// Asks for a WebSocket within TLS, and has more echoed than fits into one piece.
+const UPGRADE: &str = r"
+import socket, ssl
+made = ssl.create_default_context().wrap_socket(socket.create_connection(('allowed.test', 443), 20), server_hostname='allowed.test')
+made.sendall(b'GET /up HTTP/1.1\r\nHost: allowed.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+print(made.recv(4096).split(b'\r\n')[0].decode())
+heard = b''
+for _ in range(100):
+    made.sendall(b'x' * 2000)
+    while len(heard) % 2000 or not heard or len(heard) < 2000 * (_ + 1): heard += made.recv(65536)
+assert set(heard) == set(b'X')
+print('echo', len(heard))
+";
+
 #[test]
 fn rules_and_secrets_hold_within_opened_tls_and_servers_are_believed_as_ever() {
     let internet = Internet::new();
@@ -57,6 +71,14 @@ fn rules_and_secrets_hold_within_opened_tls_and_servers_are_believed_as_ever() {
     // Another name within is another destination.
     let said = inside("curl -sS -m 20 -H 'Host: other.test' https://allowed.test/fronted");
     assert!(said.contains("at another host's address") && !asked().contains("/fronted"), "{said}");
+
+    // What follows an upgrade goes both ways, and counts.
+    let said = inside(&format!("python3 -c \"{UPGRADE}\""));
+    assert!(said.contains("101 Switching Protocols") && said.contains("echo 200000"), "{said}");
+    let network = daemon.aether(["--json", "network", &agent.id]).ok().json();
+    let to = network["destinations"].as_array().and_then(|all| all.iter().find(|to| to["host"] == "allowed.test")).cloned();
+    let sent = to.as_ref().and_then(|to| to["bytesSent"].as_u64());
+    assert!(sent.is_some_and(|sent| sent >= 200_000), "{network}");
 
     // Methods and paths hold.
     let rules = json!({ "type": "replace", "policy": {

@@ -1,12 +1,19 @@
 //! TLS that is opened, because the agent's rules say so for this host: towards the program with a certificate of the machine's own
 //! authority, towards the server with its certificate checked. Nothing goes on when either fails.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aether_net::{Host, HostName};
 use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncWriteExt, copy_bidirectional},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     net::TcpStream,
     time::timeout,
 };
@@ -21,9 +28,12 @@ use super::{
     http::serve_requests,
     lock,
     pipe::Client,
+    relay::{account, idle},
     wire::Wire,
 };
 
+/// Bytes moved at a time: a record of TLS.
+const PIECE: usize = 16 * 1024;
 /// How long both sides may take to agree.
 const HANDSHAKE: Duration = Duration::from_secs(20);
 
@@ -91,21 +101,44 @@ impl AgentNet {
 /// Relays what follows an upgrade within TLS.
 pub(super) async fn relay(net: &AgentNet, near: (Wire<Client>, Vec<u8>), far: (Wire<TcpStream>, Vec<u8>), passed: &Passed) {
     let ((mut near, asked), (mut far, answered)) = (near, far);
+    let (sent, received, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     let both = async {
-        far.write_all(&asked).await?;
-        near.write_all(&answered).await?;
-        let (sent, received) = copy_bidirectional(&mut near, &mut far).await?;
-        io::Result::Ok((sent + asked.len() as u64, received + answered.len() as u64))
+        let (from_near, to_near) = split(&mut near);
+        let (from_far, to_far) = split(&mut far);
+        tokio::try_join!(pump(asked, from_near, to_far, &sent), pump(answered, from_far, to_near, &received)).map(drop)
     };
-    let outcome = tokio::select! {
-        outcome = both => outcome.ok(),
-        () = net.denied(|| Some(passed.clone())) => None,
+    let whole = tokio::select! {
+        outcome = both => outcome.is_ok(),
+        () = net.denied(|| Some(passed.clone())) => false,
+        () = idle(&sent, &received) => false,
+        () = account(net, passed, &sent, &told) => false,
     };
-    match outcome {
-        Some((sent, received)) => lock(&net.ledger).moved(&passed.host.to_string(), passed.port, sent, received),
-        None => {
-            near.reset();
-            far.reset();
+    if !whole {
+        near.reset();
+        far.reset();
+    }
+    let left = sent.into_inner().saturating_sub(told.into_inner());
+    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, left, received.into_inner());
+}
+
+/// One way, as [`super::relay`] has it for connections that are not opened.
+async fn pump(
+    first: Vec<u8>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    count: &AtomicU64,
+) -> io::Result<()> {
+    let (mut buffer, mut length) = (first, None);
+    loop {
+        let bytes = buffer.get(..length.unwrap_or(buffer.len())).unwrap_or_default();
+        to.write_all(bytes).await?;
+        // Within TLS, what is written waits for more otherwise.
+        to.flush().await?;
+        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        buffer.resize(PIECE, 0);
+        match from.read(&mut buffer).await? {
+            0 => return to.shutdown().await,
+            read => length = Some(read),
         }
     }
 }

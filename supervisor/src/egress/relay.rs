@@ -91,7 +91,7 @@ async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: 
 }
 
 /// Counts what was sent while it is being sent: a budget must not have to wait for the end of a long connection.
-async fn account(net: &AgentNet, passed: &Passed, sent: &AtomicU64, told: &AtomicU64) {
+pub(super) async fn account(net: &AgentNet, passed: &Passed, sent: &AtomicU64, told: &AtomicU64) {
     let host = passed.host.to_string();
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -104,7 +104,7 @@ async fn account(net: &AgentNet, passed: &Passed, sent: &AtomicU64, told: &Atomi
 }
 
 /// Completes when nothing has moved for long.
-async fn idle(sent: &AtomicU64, received: &AtomicU64) {
+pub(super) async fn idle(sent: &AtomicU64, received: &AtomicU64) {
     let mut last = u64::MAX;
     loop {
         let now = sent.load(Ordering::Relaxed).wrapping_add(received.load(Ordering::Relaxed));
