@@ -17,6 +17,7 @@ pub mod frame;
 pub mod fs;
 pub mod id;
 pub mod isolation;
+mod layer;
 pub mod letter;
 pub mod memory;
 pub mod models;

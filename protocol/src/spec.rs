@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentName, Budget, ToolRule, approval::check_rules, ModelProvider, NetworkMode, SecretUse, error::ApiError, secret::check_uses};
+pub use crate::layer::Layer;
+use crate::{
+    AgentName, Budget, ModelProvider, NetworkMode, SecretUse, ToolRule, approval::check_rules, error::ApiError,
+    secret::check_uses,
+};
 
 /// The largest single argument or environment value, in bytes (Linux allows 128 KiB, `MAX_ARG_STRLEN`).
 pub const MAX_ARG_BYTES: usize = 128 * 1024 - 1;
@@ -232,34 +236,6 @@ pub struct RootSource {
     pub path: String,
 }
 
-/// A layer of isolation, by the name that `--allow-reduced` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layer {
-    /// User namespace with a uid range of its own.
-    UserNamespace,
-    /// pid, mount, ipc, uts and cgroup namespaces.
-    Namespaces,
-    /// Network namespace.
-    Network,
-    /// Read-only base and overlay home.
-    Filesystem,
-    /// Cgroup placement, freeze and kill.
-    Cgroup,
-    /// Memory limit.
-    Memory,
-    /// Process limit.
-    Pids,
-    /// CPU limit.
-    Cpu,
-    /// Landlock rules.
-    Landlock,
-    /// Seccomp filter.
-    Seccomp,
-    /// Empty capability sets and `no_new_privs`.
-    Capabilities,
-}
-
 impl AgentSpec {
     /// Checks everything that needs no host: sizes, ranges and shapes.
     ///
@@ -331,7 +307,8 @@ pub fn check_tools(tools: &[String]) -> Result<(), ApiError> {
     if tools.len() > 128 {
         return Err(ApiError::invalid(format!("{} tools are too many", tools.len()), "name at most 128, or leave the list out"));
     }
-    let plain = |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let plain =
+        |name: &String| (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     match tools.iter().find(|name| !plain(name)) {
         None => Ok(()),
         Some(odd) => {
