@@ -44,7 +44,8 @@ pub(super) fn tags(text: &str) -> Option<String> {
         .collect();
     // Three flags of countries' parts are made of tags as well: a few letters, after a black flag.
     let flags = text.matches('\u{1f3f4}').count() * 6;
-    (hidden.chars().count() > flags + 3).then_some(hidden)
+    let letters = hidden.chars().collect::<std::collections::BTreeSet<_>>();
+    (hidden.chars().count() > flags + 3 && letters.len() > 2).then_some(hidden)
 }
 
 fn add_decoded(text: &str, depth: u32, all: &mut Vec<String>) {

@@ -8,7 +8,7 @@ use regex::{Regex, RegexSet};
 const SHAPES: &[(&str, &str)] = &[
     (
         "an order to disregard instructions",
-        r"\b(ignore|disregard|forget|override|overrule|discard|neglect|do not follow|don't follow|stop following)\b(,? (all|any|every|everything|each|of|the|your|my|our|these|those|this|previous|previously|prior|above|earlier|preceding|former|existing|original|initial|other|current|system|safety|security|developer's?|user's?|given)){1,6} (instructions?|prompts?|directives?|guidelines|guardrails|programming|orders|commands you (were|have been) given)\b",
+        r"\b(ignore|disregard|forget|override|overrule|discard|neglect|do not follow|don't follow|stop following)\b(,? (of|the|these|those|this|other|current)){0,3},? (all|any|every|everything|each|your|my|our|previous|previously|prior|above|earlier|preceding|former|existing|original|initial|system|safety|security|developer's?|user's?)\b(,? (all|any|of|the|your|my|our|these|those|previous|previously|prior|above|earlier|preceding|former|existing|original|initial|other|current|system|safety|security|given)){0,4} (instructions?|prompts?|directives?|guidelines|guardrails|programming|orders|commands you (were|have been) given)\b",
     ),
     (
         "an order to disregard instructions",
@@ -16,7 +16,7 @@ const SHAPES: &[(&str, &str)] = &[
     ),
     (
         "an order to disregard instructions",
-        r"\b(your|the|these) (real|true|actual|new|updated|only|revised) (instructions|task|goal|objective|orders|directives?) (is|are|from now|follows?|as follows)\b",
+        r"\byour (real|true|actual|new|updated|only|revised) (instructions|task|goal|objective|orders|directives?) (is|are|from now|follows?|as follows)\b",
     ),
     (
         "a new role for the model",

@@ -38,6 +38,7 @@ const ATTEMPTS: &[&str] = &[
 const ORDINARY: &[&str] = &[
     "The compiler ignores all previous definitions of the macro.",
     "Ignore the above warning if you use version 2.",
+    "Old compilers ignore the directive; do not follow these guidelines there.",
     "To override the system default, set PREFIX.",
     "You must run make install as root.",
     "You should run `curl --version` to see which protocols are supported.",
