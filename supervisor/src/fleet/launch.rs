@@ -216,9 +216,18 @@ pub(crate) fn count(begun: Instant, succeeded: bool) {
 
 /// Connects to the init of a live sandbox.
 pub(crate) async fn connect(core: &Core, id: &AgentId) -> Result<InitLink, ApiError> {
+    reach(core, id).await.map_err(|error| unreached(id, &error))
+}
+
+/// As [`connect`], with the error as it came.
+pub(crate) async fn reach(core: &Core, id: &AgentId) -> std::io::Result<InitLink> {
     // By descriptor: the path of the run directory may be longer than a socket address can be.
     let path = PathBuf::from(format!("/proc/self/fd/{}/{id}.sock", core.sockets.as_raw_fd()));
-    InitLink::connect(&path).await.map_err(|error| ApiError::internal(format!("the init of {id} cannot be reached: {error}")))
+    InitLink::connect(&path).await
+}
+
+pub(crate) fn unreached(id: &AgentId, error: &std::io::Error) -> ApiError {
+    ApiError::internal(format!("the init of {id} cannot be reached: {error}"))
 }
 
 /// Starts the main program, if there is one; how that "ended" when it cannot be executed.

@@ -6,9 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use aether_protocol::{AgentId, AgentState, ApiError, Program, event::AgentLog};
+use aether_protocol::{AgentId, AgentState, ApiError, ErrorCode, Program, event::AgentLog};
 use aether_sandbox::wire::spawner::LiveSandbox;
 use aether_store::{AgentField, AgentFilter, AgentRecord, Change};
+use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+use tokio::task::JoinSet;
 
 use super::{
     core::{Core, sandbox_id},
@@ -70,6 +72,8 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
     pool::sweep(core).await?;
     return_leases(core).await?;
     sweep_logs(core);
+    // Beside each other: a thousand are taken over in the time of a few commits.
+    let mut adopted = JoinSet::new();
     for (id, action) in actions {
         match action {
             Action::Keep => {}
@@ -84,14 +88,15 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
                 end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await;
             }
             Action::Adopt => {
-                if let Some((sandbox, pidfd)) = live.remove(id.as_str())
-                    && let Err(error) = adopt(core, &id, &sandbox, pidfd).await
-                {
-                    tracing::error!(agent = %id, error = %error.message, "an agent cannot be taken over");
-                    end::end(core, &id, exit::unknown(&error.message)).await;
+                if let Some((sandbox, pidfd)) = live.remove(id.as_str()) {
+                    let core = core.clone();
+                    adopted.spawn(async move { adopt(&core, &id, &sandbox, pidfd).await });
                 }
             }
         }
+    }
+    while let Some(done) = adopted.join_next().await {
+        done.map_err(|error| ApiError::internal(format!("an agent was not taken over: {error}")))??;
     }
     finish_removals(core).await;
     core.queue_moved.notify_one();
@@ -123,8 +128,24 @@ fn sweep_logs(core: &Core) {
     }
 }
 
+/// Goes on with an agent; one that is beyond control is ended.
+///
+/// # Errors
+/// When this process lacks what it needs for that: the agent lives on for a start that has it.
 async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: OwnedFd) -> Result<(), ApiError> {
-    let init = launch::connect(core, id).await?;
+    let init = match launch::reach(core, id).await {
+        Ok(init) => init,
+        Err(error) if matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOMEM | ENOBUFS)) => {
+            let hint = "raise the limit of open files of the service (LimitNOFILE=) or free memory; agents go on meanwhile";
+            return Err(ApiError::new(ErrorCode::Unavailable, launch::unreached(id, &error).message, hint));
+        }
+        Err(error) => {
+            let error = launch::unreached(id, &error);
+            tracing::error!(agent = %id, error = %error.message, "an agent cannot be taken over");
+            end::end(core, id, exit::unknown(&error.message)).await;
+            return Ok(());
+        }
+    };
     let info = core.info(id)?;
     let state = match (sandbox.frozen, info.state) {
         (true, _) => AgentState::Paused,
@@ -135,7 +156,12 @@ async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: Own
     let event = AgentLog { pid: info.number, level: "info".to_owned(), message };
     let fields =
         vec![AgentField::State(state), AgentField::Pid(Some(sandbox.pid)), AgentField::Cgroup(Some(sandbox.cgroup.clone()))];
-    core.commit(id, fields, vec![event.into()]).await?;
+    // A power cut ends the agent as well, so this need not wait for the disk; one that is full costs no agent its life.
+    let change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]).relaxed(true);
+    if let Err(error) = core.write(change).await {
+        tracing::error!(agent = %id, error = %error.message, "that an agent was taken over could not be recorded");
+    }
+    core.registry().apply(id, &fields);
     let (has_main, tty) = match &info.spec.program {
         Program::Command(command) => (true, command.tty),
         Program::Goal(_) => (false, false),
