@@ -181,7 +181,9 @@ pub(crate) fn used_up(core: &Core, id: &AgentId) -> Option<BudgetLine> {
 fn check(core: &Arc<Core>, id: &AgentId) {
     let lines = lines(core, id);
     warn(core, id, &lines);
-    let Some(line) = lines.into_iter().find(BudgetLine::is_used_up) else { return };
+    // The last step that is allowed is made; what stands before the next one asks by itself.
+    let over = |line: &BudgetLine| line.is_used_up() && line.kind != BudgetKind::Steps;
+    let Some(line) = lines.into_iter().find(over) else { return };
     let (core, id) = (core.clone(), id.clone());
     tokio::spawn(async move { freeze(&core, &id, line).await });
 }
@@ -252,11 +254,23 @@ pub(crate) fn may_go_on(core: &Core, id: &AgentId) -> Result<(), ApiError> {
     used_up(core, id).map_or(Ok(()), |line| {
         let name = core.registry().get(id).map_or_else(|| id.to_string(), |entry| entry.info.name.to_string());
         let hint = match line.scope {
-            BudgetScope::Agent => format!("raise it: aether budget {name} set"),
+            BudgetScope::Agent => format!("raise it: aether budget {name} set {}=LIMIT", word(line.kind)),
             BudgetScope::OwnerToday | BudgetScope::Today => "raise it in the configuration, or wait until tomorrow".to_owned(),
         };
         Err(ApiError::conflict(format!("the budget of {name} is used up: {}", line.words()), hint))
     })
+}
+
+/// What the command line calls it.
+const fn word(kind: BudgetKind) -> &'static str {
+    match kind {
+        BudgetKind::Tokens => "tokens",
+        BudgetKind::Cost => "cost",
+        BudgetKind::Steps => "steps",
+        BudgetKind::Wall => "wall",
+        BudgetKind::Cpu => "cpu",
+        BudgetKind::BytesOut => "bytes",
+    }
 }
 
 /// Counts time, CPU time and bytes for the life of the service.
