@@ -52,6 +52,7 @@ impl Server {
                         match act {
                             Act::Send(bytes) => {
                                 if socket.write_all(&bytes).await.is_err() {
+                                    bell.notify_one();
                                     return;
                                 }
                                 let _ = socket.flush().await;
