@@ -12,7 +12,7 @@ fn agent(n: u8) -> AgentId {
 }
 
 fn held(id: u64, agent: &AgentId, call: Option<(u32, u32)>) -> NewHeld {
-    let wish = ApprovalWish::Connect(ConnectWish { host: "a.test".into(), port: 443 });
+    let wish = ApprovalWish::Connect(ConnectWish { host: "a.test".into(), port: 443, program: None });
     let digest = call.map(|_| "d".to_owned());
     NewHeld { id, agent: agent.clone(), call, digest, wish, asked_at: Timestamp::now(), expires_at: Timestamp::now() }
 }
