@@ -302,3 +302,32 @@ fn models_are_told_the_arguments() {
     assert_eq!(run.parameters["properties"]["command"]["type"], "string");
     assert_eq!(run.parameters["additionalProperties"], json!(false));
 }
+
+#[tokio::test]
+async fn long_files_are_paged_by_offset_and_by_line() {
+    let home = tempfile::tempdir().expect("dir");
+    let text: String = (1..=100_000).map(|n| format!("{n}\n")).collect();
+    std::fs::write(home.path().join("long"), &text).expect("write");
+    let read = |args: serde_json::Value| ("read_file", args);
+    let model = Scripted::new(vec![
+        vec![
+            read(json!({"path": "long", "line": 50_000, "lines": 2})),
+            read(json!({"path": "long", "line": 100_002})),
+            read(json!({"path": "long", "line": 2, "offset": 5})),
+            read(json!({"path": "long", "line": 99_999})),
+            read(json!({"path": "long"})),
+        ],
+        vec![("complete", json!({}))],
+    ]);
+    let (_, journal) = run(home.path(), "go", &model).await;
+    let outcomes = journal.outcomes();
+    let offset = text.find("\n50002\n").expect("line") + 1;
+    assert_eq!(outcomes[0].text, format!("50000\n50001\n\n[... there is more: read_file with offset {offset} ...]"));
+    assert_eq!((outcomes[1].ok, outcomes[1].text.as_str()), (false, "long: it has no line 100002"));
+    assert_eq!((outcomes[2].ok, outcomes[2].text.as_str()), (false, "give offset or line, not both"));
+    assert_eq!(outcomes[3].text, "99999\n100000\n");
+    let shown = &outcomes[4].text;
+    let (part, note) = shown.split_once("\n[... there is more: read_file with offset ").expect("a note");
+    let next: usize = note.split(' ').next().and_then(|n| n.parse().ok()).expect("an offset");
+    assert_eq!(part, &text[..next]);
+}
