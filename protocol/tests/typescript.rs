@@ -10,7 +10,7 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord, Command,
+    AgentBudget, AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord, Command,
     CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo, NetworkChange,
     NetworkInfo, NewFeedback, NewMemory, PreviewLink, ReportKey, Response, Screen, SecretInfo, SignedReport, SystemStatus,
     Template, TtyInfo, event::StreamFrame,
@@ -54,6 +54,7 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<SecretInfo>();
     found.with::<GrantSpec>();
     found.with::<AgentModels>();
+    found.with::<AgentBudget>();
     found.with::<AgentPort>();
     found.with::<PreviewLink>();
     let text = found.text();

@@ -23,6 +23,31 @@ tool: string,
 args: unknown, };
 
 /**
+ * The budget of an agent.
+ */
+export type AgentBudget = { 
+/**
+ * Its own limits, with the configured ones where it has none.
+ */
+budget: Budget, 
+/**
+ * What it used.
+ */
+spent: Spent, 
+/**
+ * Every limit that holds for it.
+ */
+lines: Array<BudgetLine>, 
+/**
+ * It is frozen because of this.
+ */
+frozen: string | null, 
+/**
+ * What was found when it was frozen last.
+ */
+postMortem: PostMortem | null, };
+
+/**
  * Older steps are shown to the model as a summary from now on; the journal keeps them whole.
  */
 export type AgentCompacted = { 
