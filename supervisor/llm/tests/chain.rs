@@ -100,7 +100,7 @@ async fn every_failure_is_told_when_nobody_answers() {
 async fn a_model_that_keeps_failing_is_left_alone_and_tried_by_one() {
     let slow = Scripted { takes: Duration::from_secs(3), ..Arc::into_inner(Scripted::new("a", vec![down(); 4])).expect("new") };
     let (a, breakers) = (Arc::new(slow), Breakers::default());
-    let one = chain(&[a.clone()], &breakers);
+    let one = chain(std::slice::from_ref(&a), &breakers);
     for _ in 0..3 {
         assert_eq!(ask(&one).await.0, Err(down()));
     }
@@ -132,7 +132,7 @@ async fn a_try_that_is_dropped_leaves_the_way_free() {
         let _ = ask(&broken).await;
     }
     tokio::time::advance(Duration::from_secs(16)).await;
-    let one = chain(&[a.clone()], &breakers);
+    let one = chain(std::slice::from_ref(&a), &breakers);
     assert!(tokio::time::timeout(Duration::from_secs(1), ask(&one)).await.is_err(), "somebody cancels the try");
     assert!(ask(&one).await.0.is_ok(), "the next one may try");
 }
@@ -149,7 +149,7 @@ async fn a_limit_is_kept_and_a_bad_question_blames_nobody() {
     assert_eq!(ask(&both).await.0.expect("answer").provider, "a");
 
     let bad = Scripted::new("c", vec![LlmError::Invalid("too long".into()); 5]);
-    let one = chain(&[bad.clone()], &Breakers::default());
+    let one = chain(std::slice::from_ref(&bad), &Breakers::default());
     for _ in 0..5 {
         assert!(matches!(ask(&one).await.0, Err(LlmError::Invalid(_))));
     }

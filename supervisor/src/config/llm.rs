@@ -126,3 +126,23 @@ impl LlmConfig {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_make_sense() {
+        let problem = |text: &str| toml::from_str::<LlmConfig>(text).expect("TOML").problem().map(|(key, ..)| key);
+        let lab = "[endpoints.lab]\nbase_url = \"http://lab:1/v1\"\nmodel = \"m\"\ninterface = \"responses\"\n";
+        assert_eq!(problem(lab), None);
+        assert_eq!(problem("[openai]\napi_key = \"\"\napi_key_file = \"/k\"").as_deref(), Some("llm.openai.api_key_file"));
+        assert_eq!(problem("[gemini]\napi_key_file = \"k\"").as_deref(), Some("llm.gemini.api_key_file"));
+        assert_eq!(problem("[anthropic]\nbase_url = \"localhost\"").as_deref(), Some("llm.anthropic.base_url"));
+        assert_eq!(problem("[endpoints.lab]\nmodel = \"m\"").as_deref(), Some("llm.endpoints.lab"));
+        assert_eq!(problem("[endpoints.auto]\nmodel = \"m\"").as_deref(), Some("llm.endpoints"));
+        assert!(toml::from_str::<LlmConfig>("[openai]\ninterface = \"telegraph\"").is_err());
+        let config = toml::from_str::<LlmConfig>("[openai]\napi_key = \"sk-1\"").expect("TOML");
+        assert!(!format!("{config:?}").contains("sk-1"), "a key is never shown");
+    }
+}
