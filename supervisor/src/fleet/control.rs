@@ -33,7 +33,7 @@ pub(crate) async fn stop(core: &Arc<Core>, id: &AgentId, grace: Option<Duration>
         return core.info(id);
     };
     if info.state == AgentState::Paused {
-        resume(core, id).await?;
+        thaw(core, id, meter::Check::No).await?;
     }
     let ended = async {
         // Either may find the program gone already: then its end is on its way.
@@ -89,15 +89,22 @@ pub(crate) async fn pause(core: &Arc<Core>, id: &AgentId) -> Result<AgentInfo, A
     change_state(core, id, AgentState::Paused, info.phase, Some(AgentPaused { pid: info.number }.into())).await
 }
 
-/// Thaws.
+/// Thaws, unless a budget is used up.
 pub(crate) async fn resume(core: &Arc<Core>, id: &AgentId) -> Result<AgentInfo, ApiError> {
+    thaw(core, id, meter::Check::Yes).await
+}
+
+/// Thaws; who ends an agent does not ask for its budget.
+async fn thaw(core: &Arc<Core>, id: &AgentId, check: meter::Check) -> Result<AgentInfo, ApiError> {
     let entry = core.entry(id)?;
     let _gate = entry.gate.lock().await;
     let info = core.info(id)?;
     if info.state != AgentState::Paused {
         return Err(wrong_state(&info, info.state, "resume"));
     }
-    meter::may_go_on(core, id)?;
+    if check == meter::Check::Yes {
+        meter::may_go_on(core, id)?;
+    }
     core.spawner.thaw(sandbox_id(id)?).await?;
     if let Some(control) = core.sandbox(id).as_ref().and_then(|live| live.control.get()) {
         control.resume();

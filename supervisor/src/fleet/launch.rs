@@ -263,8 +263,9 @@ pub(crate) fn adopt(core: &Core, id: &AgentId, init: InitLink, has_main: bool, t
         claimed: CancellationToken::new(),
         verdict: Mutex::new(None),
     });
-    crate::govern::meter::begin(core, id);
     lock(&core.live).insert(id.clone(), live.clone());
+    // Later than it is live: what is counted of agents that are not is put away.
+    crate::govern::meter::begin(core, id);
     Ok(live)
 }
 

@@ -12,7 +12,10 @@ use aether_store::{Change, HeldRecord, HeldWord, NewHeld};
 use sha2::{Digest as _, Sha256};
 
 use super::{AgentGovernor, broken};
-use crate::{approvals::Word, fleet::lock};
+use crate::{
+    approvals::{Waiting, Word},
+    fleet::lock,
+};
 
 /// Who decides when time has run out.
 pub(super) const NOBODY: &str = "nobody";
@@ -95,11 +98,7 @@ impl AgentGovernor {
         let left = until(&shown.expires_at);
         let waiting = approvals.put(shown, like);
         let _taken_back = TakeBack { governor: self, id };
-        let word = tokio::select! {
-            word = waiting.word() => word.ok_or_else(|| JournalError("the agent is ending".to_owned()))?,
-            () = tokio::time::sleep(left) => self.out_of_time(id).await?,
-            () = self.thawed(), if continues => self.decided_by_thawing(id).await?,
-        };
+        let word = self.wait(id, waiting, left, continues).await?;
         let kept = HeldWord { decision: word.decision, by: word.by.clone(), reason: word.reason.clone() };
         if let Some(record) = lock(&self.state).held.get_mut(&place) {
             record.word = Some(kept);
@@ -119,12 +118,24 @@ impl AgentGovernor {
         Ok(Approval { id, agent_id: self.id.clone(), pid: self.number, agent, wish, step: Some(step), asked_at, expires_at })
     }
 
-    async fn out_of_time(&self, id: u64) -> Result<Word, JournalError> {
-        self.decide(id, Word { decision: Decision::Deny, by: NOBODY.to_owned(), reason: None }).await
-    }
-
-    async fn decided_by_thawing(&self, id: u64) -> Result<Word, JournalError> {
-        self.decide(id, Word { decision: Decision::Once, by: "resume".to_owned(), reason: None }).await
+    /// The word of a person, of the clock, or of whoever thawed the agent; of those who come at once one counts.
+    async fn wait(&self, id: u64, waiting: Waiting, left: Duration, continues: bool) -> Result<Word, JournalError> {
+        let approvals = self.core.egress.approvals();
+        let mut said = std::pin::pin!(waiting.word());
+        let mut left = left;
+        loop {
+            let (decision, by) = tokio::select! {
+                word = &mut said => return word.ok_or_else(|| JournalError("the agent is ending".to_owned())),
+                () = tokio::time::sleep(left) => (Decision::Deny, NOBODY),
+                () = self.thawed(), if continues => (Decision::Once, "resume"),
+            };
+            let Ok(_claimed) = approvals.claim(id) else {
+                // Somebody decides just now.
+                left = LOOK;
+                continue;
+            };
+            return self.decide(id, Word { decision, by: by.to_owned(), reason: None }).await;
+        }
     }
 
     async fn decide(&self, id: u64, word: Word) -> Result<Word, JournalError> {

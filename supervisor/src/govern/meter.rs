@@ -25,6 +25,15 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Between two records of what only grows slowly.
 const KEEP: Duration = Duration::from_secs(30);
 
+/// Does a budget count?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
 /// What every agent used.
 #[derive(Default)]
 pub(crate) struct Meter {

@@ -45,8 +45,11 @@ pub struct Facts {
     pub network: bool,
 }
 
+/// A tool: what it does to the paths in which arguments, and whether with all below them.
+type FileTool = (&'static str, &'static [(Act, &'static str, bool)]);
+
 /// Tools and what they do to the paths in these arguments. One that is not listed may do anything to its `path`.
-const FILE_TOOLS: &[(&str, &[(Act, &str, bool)])] = &[
+const FILE_TOOLS: &[FileTool] = &[
     ("read_file", &[(Act::Read, "path", false)]),
     ("list_files", &[(Act::Read, "path", false)]),
     ("stat", &[(Act::Read, "path", false)]),

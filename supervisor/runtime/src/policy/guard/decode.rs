@@ -92,7 +92,7 @@ fn percent(text: &str) -> Option<String> {
 }
 
 fn hex(run: &str) -> Option<String> {
-    if run.len() % 2 != 0 || !run.bytes().all(|c| c.is_ascii_hexdigit()) {
+    if !run.len().is_multiple_of(2) || !run.bytes().all(|c| c.is_ascii_hexdigit()) {
         return None;
     }
     let bytes = (0..run.len()).step_by(2).map(|i| u8::from_str_radix(run.get(i..i + 2)?, 16).ok());
