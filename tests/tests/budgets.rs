@@ -78,6 +78,9 @@ fn programs_are_frozen_for_time_and_days_hold_for_all_agents_of_an_owner() {
         let found = budget(&daemon, name);
         assert!(found["frozen"].is_string(), "{found}");
     }
+    // Who ends an agent does not ask for its budget.
+    daemon.aether(["stop", "burner"]).ok();
+    assert_eq!(info(&daemon, "burner")["state"], "dead");
     assert_eq!(info(&daemon, "free")["state"], "running", "control: nothing is limited unless somebody says so");
     daemon.aether(["run", "--budget", "tokens=0", "--", "true"]).refused(2, "no limit");
 }
