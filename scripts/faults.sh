@@ -34,6 +34,13 @@ done
 
 # Two sections are written by scripts/test-vm.sh.
 machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded)$/ } keep' docs/RELIABILITY.md)"
+if scripts/soak.sh >"$report/soak.log"; then
+  sed -n '/^| what/,$p' "$report/soak.log" >"$report/soak.md"
+else
+  status=1
+fi
+cat "$report/soak.log"
+
 {
   printf '# Reliability\n\n'
   printf 'What Aether does when it is killed or when a call of it fails. Written by scripts/faults.sh (make test-faults); every figure is counted\n'
@@ -53,6 +60,9 @@ every layer that an undisturbed agent has: filters, capabilities, namespaces, mo
   table terminal-errors 'A call fails while somebody is at a terminal' \
     'Attach, resize, type, detach, attach again, end. Whatever fails, the client shows what was asked for or ends.'
   table terminal-daemon-kills 'The daemon is killed while somebody is at a terminal' 'The same.'
+  table soak 'A mixed load with faults' \
+    'make soak: three clients, every ninth command of which is killed, and SIGKILL of some process of a sandbox every 1.5 seconds, pooled
+sandboxes included. Figures are taken whenever the service rests; the first third is warm-up. The state grows by events and output that are kept.'
   table goal-kills 'The daemon is killed while the built-in agent is at work' 'Its loop goes on with the next daemon, and the goal is reached.'
   [ -z "$machine" ] || printf '\n%s\n' "$machine"
 } >docs/RELIABILITY.md

@@ -337,7 +337,7 @@ const COMMAND: Points =
 
 #[test]
 fn whatever_fails_in_the_spawner_is_refused_or_made_good() {
-    Points { name: "spawner-errors", slice: 40, ..COMMAND }.try_all();
+    Points { name: "spawner-errors", slice: 30, ..COMMAND }.try_all();
 }
 
 /// What cannot be looked at may be there, and then it has to be covered.
@@ -363,18 +363,18 @@ fn whatever_fails_in_the_daemon_is_refused_or_made_good() {
 
 #[test]
 fn sandboxes_built_ahead_fail_as_well() {
-    Points { name: "ahead-errors", ahead: 2, slice: 8, ..COMMAND }.try_all();
-    Points { name: "ahead-kills", ahead: 2, what: KILL, slice: 4, ..COMMAND }.try_all();
+    Points { name: "ahead-errors", ahead: 2, slice: 5, ..COMMAND }.try_all();
+    Points { name: "ahead-kills", ahead: 2, what: KILL, slice: 3, ..COMMAND }.try_all();
 }
 
 #[test]
 fn a_terminal_shows_what_it_was_asked_for_or_ends() {
     let terminal = Points { life: Life::Terminal, ..COMMAND };
-    Points { name: "terminal-errors", slice: 4, ..terminal }.try_all();
-    Points { name: "terminal-daemon-kills", target: Target::Daemon, what: KILL, slice: 3, ..terminal }.try_all();
+    Points { name: "terminal-errors", slice: 3, ..terminal }.try_all();
+    Points { name: "terminal-daemon-kills", target: Target::Daemon, what: KILL, slice: 2, ..terminal }.try_all();
 }
 
 #[test]
 fn a_goal_is_reached_whenever_the_daemon_is_killed() {
-    Points { name: "goal-kills", target: Target::Daemon, life: Life::Goal, what: KILL, slice: 3, ..COMMAND }.try_all();
+    Points { name: "goal-kills", target: Target::Daemon, life: Life::Goal, what: KILL, slice: 2, ..COMMAND }.try_all();
 }
