@@ -363,8 +363,8 @@ fn whatever_fails_in_the_daemon_is_refused_or_made_good() {
 
 #[test]
 fn sandboxes_built_ahead_fail_as_well() {
-    Points { name: "ahead-errors", ahead: 2, slice: 5, ..COMMAND }.try_all();
-    Points { name: "ahead-kills", ahead: 2, what: KILL, slice: 3, ..COMMAND }.try_all();
+    Points { name: "ahead-errors", ahead: 2, slice: 3, ..COMMAND }.try_all();
+    Points { name: "ahead-kills", ahead: 2, what: KILL, slice: 2, ..COMMAND }.try_all();
 }
 
 #[test]
