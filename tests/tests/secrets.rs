@@ -74,6 +74,82 @@ fn a_grant_adds_the_secret_on_the_way_out_and_nowhere_else() {
     assert!(!seen.contains("canary") && said.contains("GET /mine/1"), "a revoked grant is over at once: {seen}");
 }
 
+/// The forms in which a value could lie about.
+fn forms(value: &str) -> Vec<Vec<u8>> {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    // In the middle of a longer text base64 begins at any of three places: the part that depends on nothing before and after.
+    let base64 = |skip: usize| -> Vec<u8> {
+        let whole = value.as_bytes().get(skip..).unwrap_or_default().chunks_exact(3);
+        let word = |three: &[u8]| three.iter().fold(0_usize, |word, byte| word << 8 | usize::from(*byte));
+        whole.flat_map(|three| [18, 12, 6, 0].map(|shift| DIGITS[word(three) >> shift & 63])).collect()
+    };
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let percent: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut forms =
+        vec![value.as_bytes().to_vec(), value.bytes().rev().collect(), hex.to_uppercase().into(), hex.into(), percent.into()];
+    forms.extend([0, 1, 2].map(base64));
+    forms
+}
+
+/// How often a text holds one of the forms of the value.
+fn hits(bytes: &[u8]) -> usize {
+    let forms = forms(CANARY);
+    let mut begins = [false; 256];
+    forms.iter().for_each(|form| begins[usize::from(form[0])] = true);
+    let found = |at: usize| begins[usize::from(bytes[at])] && forms.iter().any(|form| bytes[at..].starts_with(form));
+    (0..bytes.len()).filter(|at| found(*at)).count()
+}
+
+#[test]
+fn every_form_of_a_value_is_known_when_it_is_seen() {
+    for text in [format!("x{CANARY}y"), CANARY.chars().rev().collect(), "Y2FuYXJ5LTljMWU3ZjAzYjJkODQ2NWE=".to_owned()] {
+        assert_eq!(hits(text.as_bytes()), 1, "{text}");
+    }
+    assert_eq!(hits(b"canary-9c1e7f03b2d8465b"), 0);
+}
+
+/// Looks for the value wherever it must not be: what is kept, what is told, what a backup holds, what is inside, and the memory of every
+/// process but the one that puts it into requests.
+fn sweep(daemon: &Daemon, agent: &str) {
+    let mut places = vec![("the log".to_owned(), daemon.log().into_bytes())];
+    let mut dirs = vec![daemon.state()];
+    while let Some(dir) = dirs.pop() {
+        for entry in std::fs::read_dir(&dir).expect("a directory").flatten() {
+            match entry.file_type().expect("its kind") {
+                kind if kind.is_dir() => dirs.push(entry.path()),
+                // The volume of the homes is read from inside.
+                kind if kind.is_file() && entry.metadata().expect("its size").len() < 32 << 20 => {
+                    places.push((entry.path().display().to_string(), std::fs::read(entry.path()).unwrap_or_default()));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(places.iter().any(|(name, bytes)| name.ends_with("aether.db") && bytes.len() > 4096), "the database was read");
+    let backup = daemon.scratch().join("backup");
+    daemon.aether(["backup", &backup.display().to_string()]).ok();
+    places.push(("the backup".into(), std::fs::read(&backup).expect("the backup")));
+    places.push(("the audit".into(), serde_json::to_vec(&daemon.audit()).expect("JSON")));
+    let events = daemon.aether(["--json", "events", "--since", "0"]).ok();
+    assert!(events.text().contains(agent), "the events were read");
+    places.push(("the events".into(), events.stdout));
+    let inside = "cat /proc/*/environ /proc/*/cmdline /proc/net/tcp 2>/dev/null; env; find / -xdev -type f -size -64k -newer /proc/1 \
+                  -exec cat {} + 2>/dev/null; cat ~/.* ~/* 2>/dev/null; true";
+    let inside = daemon.aether(["exec", agent, "--", "sh", "-c", inside]).ok();
+    assert!(inside.text().contains("aether-placeholder-"), "it was looked inside");
+    places.push(("inside".into(), inside.stdout));
+    let shown = daemon.aether(["--json", "inspect", agent]).ok().json();
+    let init = shown["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("its init");
+    for pid in [init, daemon.spawner()] {
+        let dump = aether_tests::memory::of(pid);
+        assert!(dump.len() > 1 << 16, "the memory of {pid} was read");
+        places.push((format!("the memory of {pid}"), dump));
+    }
+    for (place, bytes) in &places {
+        assert_eq!(hits(bytes), 0, "{place}");
+    }
+}
+
 #[test]
 fn a_secret_given_at_the_start_is_there_for_the_first_request() {
     let internet = Internet::new();
@@ -108,6 +184,7 @@ fn a_secret_given_at_the_start_is_there_for_the_first_request() {
     let kept = daemon.aether(["run", "-d", "--secret", "API_TOKEN=allowed.test", "--", "sleep", "600"]).ok().text();
     let listed = || daemon.aether(["--json", "secret", "ls"]).ok().json();
     assert_eq!(listed()["grants"][0]["agent"], kept.trim(), "{}", listed());
+    sweep(&daemon, kept.trim());
     daemon.aether(["rm", "-f", kept.trim()]).ok();
     assert_eq!(listed()["grants"].as_array().map(Vec::len), Some(0), "a grant goes with its agent");
     assert!(daemon.audit().iter().any(|record| record["action"] == "agent.launch.secret" && record["subject"] == kept.trim()));
