@@ -89,7 +89,7 @@ fn parse(id: &str, text: &str, source: &str) -> Result<Template, ApiError> {
     id.clone_into(&mut template.id);
     source.clone_into(&mut template.source);
     if !(1..=10_000).contains(&template.max_steps) {
-        return Err(wrong("max_steps must be 1 to 10000".to_owned()));
+        return Err(wrong("maxSteps must be 1 to 10000".to_owned()));
     }
     if template.tools.is_empty() {
         return Err(wrong("tools is empty".to_owned()));
@@ -113,7 +113,7 @@ pub(crate) fn fill(spec: &mut AgentSpec, template: &Template) {
 mod tests {
     use super::*;
 
-    const OWN: &str = "name = \"Mine\"\ndescription = \"d\"\ncategory = \"c\"\nrole = \"R\"\ntools = [\"think\"]\nmax_steps = 3\n";
+    const OWN: &str = "name = \"Mine\"\ndescription = \"d\"\ncategory = \"c\"\nrole = \"R\"\ntools = [\"think\"]\nmaxSteps = 3\n";
 
     #[test]
     fn every_template_that_comes_along_is_whole() {
