@@ -15,6 +15,7 @@ mod heuristic;
 pub mod journal;
 pub mod models;
 pub mod policy;
+mod order;
 mod readable;
 mod run;
 mod text;

@@ -16,6 +16,7 @@ use crate::{
     CallOutcome, Control, Effect, Goal, Hands, HandsError, History, Journal, JournalError, Listener, Models, Outcome,
     PlannedCall, RecordedStep, StepIntent, TakenMessage, Toolset, Update, Wish, compact, context,
     governor::{Asked, Gate, Governor, Spent, Verdict},
+    order::{group_end, idle_answers, taint},
     text,
     toolbox::Toolbox,
     tools,
@@ -386,31 +387,4 @@ impl<'a> Run<'a> {
 enum Start {
     Fresh,
     Resumed,
-}
-
-/// Where the calls that run side by side with the one at `from` end.
-fn group_end(intent: &StepIntent, toolbox: &Toolbox<'_>, from: usize) -> usize {
-    let alone =
-        |call: &PlannedCall| toolbox.effect(&call.tool) == Effect::Changes || tools::canonical(&call.tool) == tools::COMPLETE;
-    let rest = intent.calls.get(from..).unwrap_or_default();
-    match rest.first() {
-        None => from,
-        Some(first) if alone(first) => from + 1,
-        Some(_) => from + rest.iter().take_while(|call| !alone(call)).count(),
-    }
-}
-
-/// Where text from outside came from, in all that was read so far.
-fn taint(history: &History) -> Vec<String> {
-    let mut sources: Vec<String> = Vec::new();
-    for source in history.steps.iter().flat_map(|step| step.outcomes.iter().flatten()).filter_map(|o| o.outside.as_ref()) {
-        if !sources.contains(source) {
-            sources.push(source.clone());
-        }
-    }
-    sources
-}
-
-fn idle_answers(history: &History) -> usize {
-    history.steps.iter().rev().take_while(|step| step.intent.calls.is_empty()).count()
 }

@@ -7,8 +7,8 @@ use aether_protocol::{
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
-    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update,
-    Work, run_goal,
+    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, Work,
+    run_goal,
 };
 use aether_sandbox::plan::AGENT_HOME;
 use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord, StoreError};
@@ -24,8 +24,8 @@ use super::{
     drafts::Draft,
     end,
     hands::SandboxHands,
-    web::Web,
     launch, minds,
+    web::Web,
 };
 
 /// How often a loop that lost its journal or its sandbox's init for a moment is run again without having got further.
@@ -79,13 +79,7 @@ fn reach(network: &NetworkMode) -> Option<String> {
     Some(words.to_owned())
 }
 
-async fn run(
-    core: &Arc<Core>,
-    id: &AgentId,
-    live: &Arc<Live>,
-    goal: Goal,
-    control: &Control,
-) -> Option<ExitInfo> {
+async fn run(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, goal: Goal, control: &Control) -> Option<ExitInfo> {
     let failed = |reason: String| Some(ExitInfo { code: 1, signal: None, reason: Some(reason) });
     let spec = core.info(id).ok()?.spec;
     debug_assert!(matches!(spec.program, Program::Goal(_)), "only goals have a loop");

@@ -42,7 +42,14 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
     };
     match live.init.ask(InitRequest::Start(start)).await.map_err(|error| name_program(error, &program))? {
         InitReply::Started { process, .. } => {
-            retire::when_ended(core, id, &live, process, label);
+            retire::when_ended(
+                core,
+                id,
+                &live,
+                process,
+                label,
+                if request.tty { retire::Stage::Terminal } else { retire::Stage::Pipes },
+            );
             Ok(ProcessHandle { agent: id.clone(), process, tty: request.tty })
         }
         other => Err(unexpected(&other)),

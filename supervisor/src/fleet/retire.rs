@@ -17,8 +17,17 @@ const KEPT: Duration = Duration::from_secs(60);
 /// How long an ended terminal and its scrollback are kept.
 const KEPT_TERMINAL: Duration = Duration::from_secs(600);
 
+/// What a program has for its output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A terminal, in which somebody works.
+    Terminal,
+    /// Pipes.
+    Pipes,
+}
+
 /// Waits for the end of a program, says so for terminals, and forgets it later.
-pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, label: &str) {
+pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, label: &str, stage: Stage) {
     let (core, id, live, terminal) = (core.clone(), id.clone(), live.clone(), label == "tty");
     tokio::spawn(async move {
         let ended = live.init.ask(InitRequest::Wait { process }).await.is_ok();
@@ -27,12 +36,12 @@ pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, proce
             if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()]).relaxed(true)).await {
                 tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
             }
-            if ended && let Program::Goal(_) = info.spec.program {
-                handback::tell(&core, &id, &live, process).await;
-            }
         }
         if !ended {
             return;
+        }
+        if stage == Stage::Terminal && core.info(&id).is_ok_and(|info| matches!(info.spec.program, Program::Goal(_))) {
+            handback::tell(&core, &id, &live, process).await;
         }
         tokio::select! {
             () = live.over.cancelled() => {}
@@ -49,7 +58,8 @@ pub(crate) fn those_found(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
         let Ok(reports) = processes::processes(&live).await else { return };
         for report in reports {
             if !(report.process == MAIN && live.has_main) {
-                when_ended(&core, &id, &live, report.process, &report.label);
+                let stage = if report.terminal.is_some() { Stage::Terminal } else { Stage::Pipes };
+                when_ended(&core, &id, &live, report.process, &report.label, stage);
             }
         }
     });

@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use aether_protocol::{
-    AgentId, AgentInfo, ApiError, Program,
-    event::AgentSteered,
-    spec::check_tools,
-};
+use aether_protocol::{AgentId, AgentInfo, ApiError, Program, event::AgentSteered, spec::check_tools};
 use aether_store::AgentField;
 use serde_json::json;
 use tokio::sync::broadcast;

@@ -71,8 +71,12 @@ impl Web {
 
     async fn fetch(&self, mut url: Url) -> Result<Page, String> {
         for _ in 0..=REDIRECTS {
-            let through = timeout(HELD, self.connect(&url)).await.map_err(|_| "nobody decided about the connection in time".to_owned())??;
-            let page = timeout(PATIENCE, ask(through, &url)).await.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))??;
+            let through = timeout(HELD, self.connect(&url))
+                .await
+                .map_err(|_| "nobody decided about the connection in time".to_owned())??;
+            let page = timeout(PATIENCE, ask(through, &url))
+                .await
+                .map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))??;
             match page {
                 Answer::Page(page) => return Ok(page),
                 Answer::Elsewhere(next) => url = next,
@@ -117,7 +121,8 @@ fn connector() -> Result<TlsConnector, String> {
     let made = CONFIG.get_or_init(|| {
         // Another part of the program may have installed a provider first; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = ClientConfig::with_platform_verifier().map_err(|error| format!("no certificates of authorities: {error}"))?;
+        let config =
+            ClientConfig::with_platform_verifier().map_err(|error| format!("no certificates of authorities: {error}"))?;
         Ok(Arc::new(config))
     });
     made.clone().map(TlsConnector::from)
@@ -212,7 +217,8 @@ fn shown(page: &Page, source: bool) -> CallOutcome {
 #[async_trait]
 impl Toolset for Web {
     fn offered(&self) -> Vec<Offered> {
-        let what = "Fetches a web page by GET and gives its text. It goes through the sandbox's network and is refused where that is.";
+        let what =
+            "Fetches a web page by GET and gives its text. It goes through the sandbox's network and is refused where that is.";
         vec![Offered::new::<Args>(NAME, what, Effect::None)]
     }
 
