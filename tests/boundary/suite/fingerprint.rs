@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
@@ -40,7 +41,7 @@ impl Fingerprint {
             mounts.lines().filter(|line| line.contains(&*ours) || !line.contains("/tmp/")).collect::<Vec<_>>().join("\n");
         facts.insert("mounts".into(), mounts);
         facts.insert("canary".into(), fs::read_to_string(bench.directory.join("canary"))?);
-        facts.insert("spawner's descriptors".into(), descriptors(bench.spawner_pid()));
+        facts.insert("spawner's descriptors".into(), descriptors(bench.spawner_pid()).to_string());
         facts.insert("spawner's threads".into(), surroundings::status(bench.spawner_pid(), "Threads"));
         for (name, pid) in [("spawner's namespaces", bench.spawner_pid()), ("suite's namespaces", std::process::id())] {
             facts.insert(name.into(), surroundings::namespaces(pid));
@@ -64,8 +65,18 @@ impl Fingerprint {
     }
 }
 
-fn descriptors(pid: u32) -> String {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count).to_string()
+/// How many descriptors the spawner has. The process that empties removed homes comes and goes in its own time, so one pidfd of it is not
+/// counted: of a process that has ended, or that still has the spawner's name. A second one is a leak.
+pub(crate) fn descriptors(pid: u32) -> usize {
+    let name = |pid: &str| fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    let numbers: Vec<_> =
+        fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    let empties = |number: &OsString| {
+        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", number.to_string_lossy())).unwrap_or_default();
+        let process = info.lines().find_map(|line| line.strip_prefix("Pid:")).map(str::trim);
+        process.is_some_and(|process| process == "-1" || name(process).is_some_and(|other| Some(other) == name(&pid.to_string())))
+    };
+    numbers.len() - usize::from(numbers.iter().any(empties))
 }
 
 fn stamp(path: &Path) -> Result<String> {

@@ -1,7 +1,5 @@
 //! ESC-10: a directory to start in that is a descriptor of somebody else (CVE-2024-21626).
 
-use std::fs;
-
 use aether_sandbox::{
     spawner::weaken::Part,
     wire::init::{InitReply, InitRequest, StartProcess},
@@ -13,6 +11,7 @@ use super::Outcome;
 use crate::{
     attack::Layer,
     bench::{Bench, PIPES, Sandbox},
+    fingerprint::descriptors,
     report::Report,
 };
 
@@ -58,14 +57,14 @@ fn crowd(bench: &Bench) -> Result<()> {
     let started = Bench::start_beside(bench);
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     let narrow = started?;
-    let before = fs::read_dir(format!("/proc/{}/fd", narrow.spawner_pid()))?.count();
+    let before = descriptors(narrow.spawner_pid());
     let mut sandboxes = narrow.launch_all("crowd", 100..100 + LAUNCHES, &[Part::Leak])?;
     for sandbox in &mut sandboxes {
         let text = sandbox.probe("esc_descriptors", &[], PIPES)?;
         let closed = ["reached-init ENOENT", "beyond-stdio EBADF", "leads-out EBADF", "unreachable-cwd ENOENT"];
         ensure!(closed.iter().all(|line| text.contains(line)), "{}: {text}", sandbox.id);
     }
-    let after = fs::read_dir(format!("/proc/{}/fd", narrow.spawner_pid()))?.count();
+    let after = descriptors(narrow.spawner_pid());
     ensure!(after == before, "the spawner had {before} descriptors and has {after}");
     Ok(())
 }
