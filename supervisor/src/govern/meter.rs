@@ -118,7 +118,7 @@ pub(crate) async fn adopt(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError
 /// Counts what was used, at once, and looks whether that was too much.
 pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent) {
     note(core, id, more);
-    keep(core, &[id.clone()]);
+    keep(core, std::slice::from_ref(id));
     check(core, id);
 }
 
