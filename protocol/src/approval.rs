@@ -81,10 +81,15 @@ pub fn check_rules(rules: &[ToolRule]) -> Result<(), ApiError> {
         for text in texts.into_iter().flatten() {
             if text.is_empty() || text.len() > MAX_PATTERN || text.contains('\0') {
                 let message = format!("rule {number} about calls has an empty or overlong pattern");
-                return Err(ApiError::invalid(message, format!("give 1 to {MAX_PATTERN} bytes without NUL, or leave the field out")));
+                return Err(ApiError::invalid(
+                    message,
+                    format!("give 1 to {MAX_PATTERN} bytes without NUL, or leave the field out"),
+                ));
             }
         }
-        if let Some(path) = rule.path.as_ref().filter(|path| !path.starts_with('/') && !path.starts_with('~') && !path.starts_with("**")) {
+        if let Some(path) =
+            rule.path.as_ref().filter(|path| !path.starts_with('/') && !path.starts_with('~') && !path.starts_with("**"))
+        {
             let message = format!("rule {number} about calls names the path {path:?}, which is not absolute");
             return Err(ApiError::invalid(message, "begin it with /, ~ or **"));
         }

@@ -308,7 +308,10 @@ mod tests {
         let default = Budget { tokens: Some(1), cpu_secs: Some(3), ..Budget::default() };
         assert_eq!(budget.or(default), Budget { cpu_secs: Some(3), ..budget });
         let line = |used| BudgetLine { scope: BudgetScope::Agent, kind: BudgetKind::Tokens, used, limit: 10 };
-        assert_eq!([7, 8, 10].map(|used| (line(used).is_near(), line(used).is_used_up())), [(false, false), (true, false), (true, true)]);
+        assert_eq!(
+            [7, 8, 10].map(|used| (line(used).is_near(), line(used).is_used_up())),
+            [(false, false), (true, false), (true, true)]
+        );
         assert_eq!(line(9).words(), "9 of 10 (tokens, this agent)");
         assert!(serde_json::from_str::<Budget>(r#"{"token":1}"#).is_err());
     }

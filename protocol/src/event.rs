@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::frame::{AgentDelta, DeltaKind, KernelMetrics, KernelReady, Lagged, ProcessOutput, StreamFrame, TtyOutput};
 
 use crate::{
-    AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, Decision, ExitInfo, Feedback, Letter, MemoryLayer, NetworkMode, Plan,
-    Reflection, Timestamp, TtyId, TtyInfo, approval::Suspicion, budget::PostMortem, network::NetworkVerdict,
+    AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, Decision, ExitInfo, Feedback, Letter, MemoryLayer,
+    NetworkMode, Plan, Reflection, Timestamp, TtyId, TtyInfo, approval::Suspicion, budget::PostMortem, network::NetworkVerdict,
 };
 
 /// One durable event.

@@ -46,9 +46,7 @@ pub use id::{AgentId, AgentName, InvalidId, SecretName, TtyId};
 pub use isolation::{IsolationLayer, IsolationReport, ReportKey, SignedReport};
 pub use letter::{Letter, LetterKind};
 pub use memory::{AgentProfile, Feedback, Memory, MemoryLayer, MindInfo, NewFeedback, NewMemory, Reflection};
-pub use models::{
-    AgentModels, ModelProvider, ModelUsage, ModelsReport, ProviderReport, ProviderState, TierModel,
-};
+pub use models::{AgentModels, ModelProvider, ModelUsage, ModelsReport, ProviderReport, ProviderState, TierModel};
 pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
 pub use plan::{NodeStatus, Plan, PlanNode, PlanStatus};
 pub use preview::{AgentPort, PreviewLink};

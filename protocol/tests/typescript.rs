@@ -10,8 +10,8 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentBudget, AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord, Command,
-    CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo, NetworkChange,
+    AgentBudget, AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord,
+    Command, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo, NetworkChange,
     NetworkInfo, NewFeedback, NewMemory, PreviewLink, ReportKey, Response, Screen, SecretInfo, SignedReport, SystemStatus,
     Template, TtyInfo, event::StreamFrame,
 };

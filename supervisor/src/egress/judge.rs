@@ -111,7 +111,12 @@ impl AgentNet {
             Ok(None) => Err(gone),
             Err(_) => {
                 // Whoever of those who wait comes first says so, once.
-                if self.shared.approvals.decide(id, Word { decision: Decision::Deny, by: "nobody".to_owned(), reason: None }).is_ok() {
+                if self
+                    .shared
+                    .approvals
+                    .decide(id, Word { decision: Decision::Deny, by: "nobody".to_owned(), reason: None })
+                    .is_ok()
+                {
                     self.tell(ApprovalDecided {
                         pid: about.number,
                         id,
