@@ -31,12 +31,16 @@ impl Templates {
         for (id, text) in built_in::BUILT_IN {
             match parse(id, text, "built-in") {
                 Ok(template) => drop(all.insert((*id).to_owned(), template)),
-                Err(error) => tracing::error!(template = id, error = %error.message, "a template that came with the service is wrong"),
+                Err(error) => {
+                    tracing::error!(template = id, error = %error.message, "a template that came with the service is wrong")
+                }
             }
         }
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let path = entry.path();
-            let Some(id) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml").map(str::to_owned)) else { continue };
+            let Some(id) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml").map(str::to_owned)) else {
+                continue;
+            };
             match self.own(&id) {
                 Ok(Some(template)) => drop(all.insert(id, template)),
                 Ok(None) => {}
@@ -81,7 +85,8 @@ impl Templates {
 }
 
 fn parse(id: &str, text: &str, source: &str) -> Result<Template, ApiError> {
-    let wrong = |cause: String| ApiError::invalid(format!("template {id}: {cause}"), "aether templates NAME shows one that works");
+    let wrong =
+        |cause: String| ApiError::invalid(format!("template {id}: {cause}"), "aether templates NAME shows one that works");
     let mut template: Template = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         wrong(format!("line {line}: {}", error.message()))

@@ -1,8 +1,8 @@
 //! What people ask and do about memories, plans, feedback and letters.
 
 use aether_protocol::{
-    AgentId, AgentProfile, AgentSpec, ApiError, Feedback, GoalSpec, Letter, Memory, MindInfo, NewFeedback, NewMemory, Plan, Program,
-    Reflection, Template,
+    AgentId, AgentProfile, AgentSpec, ApiError, Feedback, GoalSpec, Letter, Memory, MindInfo, NewFeedback, NewMemory, Plan,
+    Program, Reflection, Template,
     event::{FeedbackSubmitted, MemoryForgotten, MemoryStored},
     memory::MAX_TAGS,
 };
@@ -107,7 +107,11 @@ impl Fleet {
         let (source, target) = (self.core.info(from)?, self.core.info(to)?);
         if source.owner != target.owner {
             let message = format!("{} belongs to {}, {} to {}", source.name, source.owner, target.name, target.owner);
-            return Err(ApiError::new(aether_protocol::ErrorCode::Denied, message, "memories are shared among agents of one owner"));
+            return Err(ApiError::new(
+                aether_protocol::ErrorCode::Denied,
+                message,
+                "memories are shared among agents of one owner",
+            ));
         }
         let what = Recall { limit: usize::MAX >> 1, ..Recall::default() };
         let all = self.core.store.recall(mind_of(&source), what).await.map_err(|error| failed(&error))?;
@@ -157,8 +161,7 @@ impl Fleet {
         let info = self.core.info(id)?;
         let (core, agent, by) = (self.core.clone(), id.clone(), audit::who());
         let at = aether_protocol::Timestamp::now();
-        let given =
-            Feedback { step: new.step, rating: new.rating, comment: new.comment.clone(), by: by.clone(), at };
+        let given = Feedback { step: new.step, rating: new.rating, comment: new.comment.clone(), by: by.clone(), at };
         let told = identity(&self.core, &info).event(FeedbackSubmitted { pid: info.number, feedback: given.clone() });
         let what = json!({ "step": new.step, "rating": new.rating });
         let work = async move {
