@@ -1,10 +1,10 @@
 //! The built-in agent, given a goal, without any key or model.
 #![forbid(unsafe_code)]
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use aether_tests::{Daemon, http};
-use serde_json::json;
+use aether_tests::{Daemon, Scripted, eventually, http};
+use serde_json::{Value, json};
 
 const GOAL: &str = "Inspect this machine and write a report";
 
@@ -76,4 +76,78 @@ fn a_goal_nobody_here_understands_fails_plainly() {
     assert_eq!(outcome.code, 1, "{outcome}");
     let said = format!("{}{}", outcome.text(), outcome.stderr).to_lowercase();
     assert!(said.contains("not a") && said.contains("model"), "it says that it is no model: {outcome}");
+}
+
+fn tools_of(request: &str) -> Vec<String> {
+    let request: Value = serde_json::from_str(request).expect("a request");
+    let tools = request["tools"].as_array().expect("tools");
+    tools.iter().filter_map(|tool| tool["function"]["name"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_list_of_tools_holds_and_can_be_changed_between_steps() {
+    let run = |n: u32| ("run_command", json!({ "command": format!("echo {n} >> effects") }));
+    let model = Scripted::start([(
+        "be steered",
+        vec![
+            vec![
+                run(1),
+                ("read_file", json!({ "path": "/etc/passwd" })),
+                ("remember", json!({ "content": "I got round my list" })),
+                ("browse_web", json!({ "url": "http://a.test/" })),
+            ],
+            vec![run(2), ("bash", json!({ "command": "echo 3 >> effects" })), ("read_file", json!({ "path": "effects" }))],
+        ],
+    )]);
+    let mut daemon = Daemon::with(&model.config());
+    let start = ["run", "-d", "--name", "held", "--tools", "run_command,browse_web", "--max-steps", "1", "--goal", "be steered"];
+    daemon.aether(start).ok();
+    let phase = |phase: &str| {
+        eventually(phase, Duration::from_secs(20), || {
+            let info = daemon.aether(["--json", "inspect", "held"]).ok().json();
+            (info["phase"] == phase).then_some(info)
+        })
+    };
+    phase("waiting");
+    let steered = daemon.aether(["steer", "held", "--tools", "read_file", "--say", "mind the gap"]).ok();
+    assert_eq!(steered.text(), "held: tools read_file; model openai/m-1, step 1 of 1\n");
+    let odd = daemon.aether(["steer", "held", "--tools", "../x"]);
+    assert!(odd.code == 2 && odd.stderr.contains("is not the name of a tool"), "{odd}");
+
+    // What was changed holds after a restart as well.
+    daemon.kill9();
+    daemon.revive();
+    daemon.aether(["steer", "held", "--more-steps"]).ok();
+    let exit = daemon.aether(["--json", "inspect", "held"]).ok().json();
+    assert_eq!(exit["spec"]["program"]["tools"], json!(["read_file"]), "{exit}");
+    let info = eventually("the end", Duration::from_secs(20), || {
+        let info = daemon.aether(["--json", "inspect", "held"]).ok().json();
+        (info["state"] == "dead").then_some(info)
+    });
+    assert_eq!(info["exit"]["code"], 0, "{info}");
+
+    let timeline = http::unix(&daemon.socket(), "GET", "/api/v1/agents/held/timeline?since=0&limit=500").send().data();
+    let events = timeline.as_array().expect("events");
+    assert_eq!(events.iter().filter(|event| event["type"] == "agent.steered").count(), 1);
+    let seen: Vec<(bool, &str)> = events
+        .iter()
+        .filter(|event| event["type"] == "agent.observation")
+        .map(|event| (event["ok"] == true, event["result"].as_str().unwrap_or_default()))
+        .collect();
+    let expected = [
+        (true, "exit status 0"),
+        (false, "you were not given the tool \"read_file\""),
+        (false, "you were not given the tool \"remember\""),
+        (false, "http://a.test/ was not fetched: the sandbox has no network"),
+        (false, "you were not given the tool \"run_command\""),
+        (false, "you were not given the tool \"bash\""),
+        (true, "1\n"),
+    ];
+    for (ok, text) in expected {
+        assert!(seen.iter().any(|(was, said)| *was == ok && said.starts_with(text)), "{text:?} is not in {seen:?}");
+    }
+    let requests: Vec<String> = model.seen().into_iter().filter(|request| request.contains("be steered")).collect();
+    assert_eq!(tools_of(&requests[0]), ["run_command", "complete", "browse_web"]);
+    assert_eq!(tools_of(&requests[1]), ["read_file", "complete"]);
+    assert!(!requests[0].contains("mind the gap") && requests[1].contains("mind the gap"));
 }

@@ -218,7 +218,8 @@ fn every_template_reaches_its_worked_goal_with_the_tools_that_it_names() {
             .map(|tool| tool["function"]["name"].as_str().unwrap_or_default().to_owned())
             .collect();
         let mut named = tools(id);
-        (offered.sort(), named.sort());
+        offered.sort();
+        named.sort();
         assert_eq!(offered, named, "{id} has the tools that it names, and they exist");
         assert!(model.was_told(words, "How you work: "), "{id} is told how it works");
     }

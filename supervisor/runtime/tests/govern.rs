@@ -72,6 +72,9 @@ impl Toolset for Rooms {
     }
 }
 
+/// A call that was asked about: step, position, tool, what it may have been led by.
+type Noted = (u32, u32, String, Vec<String>);
+
 /// Denies what a test names, holds one call until it is let go, and notes everything.
 #[derive(Default)]
 struct Rules {
@@ -79,7 +82,7 @@ struct Rules {
     hold: Option<(u32, u32)>,
     held: tokio::sync::Notify,
     granted: std::sync::atomic::AtomicBool,
-    asked: Mutex<Vec<(u32, u32, String, Vec<String>)>>,
+    asked: Mutex<Vec<Noted>>,
     observed: Mutex<Vec<(String, bool)>>,
     end_at: Option<u32>,
 }
