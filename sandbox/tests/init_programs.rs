@@ -78,11 +78,11 @@ fn input_arrives_whole_and_ends() {
     let mut client = init.connect();
     let process = client.run(&["cat"], FED);
     let (reader, _) = client.attach(process, OutputStream::Stdout, None, Pace::Hold);
-    let data: Vec<u8> = (0..MAX_CHUNK * 5).map(|at| (at % 251) as u8).collect();
+    let data: Vec<u8> = (0..MAX_CHUNK * 8).map(|at| (at % 251) as u8).collect();
     let writes: Vec<u64> =
         data.chunks(MAX_CHUNK).map(|data| client.send(InitRequest::Write { process, data: data.to_vec() })).collect();
     let close = client.send(InitRequest::CloseInput { process });
-    // 1 280 KiB are more than the pipes and the ring hold: the last write waits for this reader.
+    // 2 MiB are more than the ring, the pipes, cat and what is on its way to this reader hold: the last write waits.
     assert!(!client.list().is_empty() && !client.has_answer(close));
     assert!(client.read_all(reader) == data);
     for tag in writes.into_iter().chain([close]) {

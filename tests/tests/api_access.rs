@@ -25,21 +25,30 @@ const PUBLIC: [(&str, &str); 5] = [
 ];
 
 /// Every route that is not public. A route that is in neither list fails.
-const KNOWN: &str = "
+const KNOWN: &str = "\
     GET /api/v1/agents
     POST /api/v1/agents
     DELETE /api/v1/agents/{ref}
     GET /api/v1/agents/{ref}
+    GET /api/v1/agents/{ref}/budget
+    PUT /api/v1/agents/{ref}/budget
     POST /api/v1/agents/{ref}/continue
     POST /api/v1/agents/{ref}/cp
     GET /api/v1/agents/{ref}/entries
     POST /api/v1/agents/{ref}/exec
+    GET /api/v1/agents/{ref}/feedback
+    POST /api/v1/agents/{ref}/feedback
     DELETE /api/v1/agents/{ref}/files
     GET /api/v1/agents/{ref}/files
     PUT /api/v1/agents/{ref}/files
     GET /api/v1/agents/{ref}/isolation
     POST /api/v1/agents/{ref}/kill
+    GET /api/v1/agents/{ref}/letters
     GET /api/v1/agents/{ref}/logs
+    GET /api/v1/agents/{ref}/memory
+    POST /api/v1/agents/{ref}/memory
+    DELETE /api/v1/agents/{ref}/memory/{id}
+    POST /api/v1/agents/{ref}/memory/{id}/share
     POST /api/v1/agents/{ref}/message
     POST /api/v1/agents/{ref}/mkdir
     GET /api/v1/agents/{ref}/models
@@ -47,10 +56,13 @@ const KNOWN: &str = "
     GET /api/v1/agents/{ref}/network
     POST /api/v1/agents/{ref}/network
     POST /api/v1/agents/{ref}/pause
+    GET /api/v1/agents/{ref}/plan
     GET /api/v1/agents/{ref}/ports
     GET /api/v1/agents/{ref}/ports/{port}/connect
     POST /api/v1/agents/{ref}/ports/{port}/links
     POST /api/v1/agents/{ref}/priority
+    GET /api/v1/agents/{ref}/profile
+    GET /api/v1/agents/{ref}/reflections
     POST /api/v1/agents/{ref}/resume
     GET /api/v1/agents/{ref}/screen
     POST /api/v1/agents/{ref}/signal
@@ -67,6 +79,8 @@ const KNOWN: &str = "
     GET /api/v1/audit/verify
     GET /api/v1/doctor
     GET /api/v1/events
+    GET /api/v1/minds
+    GET /api/v1/models
     GET /api/v1/screens
     GET /api/v1/secrets
     POST /api/v1/secrets
@@ -79,6 +93,8 @@ const KNOWN: &str = "
     GET /api/v1/system/metrics
     GET /api/v1/system/report-key
     GET /api/v1/system/status
+    GET /api/v1/templates
+    GET /api/v1/templates/{id}
     GET /kernel";
 
 /// Everything that is remembered, for nobody but root.

@@ -176,6 +176,8 @@ fn fields_that_nobody_offered_are_refused() {
         "SignalRequest": { "signal": "CONT" }, "StopRequest": { "graceSeconds": 1 }, "SignInRequest": { "token": "x" },
         "NetworkChange": { "type": "replace", "policy": { "allow": [{ "host": "a.test" }] } }, "DecideRequest": { "decision": "deny" },
         "SecretSet": { "name": "KEY", "value": "a-value-of-it" },
+        "Budget": { "tokens": 1 }, "NewFeedback": { "step": 1, "rating": 1 }, "NewMemory": { "content": "x" },
+        "ShareRequest": { "to": "target" }, "SteerRequest": { "tools": ["read_file"] },
         "GrantSpec": { "agent": "target", "host": "a.test", "place": { "type": "bearer" } } });
     let mut tried = BTreeSet::new();
     for route in routes::all() {

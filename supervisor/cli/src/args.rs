@@ -90,7 +90,10 @@ mod tests {
             ("aether run --gpus 1 -- true", "error: unexpected argument '--gpus' found\n"),
             ("aether run --image debian -- true", "error: invalid value 'debian' for '--image <IMAGE>'"),
             ("aether run --net wide -- true", "error: invalid value 'wide' for '--net <MODE>'"),
-            ("aether run --allow http://a.test/ -- true", "error: invalid value 'http://a.test/' for '--allow <HOST[:PORT]>'"),
+            (
+                "aether run --allow http://a.test/ -- true",
+                "error: invalid value 'http://a.test/' for '--allow <HOST[:PORT][=PROGRAM]>'",
+            ),
             ("aether inspect", "error: the following required arguments were not provided: <A>\n"),
         ] {
             let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
