@@ -76,6 +76,16 @@ impl Leaks {
         assert!(clean.is_ok() && left.is_empty(), "left behind:\n  {}", left.join("\n  "));
     }
 
+    /// The same but for kept output, which goes a minute later: one test that waits for that is enough.
+    ///
+    /// # Panics
+    /// When something stays; the message names it.
+    #[track_caller]
+    pub fn assert_gone_but_output(&self, daemon: &Daemon) {
+        let left = self.left_within(daemon, AHEAD, Duration::from_secs(20));
+        assert!(left.is_empty(), "left behind:\n  {}", left.join("\n  "));
+    }
+
     /// Waits until nothing is there that was not there before but kept output, which stays for a minute; what stays is answered.
     pub fn left_within(&self, daemon: &Daemon, ahead: usize, limit: Duration) -> Vec<String> {
         let start = std::time::Instant::now();

@@ -65,7 +65,7 @@ fn of_two_hundred_of_one_name_one_is_made() {
     let reaped = events.lines().filter(|line| line.starts_with("data:") && line.contains(&id)).count();
     assert_eq!(reaped, 1, "{events}");
     http::unix(&daemon.socket(), "GET", "/api/v1/agents/one").send().refused(404, "NOT_FOUND");
-    before.assert_gone(&daemon);
+    before.assert_gone_but_output(&daemon);
 }
 
 #[test]

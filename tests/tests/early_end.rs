@@ -94,7 +94,7 @@ fn the_name_of_an_ended_ephemeral_agent_is_free_for_whoever_saw_it_end() {
     let listed = daemon.aether(["ps", "-a", "-q"]).ok().text();
     assert_eq!(listed.lines().count(), 1, "{listed}");
     daemon.aether(["kill", "again"]).ok();
-    before.assert_gone(&daemon);
+    before.assert_gone_but_output(&daemon);
 
     // The control: an ended agent that is kept keeps its name.
     assert_eq!(start(&daemon, "kept", false, "true").status, 201);

@@ -98,12 +98,6 @@ fn load(daemon: &Daemon, round: usize, busy: &str) -> impl Fn(&AtomicBool) + Sen
     }
 }
 
-/// Kept output of removed agents, which goes after a minute, is waited for by other tests.
-fn assert_nothing_left(before: &Leaks, daemon: &Daemon) {
-    let left = before.left_within(daemon, AHEAD, Duration::from_secs(20));
-    assert!(left.is_empty(), "left behind:\n  {}", left.join("\n  "));
-}
-
 /// Numbers after `tick `, in order of appearance.
 fn ticks(text: &str) -> Vec<u64> {
     text.lines().filter_map(|line| line.trim().strip_prefix("tick ")?.parse().ok()).collect()
@@ -193,7 +187,7 @@ fn kills_at_random_moments_cost_no_agent_and_leave_nothing() {
         until("it to go on", || ticks(&agent.logs()).len() > last);
         agent.remove();
     }
-    assert_nothing_left(&empty, &daemon);
+    empty.assert_gone_but_output(&daemon);
     // The volume of each killed spawner went with it.
     assert!(volumes(&daemon).len() <= 1, "{:?}", volumes(&daemon));
     table.publish("random", &format!("{points} points, seed {}. The API was back after {slowest:?} at most.", faults::seed()));
@@ -221,5 +215,5 @@ fn an_init_that_dies_while_nobody_watches_is_unknown_and_never_success() {
         assert_eq!(info["exit"]["code"], 255, "{info:#}");
         daemon.aether(["rm", id]).ok();
     }
-    assert_nothing_left(&before, &daemon);
+    before.assert_gone_but_output(&daemon);
 }
