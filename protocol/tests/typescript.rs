@@ -10,10 +10,10 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentBudget, AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, Approval, AuditCheck, AuditRecord,
-    Command, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo, NetworkChange,
-    NetworkInfo, NewFeedback, NewMemory, PreviewLink, ReportKey, Response, Screen, SecretInfo, SignedReport, SystemStatus,
-    Template, TtyInfo, event::StreamFrame,
+    AgentBudget, AgentEvent, AgentInfo, AgentModels, AgentPort, AgentProfile, AgentSpec, AgentTree, Approval, AuditCheck,
+    AuditRecord, Command, CommandEnvelope, DoctorReport, ErrorBody, Event, FileEntry, GrantSpec, HealthInfo, Memory, MindInfo,
+    ModelsReport, NetworkChange, NetworkInfo, NewFeedback, NewMemory, PreviewLink, ReportKey, Response, Screen, SecretInfo,
+    SignedReport, SystemStatus, Template, TtyInfo, event::StreamFrame,
 };
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -54,8 +54,10 @@ fn the_committed_types_are_the_wire_types() {
     found.with::<SecretInfo>();
     found.with::<GrantSpec>();
     found.with::<AgentModels>();
+    found.with::<ModelsReport>();
     found.with::<AgentBudget>();
     found.with::<AgentPort>();
+    found.with::<AgentTree>();
     found.with::<PreviewLink>();
     let text = found.text();
 

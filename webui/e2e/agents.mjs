@@ -167,13 +167,24 @@ const SCREENS = {
   shell: ['agent@shell:~$ ls', 'Desktop  Documents  Downloads  Projects', 'agent@shell:~$ '],
 };
 
-export function screenOf(agent) {
+export function screenOf(agent, version = 1) {
   const lines = SCREENS[agent.name] ?? [`$ ${agent.spec.program.argv?.join(' ') ?? agent.spec.program.goal}`];
-  return { cols: 120, rows: 36, lines, version: 1 };
+  const more = Array.from({ length: version > 1 ? 12 : 0 }, (_, i) => `cc -O2 -c part-${version + i}.c`);
+  return { cols: 120, rows: 36, lines: [...lines, ...more], version };
 }
 
 export function timelineOf(agent, seq) {
   const pid = agent.number;
+  const step = (n) => ({
+    type: 'agent.progress',
+    pid,
+    step: n,
+    maxSteps: 50,
+    summary: '',
+    model: n < 3 ? 'openai/gpt-small' : 'ollama/llama',
+    tokens: 1300 * n,
+    costMicrousd: n < 3 ? 2600 * n : null,
+  });
   const bodies = [
     { type: 'process.spawned', pid, info: agent },
     {
@@ -182,6 +193,7 @@ export function timelineOf(agent, seq) {
       step: 1,
       thought: 'I start with the processor and memory, then disks and tools.',
     },
+    step(1),
     { type: 'agent.action', pid, step: 1, tool: 'run_command', args: { command: 'lscpu | head -20' } },
     {
       type: 'agent.observation',
@@ -192,6 +204,7 @@ export function timelineOf(agent, seq) {
       result: 'Architecture: x86_64\nCPU(s): 2\nModel name: Example Processor\nL2 cache: 4 MiB',
     },
     { type: 'agent.thought', pid, step: 2, thought: 'Memory next.' },
+    step(2),
     { type: 'agent.action', pid, step: 2, tool: 'run_command', args: { command: 'free -h' } },
     {
       type: 'agent.observation',
@@ -202,6 +215,9 @@ export function timelineOf(agent, seq) {
       result: 'free: command not found\nexit status 127',
     },
     { type: 'agent.userMessage', pid, content: 'Please also list the compilers.' },
+    { type: 'agent.log', pid, level: 'info', message: 'ollama/llama answers: openai is resting' },
+    { type: 'agent.compacted', pid, step: 3, summedUp: 1, tokensBefore: 31_000, tokensAfter: 9000 },
+    step(3),
     {
       type: 'agent.action',
       pid,
@@ -210,6 +226,15 @@ export function timelineOf(agent, seq) {
       args: { path: '/home/agent/report.md', content: '# Report\n\nTwo CPUs.' },
     },
     { type: 'agent.observation', pid, step: 3, tool: 'write_file', ok: true, result: 'wrote 22 bytes' },
+    step(4),
+    {
+      type: 'agent.action',
+      pid,
+      step: 4,
+      tool: 'write_file',
+      args: { path: '/home/agent/report.md', content: '# Report\n\nTwo CPUs.\nCompilers: cc, c++.\n' },
+    },
+    { type: 'agent.observation', pid, step: 4, tool: 'write_file', ok: true, result: 'wrote 43 bytes' },
   ];
   return bodies.map((body, i) => ({
     seq: seq + i,

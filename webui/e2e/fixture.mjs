@@ -5,6 +5,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { DOCTOR, STATUS, busyFleet, makeAgent, screenOf, timelineOf } from './agents.mjs';
+import { answerAbout, answerOf } from './thinking.mjs';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const TYPES = {
@@ -31,7 +32,7 @@ function reportOf(agent) {
 }
 
 /** Starts it and gives its address, a sign-in link and what tests may do to it. */
-export async function startFixture({ empty = false, crowd = 0 } = {}) {
+export async function startFixture({ empty = false, crowd = 0, lively = false } = {}) {
   const agents = new Map();
   const events = [];
   const files = new Map();
@@ -65,6 +66,23 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
     events.push(event);
     for (const socket of kernels) socket.send(JSON.stringify(event));
   };
+  /** Something happens to one agent after the other, many times a second. */
+  let turn = 0;
+  const life = lively
+    ? setInterval(() => {
+        const all = [...agents.values()];
+        for (let i = 0; i < 5; i += 1) {
+          const agent = all[(turn += 7) % all.length];
+          emit(agent, {
+            type: 'agent.action',
+            pid: agent.number,
+            step: turn,
+            tool: 'run_command',
+            args: { command: `make part-${turn}` },
+          });
+        }
+      }, 50)
+    : undefined;
   const find = (ref) =>
     agents.get(ref) ??
     [...agents.values()].find((each) => each.name === ref || String(each.number) === String(ref));
@@ -157,14 +175,15 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
           .get('ids')
           .split(',')
           .flatMap((id, i) =>
-            agents.has(id) && url.searchParams.get('versions').split(',')[i] === '0'
-              ? [[id, screenOf(agents.get(id))]]
+            agents.has(id) && (lively || url.searchParams.get('versions').split(',')[i] === '0')
+              ? [[id, screenOf(agents.get(id), lively ? turn : 1)]]
               : [],
           ),
       );
     if (top === 'system') return STATUS;
     if (top === 'doctor') return DOCTOR;
     if (top === 'approvals' || top === 'secrets') return [];
+    if (answerAbout(top)) return answerAbout(top);
     if (top !== 'agents') throw refuse(404, 'NOT_FOUND', `there is no ${url.pathname}`, '');
     if (!ref) return request.method === 'POST' ? deploy(body) : [...agents.values()];
     const agent = find(ref);
@@ -198,6 +217,8 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(text);
       return undefined;
     }
+    const thought = answerOf(agent, verb, url, (message) => refuse(404, 'NOT_FOUND', message, ''));
+    if (thought !== undefined) return thought;
     throw refuse(404, 'NOT_FOUND', `there is no ${url.pathname}`, '');
   }
 
@@ -228,7 +249,7 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
             }),
           ),
       );
-    } else sendFile(url.pathname, response);
+    } else sendFile(url.pathname, request, response);
   });
 
   const sockets = new WebSocketServer({ server, verifyClient: ({ req }) => signedIn(req) });
@@ -330,8 +351,10 @@ export async function startFixture({ empty = false, crowd = 0 } = {}) {
   return {
     url: origin(),
     signin: `${origin()}/signin?code=fixture`,
+    told: () => events.length,
     drop: () => sockets.clients.forEach((socket) => socket.terminate()),
     stop: () => (
+      clearInterval(life),
       sockets.clients.forEach((socket) => socket.terminate()),
       server.closeAllConnections(),
       new Promise((done) => server.close(done))
@@ -354,10 +377,14 @@ const entry = (each, kind, size) => ({
 const signedIn = (request) => (request.headers.cookie ?? '').includes('aether_token=fixture');
 const refuse = (status, code, message, hint) => Object.assign(new Error(message), { status, code, hint });
 
-function sendFile(path, response) {
+function sendFile(path, request, response) {
   const file = join(DIST, normalize(path));
   const found =
     file.startsWith(DIST) && existsSync(file) && statSync(file).isFile() ? file : join(DIST, 'index.html');
-  response.writeHead(200, { 'Content-Type': TYPES[extname(found)] ?? 'application/octet-stream' });
-  createReadStream(found).pipe(response);
+  const packed = (request.headers['accept-encoding'] ?? '').includes('gzip') && existsSync(`${found}.gz`);
+  response.writeHead(200, {
+    'Content-Type': TYPES[extname(found)] ?? 'application/octet-stream',
+    ...(packed ? { 'Content-Encoding': 'gzip' } : {}),
+  });
+  createReadStream(packed ? `${found}.gz` : found).pipe(response);
 }

@@ -34,6 +34,7 @@ export function agent({ goal, ...rest }: Wish = {}): AgentInfo {
     lastAction: null,
     usage: null,
     disk: null,
+    parent: null,
     ...rest,
   };
 }

@@ -24,7 +24,7 @@ pub(crate) async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Respo
         return Failure(ApiError::not_found(format!("there is no {method} {path}"), "see /api/v1/openapi.json")).into_response();
     }
     let name = path.trim_start_matches('/');
-    if let Some(found) = Files::get(name).filter(|_| name != "index.html" && !name.starts_with('.')) {
+    if let Some(found) = Files::get(name).filter(|_| name != "index.html" && !name.starts_with('.') && !name.ends_with(".gz")) {
         return file(name, found, &headers);
     }
     if is_page(path, &headers) {
@@ -52,7 +52,22 @@ fn file(name: &str, found: EmbeddedFile, headers: &HeaderMap) -> Response {
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    (head, [(header::CONTENT_TYPE, content_type(name))], found.data).into_response()
+    let kind = [(header::CONTENT_TYPE, content_type(name)), (header::VARY, "accept-encoding")];
+    // The bundler leaves a packed copy beside what is worth it; nothing is packed here.
+    match Files::get(&format!("{name}.gz")).filter(|_| takes_gzip(headers)) {
+        Some(packed) => (head, kind, [(header::CONTENT_ENCODING, "gzip")], packed.data).into_response(),
+        None => (head, kind, found.data).into_response(),
+    }
+}
+
+/// `Accept-Encoding` names gzip, and not only to refuse it (RFC 9110, 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|one| {
+        let (coding, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+        let refused = weight.trim().strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()).is_none_or(|q| q <= 0.0);
+        coding.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -88,6 +103,17 @@ mod tests {
         let mut fetch = HeaderMap::new();
         fetch.insert(header::ACCEPT, "application/json".parse().unwrap());
         assert!(!is_page("/agents/abc", &fetch));
+    }
+
+    #[test]
+    fn packed_files_go_to_those_who_take_them() {
+        let takes = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, text.parse().unwrap());
+            takes_gzip(&headers)
+        };
+        assert!(takes("gzip") && takes("br, GZIP;q=0.5") && takes("deflate,gzip , br"));
+        assert!(!takes("") && !takes("br") && !takes("gzip;q=0") && !takes("gzip;q=odd") && !takes_gzip(&HeaderMap::new()));
     }
 
     #[tokio::test]

@@ -16,7 +16,11 @@ export type Topic =
   | `timeline:${string}`
   | `ttys:${string}`
   | `files:${string}`
-  | `network:${string}`;
+  | `network:${string}`
+  | `budget:${string}`
+  | `plan:${string}`
+  | `memory:${string}`
+  | `letters:${string}`;
 
 /** Ten minutes at one sample every two seconds. */
 const SAMPLES_KEPT = 300;
@@ -191,9 +195,12 @@ export class Fleet {
         break;
       case 'agent.paused':
         this.#change(agent, { state: 'paused' });
+        this.#touch(`budget:${agent.id}`);
         break;
       case 'agent.resumed':
+      case 'agent.steered':
         this.outdated.add(agent.id);
+        this.#touch(`budget:${agent.id}`);
         break;
       case 'agent.thought':
         this.#change(agent, { step: event.step });
@@ -220,6 +227,26 @@ export class Fleet {
         break;
       case 'fs.changed':
         this.#touch(`files:${agent.id}`);
+        break;
+      case 'budget.warning':
+      case 'resource.exceeded':
+      case 'agent.postMortem':
+        this.#touch(`budget:${agent.id}`);
+        break;
+      case 'plan.created':
+      case 'plan.updated':
+        this.#touch(`plan:${agent.id}`);
+        break;
+      case 'memory.stored':
+      case 'memory.forgotten':
+      case 'memory.consolidated':
+      case 'reflection.stored':
+      case 'feedback.submitted':
+        this.#touch(`memory:${agent.id}`);
+        break;
+      case 'ipc.message':
+      case 'ipc.delivered':
+        this.#touch(`letters:${agent.id}`);
         break;
       default:
         break;

@@ -35,7 +35,15 @@ budget: Budget,
  */
 spent: Spent, 
 /**
- * Every limit that holds for it.
+ * What its children used of its budget, and theirs.
+ */
+below: Spent, 
+/**
+ * What live children may still use of it.
+ */
+lent: Spent, 
+/**
+ * Every limit that holds for it; of those of the agent itself, what its children used and may use counts as used.
  */
 lines: Array<BudgetLine>, 
 /**
@@ -119,7 +127,7 @@ text: string, };
 /**
  * The closed set of events; `type` has the name on the wire.
  */
-export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
+export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
 
 /**
  * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
@@ -150,6 +158,10 @@ name: AgentName,
  * Who owns it: `root`, a user name of the host, or `operator`.
  */
 owner: string, 
+/**
+ * The agent that started it, which may have been removed since.
+ */
+parent: AgentId | null, 
 /**
  * Host pid of its PID 1 inside, while it lives.
  */
@@ -416,7 +428,19 @@ maxSteps: number,
 /**
  * One line.
  */
-summary: string, };
+summary: string, 
+/**
+ * Who answered, as `PROVIDER/MODEL`.
+ */
+model?: string | null, 
+/**
+ * Tokens of the answer, read and written, when the provider tells.
+ */
+tokens?: number | null, 
+/**
+ * Cost of the answer, millionths of a US dollar, when there is a price.
+ */
+costMicrousd?: number | null, };
 
 /**
  * An agent by number, id, name or unique prefix.
@@ -462,6 +486,14 @@ export type AgentSpec = {
  * Name; generated from the id when absent.
  */
 name?: AgentName | null, 
+/**
+ * Agent under which it starts, by id, number or name: it gets no more than that one has, and ends with it.
+ */
+parent?: string | null, 
+/**
+ * It goes on when its parent ends.
+ */
+outlives?: boolean, 
 /**
  * What runs: a program, or the built-in agent with a goal.
  */
@@ -525,6 +557,27 @@ allowReduced?: Array<Layer>, };
 export type AgentState = "queued" | "created" | "running" | "sleeping" | "stopped" | "paused" | "zombie" | "dead";
 
 /**
+ * Changes the tools or the model of a built-in agent from its next step on; answers with its `AgentInfo`. What is absent stays.
+ */
+export type AgentSteer = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Only these tools (and `complete`).
+ */
+tools: Array<string> | null, 
+/**
+ * Every tool there is.
+ */
+allTools: boolean, 
+/**
+ * `PROVIDER/MODEL`.
+ */
+model: string | null, };
+
+/**
  * What a built-in agent works with changed; it holds from its next step on.
  */
 export type AgentSteered = { 
@@ -557,6 +610,15 @@ step: number,
  * The thought.
  */
 thought: string, };
+
+/**
+ * An agent and everybody below it.
+ */
+export type AgentTree = { 
+/**
+ * The agent first; each one stands before its children, the oldest of which comes first.
+ */
+nodes: Array<TreeNode>, };
 
 /**
  * A person wrote to an agent.
@@ -626,6 +688,23 @@ askedAt: Timestamp,
 expiresAt: Timestamp, };
 
 /**
+ * Decides about one of those; answers with the `Approval`.
+ */
+export type ApprovalDecide = { 
+/**
+ * Its number.
+ */
+approvalId: number, 
+/**
+ * The word.
+ */
+decision: Decision, 
+/**
+ * Why: the built-in agent reads it.
+ */
+reason: string | null, };
+
+/**
  * It waits no longer.
  */
 export type ApprovalDecided = { 
@@ -649,6 +728,11 @@ by: string,
  * Why, in their words.
  */
 reason: string | null, };
+
+/**
+ * What waits for a person, oldest first; answers with `Approval[]`.
+ */
+export type ApprovalList = Record<symbol, never>;
 
 /**
  * An agent waits for a person's word.
@@ -692,6 +776,19 @@ brokenAt: number | null,
  * What is wrong with it; empty when the chain is whole.
  */
 cause: string, };
+
+/**
+ * Who did what, oldest first; answers with `AuditRecord[]`.
+ */
+export type AuditQuery = { 
+/**
+ * Only those after this number.
+ */
+since: number, 
+/**
+ * At most so many (default and most: 1000).
+ */
+limit: number | null, };
 
 /**
  * One record. `hash` is SHA-256 over the hash of the record before and the fields of this one.
@@ -862,9 +959,26 @@ suspicions: Array<Suspicion>,
 digest: string, };
 
 /**
+ * An agent was started under this one.
+ */
+export type ChildSpawned = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * The new one.
+ */
+child: AgentId, 
+/**
+ * Its number.
+ */
+childPid: number, };
+
+/**
  * The closed set of commands; `type` has the name on the wire.
  */
-export type Command = { "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown;
+export type Command = { "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "agent.steer" } & AgentSteer | { "type": "process.approve" } & ProcessApprove | { "type": "process.reject" } & ProcessReject | { "type": "approval.list" } & ApprovalList | { "type": "approval.decide" } & ApprovalDecide | { "type": "memory.store" } & MemoryStore | { "type": "memory.recall" } & MemoryRecall | { "type": "memory.list" } & MemoryList | { "type": "memory.forget" } & MemoryForget | { "type": "memory.share" } & MemoryShare | { "type": "plan.get" } & PlanGet | { "type": "feedback.submit" } & FeedbackSubmit | { "type": "feedback.get" } & FeedbackGet | { "type": "profile.get" } & ProfileGet | { "type": "profile.list" } & ProfileList | { "type": "resource.getQuota" } & ResourceGetQuota | { "type": "resource.setQuota" } & ResourceSetQuota | { "type": "resource.getUsage" } & ResourceGetUsage | { "type": "resource.getSummary" } & ResourceGetSummary | { "type": "audit.query" } & AuditQuery | { "type": "template.list" } & TemplateList | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown;
 
 /**
  * A command with its id.
@@ -873,7 +987,7 @@ export type CommandEnvelope = {
 /**
  * Chosen by the client, echoed in the answer.
  */
-id: string, } & ({ "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown);
+id: string, } & ({ "type": "process.spawn" } & ProcessSpawnCommand | { "type": "process.signal" } & ProcessSignal | { "type": "process.list" } & ProcessListCommand | { "type": "process.info" } & ProcessInfo | { "type": "process.setPriority" } & ProcessSetPriority | { "type": "process.getQueue" } & ProcessGetQueue | { "type": "process.remove" } & ProcessRemove | { "type": "agent.pause" } & AgentPauseCommand | { "type": "agent.resume" } & AgentResumeCommand | { "type": "agent.continue" } & AgentContinue | { "type": "agent.message" } & AgentMessage | { "type": "agent.steer" } & AgentSteer | { "type": "process.approve" } & ProcessApprove | { "type": "process.reject" } & ProcessReject | { "type": "approval.list" } & ApprovalList | { "type": "approval.decide" } & ApprovalDecide | { "type": "memory.store" } & MemoryStore | { "type": "memory.recall" } & MemoryRecall | { "type": "memory.list" } & MemoryList | { "type": "memory.forget" } & MemoryForget | { "type": "memory.share" } & MemoryShare | { "type": "plan.get" } & PlanGet | { "type": "feedback.submit" } & FeedbackSubmit | { "type": "feedback.get" } & FeedbackGet | { "type": "profile.get" } & ProfileGet | { "type": "profile.list" } & ProfileList | { "type": "resource.getQuota" } & ResourceGetQuota | { "type": "resource.setQuota" } & ResourceSetQuota | { "type": "resource.getUsage" } & ResourceGetUsage | { "type": "resource.getSummary" } & ResourceGetSummary | { "type": "audit.query" } & AuditQuery | { "type": "template.list" } & TemplateList | { "type": "fs.read" } & FsRead | { "type": "fs.write" } & FsWrite | { "type": "fs.mkdir" } & FsMkdir | { "type": "fs.rm" } & FsRm | { "type": "fs.ls" } & FsLs | { "type": "fs.stat" } & FsStat | { "type": "fs.mv" } & FsMv | { "type": "fs.cp" } & FsCp | { "type": "tty.open" } & TtyOpen | { "type": "tty.attach" } & TtyAttach | { "type": "tty.detach" } & TtyDetach | { "type": "tty.ack" } & TtyAck | { "type": "tty.input" } & TtyInput | { "type": "tty.resize" } & TtyResize | { "type": "tty.close" } & TtyClose | { "type": "tty.list" } & TtyList | { "type": "events.resume" } & EventsResume | { "type": "gpu.list" } & GpuList | { "type": "llm.list" } & LlmList | { "type": "kernel.status" } & KernelStatus | { "type": "kernel.shutdown" } & KernelShutdown);
 
 /**
  * A program with its arguments.
@@ -1039,7 +1153,7 @@ agentId: AgentId | null,
 /**
  * Owner of that agent; empty for events of the service.
  */
-owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
 
 /**
  * Sends durable events after a number, then the live ones.
@@ -1091,6 +1205,36 @@ by: string,
  * When.
  */
 at: Timestamp, };
+
+/**
+ * What people thought of an agent's steps, newest first; answers with `Feedback[]`.
+ */
+export type FeedbackGet = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Rates a step that an agent took; answers with the `Feedback`.
+ */
+export type FeedbackSubmit = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * The step, from 1.
+ */
+step: number, 
+/**
+ * 1 or -1.
+ */
+rating: number, 
+/**
+ * In your words.
+ */
+comment: string, };
 
 /**
  * A person rated a step.
@@ -1363,7 +1507,11 @@ memory?: AgentName | null,
 /**
  * Template that brings role, tools and steps where they are absent.
  */
-template?: string | null, };
+template?: string | null, 
+/**
+ * Where the words of the goal come from, when from outside: what follows is tainted from the start.
+ */
+outside?: string | null, };
 
 /**
  * Devices of the host; answers with a list (empty without GPUs).
@@ -1813,6 +1961,19 @@ pid: number,
 removed: number, };
 
 /**
+ * Has an agent forget something.
+ */
+export type MemoryForget = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Number of the memory.
+ */
+memoryId: number, };
+
+/**
  * An agent forgot something.
  */
 export type MemoryForgotten = { 
@@ -1829,6 +1990,74 @@ memoryId: number, };
  * A layer of memory.
  */
 export type MemoryLayer = "episodic" | "semantic" | "procedural" | "social";
+
+/**
+ * The memories of an agent, the weightiest first, at most 1000; answers with `Memory[]`.
+ */
+export type MemoryList = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Only of this layer.
+ */
+layer: MemoryLayer | null, };
+
+/**
+ * What an agent remembers, the most fitting first; answers with `Memory[]`. Looking does not make it weigh more.
+ */
+export type MemoryRecall = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Words to look for; the weightiest memories when absent.
+ */
+query: string | null, 
+/**
+ * Only of this layer.
+ */
+layer: MemoryLayer | null, 
+/**
+ * Only with all of these tags.
+ */
+tags: Array<string>, 
+/**
+ * At most so many: 10 when absent, 1000 at most.
+ */
+limit: number | null, };
+
+/**
+ * Gives a copy of a memory to another agent of the same owner; answers with the `Memory`, which weighs four fifths there.
+ */
+export type MemoryShare = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Number of the memory.
+ */
+memoryId: number, 
+/**
+ * The other agent.
+ */
+to: AgentRef, };
+
+/**
+ * Has an agent remember something; answers with the `Memory`.
+ */
+export type MemoryStore = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * What to remember.
+ */
+memory: NewMemory, };
 
 /**
  * An agent remembers something.
@@ -1938,6 +2167,27 @@ latencyMs: number,
  * Cost in millionths of a US dollar by the configured prices; absent when the model has no price.
  */
 costMicrousd: number | null, };
+
+/**
+ * The models that the built-in agent can use, and why others cannot be used.
+ */
+export type ModelsReport = { 
+/**
+ * What a goal gets that names no model: `PROVIDER/MODEL`, `auto` for the tiers, or `heuristic`.
+ */
+defaultModel: string, 
+/**
+ * Models that answer when the one that was wished for cannot, in order.
+ */
+fallback: Array<string>, 
+/**
+ * Models by what they can do and cost, for `auto`.
+ */
+tiers: Array<TierModel>, 
+/**
+ * Every provider.
+ */
+providers: Array<ProviderReport>, };
 
 /**
  * Origin of a lent directory.
@@ -2062,7 +2312,7 @@ policy: NetworkMode,
  */
 connections: number, 
 /**
- * Destinations asked for since the service took the agent over, last used first.
+ * Destinations asked for, last used first; the last 1024. They are kept until the agent is removed.
  */
 destinations: Array<NetworkDestination>, };
 
@@ -2272,6 +2522,15 @@ pid: number,
 plan: Plan, };
 
 /**
+ * The newest plan of an agent; answers with its `Plan`.
+ */
+export type PlanGet = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
  * A node of a plan. The status of one with children follows from theirs.
  */
 export type PlanNode = { 
@@ -2387,6 +2646,15 @@ url: string,
 expiresAt: Timestamp, };
 
 /**
+ * Allows, once, the one call or connection of an agent that waits for a person; answers with the `Approval`.
+ */
+export type ProcessApprove = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
  * The agent left the queue and starts.
  */
 export type ProcessDequeued = { 
@@ -2500,6 +2768,19 @@ export type ProcessReaped = {
 pid: number, };
 
 /**
+ * Denies it.
+ */
+export type ProcessReject = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * Why: the built-in agent reads it.
+ */
+reason: string | null, };
+
+/**
  * Removes the record and home of an ended agent.
  */
 export type ProcessRemove = { 
@@ -2579,9 +2860,61 @@ agentPhase: AgentPhase, };
 export type Profile = "standard" | "packages" | "browser";
 
 /**
+ * What an agent is known for; answers with its `AgentProfile`.
+ */
+export type ProfileGet = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Every mind; answers with `MindInfo[]`.
+ */
+export type ProfileList = Record<symbol, never>;
+
+/**
  * What an agent runs.
  */
 export type Program = { "type": "command" } & CommandSpec | { "type": "goal" } & GoalSpec;
+
+/**
+ * A provider of models as it was found.
+ */
+export type ProviderReport = { 
+/**
+ * Name as in `PROVIDER/MODEL`.
+ */
+name: string, 
+/**
+ * What it speaks: `chat`, `responses`, `anthropic`, `gemini`, `ollama`, or `rules` for what is built in.
+ */
+interface: string, 
+/**
+ * Whether it can be asked.
+ */
+state: ProviderState, 
+/**
+ * Why not, and what to do; or what there is to know. May be empty.
+ */
+detail: string, 
+/**
+ * Model for goals that name the provider alone.
+ */
+defaultModel: string, 
+/**
+ * Its models take images.
+ */
+images: boolean, 
+/**
+ * The models that it lists; empty when it was not asked or lists none.
+ */
+models: Array<string>, };
+
+/**
+ * Whether a provider of models can be asked by the built-in agent.
+ */
+export type ProviderState = "available" | "limited" | "resting" | "noKey" | "refused" | "unreachable" | "failing" | "unusable" | "notSetUp";
 
 /**
  * A provider of models.
@@ -2672,6 +3005,42 @@ pid: number,
  * The limit.
  */
 line: BudgetLine, };
+
+/**
+ * What an agent may use up and what it used; answers with its `AgentBudget`.
+ */
+export type ResourceGetQuota = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * The newest figures of every live agent; answers with `KernelMetrics`.
+ */
+export type ResourceGetSummary = Record<symbol, never>;
+
+/**
+ * What an agent used up; answers with a `Spent`.
+ */
+export type ResourceGetUsage = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, };
+
+/**
+ * Sets the limits of an agent, all of them; answers with its `AgentBudget`. One that was frozen goes on when nothing is used up.
+ */
+export type ResourceSetQuota = { 
+/**
+ * The agent.
+ */
+pid: AgentRef, 
+/**
+ * The limits.
+ */
+quota: Budget, };
 
 /**
  * Answer to a command.
@@ -2770,7 +3139,15 @@ updatedAt: Timestamp,
 /**
  * What it may be used for.
  */
-grants: Array<Grant>, };
+grants: Array<Grant>, 
+/**
+ * Requests it was added to, ever.
+ */
+timesUsed: number, 
+/**
+ * Whose requests these were, last used first; the last 32 agents.
+ */
+usedBy: Array<SecretUsed>, };
 
 /**
  * Name of a secret: `[A-Za-z_][A-Za-z0-9_-]{0,63}`, for example `GITHUB_TOKEN`.
@@ -2810,6 +3187,27 @@ path?: string | null,
  * Where it goes; a bearer token when absent.
  */
 place?: SecretPlace, };
+
+/**
+ * An agent that used a secret. It may be gone.
+ */
+export type SecretUsed = { 
+/**
+ * The agent.
+ */
+agent: AgentId, 
+/**
+ * Its name when it used the secret.
+ */
+name: string, 
+/**
+ * Requests of its that the secret was added to.
+ */
+times: number, 
+/**
+ * When it was added last.
+ */
+lastAt: Timestamp, };
 
 /**
  * A report with its signature: what `aether inspect --isolation --json` prints and `aether verify-report` checks.
@@ -2997,6 +3395,24 @@ goals: Array<string>,
 source: string, };
 
 /**
+ * Every template, by name; answers with `Template[]`.
+ */
+export type TemplateList = Record<symbol, never>;
+
+/**
+ * A tier and its model.
+ */
+export type TierModel = { 
+/**
+ * `flash`, `standard` or `frontier`.
+ */
+tier: string, 
+/**
+ * `PROVIDER/MODEL`.
+ */
+model: string, };
+
+/**
  * A point in time: RFC 3339 in UTC with milliseconds, for example `2026-11-20T19:54:00.123Z`.
  *
  * Only shown to people; order and time-outs never depend on it (clocks jump).
@@ -3059,6 +3475,27 @@ calls: number,
  * Of those, how many failed.
  */
 failed: number, };
+
+/**
+ * One of them.
+ */
+export type TreeNode = { 
+/**
+ * Generations below the first one.
+ */
+depth: number, 
+/**
+ * The agent.
+ */
+agent: AgentInfo, 
+/**
+ * What it used itself.
+ */
+spent: Spent, 
+/**
+ * What its live children may still use of its budget.
+ */
+lent: Spent, };
 
 /**
  * Says that this client has shown output up to an offset; the service never runs more than 1 MiB ahead.

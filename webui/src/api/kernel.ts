@@ -1,6 +1,14 @@
 import { backoff } from '@/lib/backoff';
 import type { Fleet } from './fleet';
-import type { AgentInfo, Command, CommandEnvelope, Event, Response, StreamFrame } from './generated';
+import type {
+  AgentDelta,
+  AgentInfo,
+  Command,
+  CommandEnvelope,
+  Event,
+  Response,
+  StreamFrame,
+} from './generated';
 import { Refusal, refusalOf, signedOut } from './http';
 
 export type Link =
@@ -43,8 +51,11 @@ export class Kernel {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #refresh: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(fleet: Fleet, world: World = browser) {
+  readonly #onDelta: (delta: AgentDelta) => void;
+
+  constructor(fleet: Fleet, world: World = browser, onDelta: (delta: AgentDelta) => void = () => undefined) {
     this.#fleet = fleet;
+    this.#onDelta = onDelta;
     this.#world = world;
     this.link = { phase: 'closed', since: world.now() };
   }
@@ -115,6 +126,9 @@ export class Kernel {
         break;
       case 'kernel.metrics':
         this.#fleet.applyMetrics(frame, this.#world.now());
+        break;
+      case 'agent.delta':
+        this.#onDelta(frame);
         break;
       case 'lagged':
         void this.request({ type: 'events.resume', seq: this.#fleet.lastSeq }).catch(() => undefined);

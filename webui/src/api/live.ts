@@ -1,5 +1,6 @@
 import { useCallback, useMemo, useRef, useSyncExternalStore } from 'react';
 import { Approvals } from './approvals';
+import { Drafts, type Draft } from './drafts';
 import { Fleet, type Sample } from './fleet';
 import type { AgentInfo, Approval, Event, KernelMetrics } from './generated';
 import { Kernel, type Link } from './kernel';
@@ -7,14 +8,25 @@ import { listApprovals } from './network';
 
 /** The page's one store and one connection. */
 export const fleet = new Fleet();
-export const kernel = new Kernel(fleet);
+export const drafts = new Drafts();
+export const kernel = new Kernel(fleet, undefined, (delta) => drafts.take(delta));
 export const approvals = new Approvals(listApprovals);
 
-fleet.onEvent = (event) => approvals.apply(event);
+fleet.onEvent = (event) => {
+  approvals.apply(event);
+  drafts.apply(event);
+};
 // Each connection may follow a silence: what began to wait meanwhile is asked for.
 kernel.subscribe(() => {
   if (kernel.link.phase === 'open') void approvals.refresh();
+  else drafts.clear();
 });
+
+/** What an agent is about to say; renders again with each piece. */
+export function useDraft(number: number): Draft | undefined {
+  const subscribe = useCallback((wake: () => void) => drafts.subscribe(number, wake), [number]);
+  return useSyncExternalStore(subscribe, () => drafts.get(number));
+}
 
 /** What waits for a person's word, oldest first. */
 export const useApprovals = (): readonly Approval[] =>
@@ -85,7 +97,10 @@ export function useIds(
 }
 
 /** Counts up whenever a topic of an agent changes, to ask the service again. */
-export function useChanges(topic: 'ttys' | 'files' | 'network', id: string): number {
+export function useChanges(
+  topic: 'ttys' | 'files' | 'network' | 'budget' | 'plan' | 'memory' | 'letters',
+  id: string,
+): number {
   const changes = useRef(0);
   const subscribe = useMemo(
     () =>

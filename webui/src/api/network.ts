@@ -20,8 +20,8 @@ export const changeNetwork = (ref: string, change: NetworkChange) =>
 export const models = (ref: string, signal?: AbortSignal) => get<AgentModels>(at(ref, '/models'), signal);
 
 export const listApprovals = () => get<Approval[]>('/api/v1/approvals');
-export const decide = (id: number, decision: Decision) =>
-  post<Approval>(`/api/v1/approvals/${id}`, { decision });
+export const decide = (id: number, decision: Decision, reason?: string) =>
+  post<Approval>(`/api/v1/approvals/${id}`, { decision, reason });
 
 const secret = (name: string, rest = '') => `/api/v1/secrets/${encodeURIComponent(name)}${rest}`;
 

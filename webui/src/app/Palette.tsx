@@ -77,6 +77,12 @@ export function Palette({ onClose, onHelp }: Props) {
                 <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/history' }))}>
                   History
                 </Command.Item>
+                <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/templates' }))}>
+                  Templates
+                </Command.Item>
+                <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/models' }))}>
+                  Models
+                </Command.Item>
                 <Command.Item className={ITEM} onSelect={go(() => void navigate({ to: '/secrets' }))}>
                   Secrets
                 </Command.Item>

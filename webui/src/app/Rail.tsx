@@ -1,10 +1,12 @@
 import { Link, useNavigate } from '@tanstack/react-router';
 import {
   Boxes,
+  BrainCircuit,
   CircleHelp,
   Hand,
   History,
   KeyRound,
+  LayoutTemplate,
   LogOut,
   Monitor,
   Moon,
@@ -30,6 +32,8 @@ const PLACES = [
   { to: '/', label: 'Fleet', icon: Boxes },
   { to: '/approvals', label: 'Approvals', icon: Hand },
   { to: '/history', label: 'History', icon: History },
+  { to: '/templates', label: 'Templates', icon: LayoutTemplate },
+  { to: '/models', label: 'Models', icon: BrainCircuit },
   { to: '/secrets', label: 'Secrets', icon: KeyRound },
   { to: '/system', label: 'System', icon: Server },
 ] as const;

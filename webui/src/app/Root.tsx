@@ -6,6 +6,7 @@ import { onSignedOut } from '@/api/http';
 import { handleKey, useShortcut } from '@/lib/shortcuts';
 import { ApprovalToasts } from '@/panels/approvals/ApprovalToasts';
 import { Toasts } from '@/ui/toast';
+import type { RootSearch } from './router';
 import { Rail } from './Rail';
 import { ShortcutOverlay } from './ShortcutOverlay';
 import { StaleBar } from './Connection';
@@ -36,9 +37,7 @@ function SignedIn() {
   const [palette, setPalette] = useState(false);
   const [help, setHelp] = useState(false);
   const navigate = useNavigate();
-  const deploy = useLocation({
-    select: (location) => (location.search as { deploy?: 'program' | 'goal' }).deploy,
-  });
+  const { deploy, template, goal } = useLocation({ select: (location) => location.search as RootSearch });
 
   useConnection();
   useEffect(() => {
@@ -54,6 +53,8 @@ function SignedIn() {
   useShortcut('g f', 'Go to Fleet', 'Everywhere', () => void navigate({ to: '/' }));
   useShortcut('g a', 'Go to Approvals', 'Everywhere', () => void navigate({ to: '/approvals' }));
   useShortcut('g h', 'Go to History', 'Everywhere', () => void navigate({ to: '/history' }));
+  useShortcut('g t', 'Go to Templates', 'Everywhere', () => void navigate({ to: '/templates' }));
+  useShortcut('g m', 'Go to Models', 'Everywhere', () => void navigate({ to: '/models' }));
   useShortcut('g x', 'Go to Secrets', 'Everywhere', () => void navigate({ to: '/secrets' }));
   useShortcut('g s', 'Go to System', 'Everywhere', () => void navigate({ to: '/system' }));
   useShortcut('c', 'Deploy an agent', 'Everywhere', () => openDeploy('goal'));
@@ -82,7 +83,7 @@ function SignedIn() {
       <ApprovalToasts />
       <Suspense>
         {palette && <Palette onClose={() => setPalette(false)} onHelp={() => setHelp(true)} />}
-        {deploy && <DeployDialog door={deploy} />}
+        {deploy && <DeployDialog door={deploy} template={template} goal={goal} />}
       </Suspense>
       <ShortcutOverlay open={help} onClose={() => setHelp(false)} />
     </div>

@@ -2,6 +2,7 @@
 export const PANES = [
   'terminal',
   'timeline',
+  'mind',
   'files',
   'network',
   'resources',
@@ -13,6 +14,7 @@ export type Pane = (typeof PANES)[number];
 export const PANE_LABELS: Record<Pane, string> = {
   terminal: 'Terminal',
   timeline: 'Timeline',
+  mind: 'Mind',
   files: 'Files',
   network: 'Network',
   resources: 'Resources',

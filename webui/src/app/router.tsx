@@ -10,17 +10,23 @@ import { PANES, type Pane } from './panes';
 export interface RootSearch {
   /** The deploy dialog is open at this door. */
   deploy?: 'program' | 'goal';
+  /** What it begins with. */
+  template?: string;
+  goal?: string;
 }
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
 
 const root = createRootRoute({
   component: Root,
   notFoundComponent: NotFoundPage,
   errorComponent: ErrorPage,
-  validateSearch: (search: Record<string, unknown>): RootSearch =>
-    search.deploy === 'program' || search.deploy === 'goal' ? { deploy: search.deploy } : {},
+  validateSearch: (search: Record<string, unknown>): RootSearch => {
+    if (search.deploy !== 'program' && search.deploy !== 'goal') return {};
+    const [template, goal] = [text(search.template), text(search.goal)];
+    return { deploy: search.deploy, ...(template ? { template } : {}), ...(goal ? { goal } : {}) };
+  },
 });
-
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
 
 export const fleetRoute = createRoute({
   getParentRoute: () => root,
@@ -89,6 +95,22 @@ const secretsRoute = createRoute({
   component: lazyRouteComponent(() => import('@/pages/SecretsPage'), 'SecretsPage'),
 });
 
+const modelsRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/models',
+  component: lazyRouteComponent(() => import('@/pages/ModelsPage'), 'ModelsPage'),
+});
+
+export const templatesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/templates',
+  component: lazyRouteComponent(() => import('@/pages/TemplatesPage'), 'TemplatesPage'),
+  validateSearch: (search: Record<string, unknown>): { q?: string; category?: string } => ({
+    ...(text(search.q) ? { q: text(search.q) } : {}),
+    ...(text(search.category) ? { category: text(search.category) } : {}),
+  }),
+});
+
 export const signInRoute = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
@@ -105,6 +127,8 @@ export const router = createRouter({
     agentRoute,
     approvalsRoute,
     historyRoute,
+    templatesRoute,
+    modelsRoute,
     secretsRoute,
     systemRoute,
     signInRoute,

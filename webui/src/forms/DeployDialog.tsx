@@ -1,35 +1,44 @@
-import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
-import { deploy, status } from '@/api/agents';
+import { deploy } from '@/api/agents';
 import { refusalOf, type Refusal } from '@/api/http';
 import { fleet } from '@/api/live';
-import { grant } from '@/api/network';
 import { runCommand } from '@/lib/cli';
 import { Button } from '@/ui/Button';
 import { CommandLine } from '@/ui/Copy';
 import { Dialog } from '@/ui/Dialog';
 import { CheckField, TextArea, TextField } from '@/ui/Field';
 import { ErrorNotice, sentence } from '@/ui/Notice';
-import { toast } from '@/ui/toast';
 import { PROFILES } from '@/lib/profiles';
 import { Doors } from './Doors';
 import { EMPTY, check, fieldOf, type Draft, type FieldName, type PartProps, type SetField } from './draft';
 import { Fold } from './Fold';
+import { BudgetPart, GoalPart, MemoryPart, ToolsPart } from './GoalParts';
 import { ModelsPart, NetworkPart, SecretsPart } from './Outside';
 import { ProfileChoice } from './ProfileChoice';
 
+interface Props {
+  door: 'program' | 'goal';
+  /** Begins with this template, and this goal. */
+  template?: string;
+  goal?: string;
+}
+
 /** Two doors: give a goal, or run a program. Everything else has a default and stays folded. */
-export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
+export function DeployDialog({ door, template = '', goal = '' }: Props) {
   const navigate = useNavigate();
-  const [typed, setTyped] = useState<Draft>(EMPTY);
+  const [typed, setTyped] = useState<Draft>({ ...EMPTY, template, goal });
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refusal | null>(null);
   const draft = { ...typed, door };
-  const { spec, grants, errors, shellSigns } = check(draft);
+  const { spec, errors, budgetErrors, shellSigns } = check(draft);
 
-  const close = () => void navigate({ to: '.', search: (old) => ({ ...old, deploy: undefined }) });
+  const close = () =>
+    void navigate({
+      to: '.',
+      search: (old) => ({ ...old, deploy: undefined, template: undefined, goal: undefined }),
+    });
   const set: SetField = (key, value) => {
     setTyped((old) => ({ ...old, [key]: value }));
     setTouched((old) => new Set(old).add(key));
@@ -42,6 +51,8 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
     return touched.has(field) ? (errors[field] ?? null) : null;
   };
 
+  const part = { draft, set, errorOf, budgetErrors };
+
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setTouched(new Set(Object.keys(errors).concat([...touched])));
@@ -51,7 +62,6 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
     try {
       const agent = await deploy(spec);
       fleet.put(agent);
-      await lend(agent.id, grants);
       await navigate({ to: '/agents/$ref', params: { ref: agent.id }, search: {} });
     } catch (cause) {
       setRefused(refusalOf(cause));
@@ -77,21 +87,20 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
     >
       <Doors door={door} />
       <form id="deploy" onSubmit={submit} noValidate className="mt-4 flex flex-col gap-4">
-        {door === 'goal' ? (
-          <GoalPart draft={draft} set={set} errorOf={errorOf} />
-        ) : (
-          <ProgramPart draft={draft} set={set} errorOf={errorOf} shellSigns={shellSigns} />
-        )}
+        {door === 'goal' ? <GoalPart {...part} /> : <ProgramPart {...part} shellSigns={shellSigns} />}
         <div className="divide-y divide-line rounded-sm border border-line">
-          <NameAndLife draft={draft} set={set} errorOf={errorOf} />
-          <NetworkPart draft={draft} set={set} errorOf={errorOf} />
-          <ModelsPart draft={draft} set={set} errorOf={errorOf} />
-          <SecretsPart draft={draft} set={set} errorOf={errorOf} />
-          <Limits draft={draft} set={set} errorOf={errorOf} />
+          <NameAndLife {...part} />
+          {door === 'goal' && <ToolsPart {...part} />}
+          {door === 'goal' && <MemoryPart {...part} />}
+          <BudgetPart {...part} />
+          <NetworkPart {...part} />
+          <ModelsPart {...part} />
+          <SecretsPart {...part} />
+          <Limits {...part} />
           <Fold title="Isolation" now={PROFILES[draft.profile].now} invalid={false}>
             <ProfileChoice profile={draft.profile} onChoose={(profile) => set('profile', profile)} />
           </Fold>
-          <Surroundings draft={draft} set={set} errorOf={errorOf} />
+          <Surroundings {...part} />
         </div>
         {refused && refusedField === null && <ErrorNotice error={refused} />}
         <div>
@@ -106,74 +115,6 @@ export function DeployDialog({ door }: { door: 'program' | 'goal' }) {
         </div>
       </form>
     </Dialog>
-  );
-}
-
-/** The agent runs already: a grant that is refused is said, and the others are still made. */
-async function lend(agent: string, grants: ReturnType<typeof check>['grants']) {
-  for (const { secret, spec } of grants) {
-    try {
-      await grant(secret, { ...spec, agent });
-    } catch (cause) {
-      const { message, hint } = refusalOf(cause);
-      toast('failed', `${secret} was not granted: ${message}`, hint);
-    }
-  }
-}
-
-function GoalPart({ draft, set, errorOf }: PartProps) {
-  const providers =
-    useQuery({ queryKey: ['status'], queryFn: ({ signal }) => status(signal) }).data?.providers ?? [];
-  const first = providers.find((provider) => provider.available);
-  return (
-    <>
-      <TextArea
-        label="Goal"
-        rows={3}
-        autoFocus
-        value={draft.goal}
-        onChange={(event) => set('goal', event.target.value)}
-        error={errorOf('goal')}
-        placeholder="Inspect this machine and write a report"
-      />
-      <div className="grid gap-4 sm:grid-cols-3">
-        <TextField
-          label="Role"
-          value={draft.role}
-          onChange={(event) => set('role', event.target.value)}
-          error={errorOf('role')}
-          placeholder="Coder"
-        />
-        <TextField
-          label="Model"
-          list="models"
-          mono
-          value={draft.model}
-          onChange={(event) => set('model', event.target.value)}
-          error={errorOf('model')}
-          placeholder={first?.name ?? 'provider/model'}
-          hint={first ? `${first.name}: ${first.detail}` : undefined}
-        />
-        <TextField
-          label="Steps at most"
-          inputMode="numeric"
-          mono
-          value={draft.maxSteps}
-          onChange={(event) => set('maxSteps', event.target.value)}
-          error={errorOf('maxSteps')}
-          placeholder="50"
-        />
-      </div>
-      <datalist id="models">
-        {providers
-          .filter((provider) => provider.available)
-          .map((provider) => (
-            <option key={provider.name} value={provider.name}>
-              {provider.detail}
-            </option>
-          ))}
-      </datalist>
-    </>
   );
 }
 

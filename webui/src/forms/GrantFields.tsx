@@ -6,12 +6,10 @@ import { TextField } from '@/ui/Field';
 interface Props {
   draft: GrantDraft;
   set: (part: Partial<GrantDraft>) => void;
-  /** Leaves method and path out. */
-  short?: boolean;
 }
 
 /** To which requests a secret is added, and where in them. */
-export function GrantFields({ draft, set, short }: Props) {
+export function GrantFields({ draft, set }: Props) {
   const { field, hint } = PLACES[draft.place];
   return (
     <div className="grid gap-4 sm:grid-cols-2">
@@ -22,24 +20,22 @@ export function GrantFields({ draft, set, short }: Props) {
         onChange={(event) => set({ host: event.target.value })}
         placeholder="api.github.com"
       />
-      {!short && (
-        <div className="grid grid-cols-[96px_1fr] gap-3">
-          <TextField
-            label="Method"
-            mono
-            value={draft.method}
-            onChange={(event) => set({ method: event.target.value })}
-            placeholder="any"
-          />
-          <TextField
-            label="Path begins with"
-            mono
-            value={draft.path}
-            onChange={(event) => set({ path: event.target.value })}
-            placeholder="any"
-          />
-        </div>
-      )}
+      <div className="grid grid-cols-[96px_1fr] gap-3">
+        <TextField
+          label="Method"
+          mono
+          value={draft.method}
+          onChange={(event) => set({ method: event.target.value })}
+          placeholder="any"
+        />
+        <TextField
+          label="Path begins with"
+          mono
+          value={draft.path}
+          onChange={(event) => set({ path: event.target.value })}
+          placeholder="any"
+        />
+      </div>
       <div className={field === null ? '' : 'grid grid-cols-2 gap-3'}>
         <Choice
           label="Goes into"

@@ -4,13 +4,13 @@ import { listSecrets } from '@/api/network';
 import { count } from '@/lib/format';
 import { PROVIDERS, PROVIDER_NAMES } from '@/lib/models';
 import { PRESETS, PRESET_NAMES } from '@/lib/network';
-import { EMPTY_GRANT } from '@/lib/secrets';
+import { EMPTY_GRANT, type UseDraft } from '@/lib/secrets';
 import { IconButton } from '@/ui/Button';
 import { Choice } from '@/ui/Choice';
 import { CheckField, TextArea, TextField } from '@/ui/Field';
 import { Fold } from './Fold';
 import { GrantFields } from './GrantFields';
-import type { Draft, Net, PartProps } from './draft';
+import type { Net, PartProps } from './draft';
 
 const NETS: Record<Net, { title: string; about: string; now: string }> = {
   none: { title: 'None', about: 'Loopback, and nothing else.', now: 'none' },
@@ -36,8 +36,9 @@ export function NetworkPart({ draft, set, errorOf }: PartProps) {
     named && rules > 0 ? count(rules, 'destination') : null,
     named && draft.presets.length > 0 ? draft.presets.join(', ') : null,
   ];
+  const invalid = errorOf('allow') !== null || errorOf('deny') !== null;
   return (
-    <Fold title="Network" now={now.filter(Boolean).join(', ')} invalid={errorOf('allow') !== null}>
+    <Fold title="Network" now={now.filter(Boolean).join(', ')} invalid={invalid}>
       <fieldset className="grid gap-2.5 sm:grid-cols-2">
         <legend className="sr-only">Network</legend>
         {(Object.keys(NETS) as Net[]).map((each) => (
@@ -80,8 +81,32 @@ export function NetworkPart({ draft, set, errorOf }: PartProps) {
             value={draft.allow}
             onChange={(event) => set('allow', event.target.value)}
             error={errorOf('allow')}
-            hint="HOST, HOST:PORT, *.suffix or an address, one a line. Ports 80 and 443 unless one is given."
-            placeholder={'api.example.com\n*.example.org:8443'}
+            hint="HOST, HOST:PORT, *.suffix or an address, one a line; ports 80 and 443 unless one is given. =/path/of/program after it allows one program alone."
+            placeholder={'api.example.com\n*.example.org:8443\ngithub.com=/usr/lib/git-core/git-remote-http'}
+          />
+        </div>
+      )}
+      {draft.net !== 'none' && (
+        <div className="mt-4 grid gap-4 sm:grid-cols-2">
+          <TextArea
+            label="Denied whatever allows them"
+            mono
+            rows={2}
+            value={draft.deny}
+            onChange={(event) => set('deny', event.target.value)}
+            error={errorOf('deny')}
+            hint="HOST or *.suffix."
+            placeholder="*.example.net"
+          />
+          <TextArea
+            label="Open the TLS of"
+            mono
+            rows={2}
+            value={draft.openTls}
+            onChange={(event) => set('openTls', event.target.value)}
+            error={errorOf('openTls')}
+            hint="The service reads what is said to these hosts; secrets can be put in there. Chosen at the start, for good."
+            placeholder="api.example.com"
           />
         </div>
       )}
@@ -137,7 +162,7 @@ export function SecretsPart({ draft, set, errorOf }: PartProps) {
   const secrets = useQuery({ queryKey: ['secrets'], queryFn: ({ signal }) => listSecrets(signal) });
   const names = (secrets.data ?? []).map((each) => each.name);
   const grants = draft.grants;
-  const change = (i: number, part: Partial<Draft['grants'][number]>) =>
+  const change = (i: number, part: Partial<UseDraft>) =>
     set(
       'grants',
       grants.map((each, at) => (at === i ? { ...each, ...part } : each)),
@@ -151,7 +176,8 @@ export function SecretsPart({ draft, set, errorOf }: PartProps) {
       invalid={error !== null}
     >
       <p className="mb-3 text-12 text-muted">
-        Granted as soon as it runs: added to its requests on their way out, never inside.
+        Added to its requests to one host on their way out; inside there is only a placeholder. It has the
+        gateway for that also without a network.
       </p>
       <ul className="flex flex-col gap-4">
         {grants.map((each, i) => (
@@ -171,7 +197,16 @@ export function SecretsPart({ draft, set, errorOf }: PartProps) {
                 <X size={15} />
               </IconButton>
             </div>
-            <GrantFields short draft={each} set={(part) => change(i, part)} />
+            <div className="mb-4 sm:w-1/2 sm:pr-2">
+              <TextField
+                label="Placeholder in the variable"
+                mono
+                value={each.env}
+                onChange={(event) => change(i, { env: event.target.value })}
+                placeholder={each.secret}
+              />
+            </div>
+            <GrantFields draft={each} set={(part) => change(i, part)} />
           </li>
         ))}
       </ul>
@@ -184,7 +219,9 @@ export function SecretsPart({ draft, set, errorOf }: PartProps) {
         <Choice
           label="Grant a secret"
           value=""
-          onChange={(secret) => secret !== '' && set('grants', [...grants, { ...EMPTY_GRANT, secret }])}
+          onChange={(secret) =>
+            secret !== '' && set('grants', [...grants, { ...EMPTY_GRANT, secret, env: '' }])
+          }
           options={[['', 'Choose one'], ...names.map((name): [string, string] => [name, name])]}
         />
       </div>

@@ -79,14 +79,67 @@ describe('the deploy draft', () => {
     expect(check({ ...draft, net: 'none', allow: 'nonsense//' }).errors.allow).toBeUndefined();
   });
 
-  it('lends secrets only to what has a way out', () => {
-    const grants = [{ ...EMPTY_GRANT, secret: 'TOKEN', host: 'a.test' }];
-    const draft = { ...EMPTY, goal: 'g', grants };
-    expect(check(draft).errors.grants).toContain('network');
-    expect(check({ ...draft, net: 'ask' }).grants[0]).toMatchObject({
-      secret: 'TOKEN',
-      spec: { host: 'a.test' },
+  it('denies hosts and opens TLS only where there is a network', () => {
+    const draft = { ...EMPTY, goal: 'g', deny: 'b.test', openTls: 'a.test' };
+    expect(check(draft).spec).not.toHaveProperty('network');
+    expect(check({ ...draft, net: 'open' }).spec?.network).toEqual({
+      deny: ['b.test'],
+      open: ['a.test'],
+      otherwise: 'allow',
     });
-    expect(check({ ...draft, net: 'ask', grants: [{ ...grants[0]!, host: '' }] }).spec).toBeNull();
+    expect(check({ ...draft, net: 'ask', deny: 'https://b.test' }).errors.deny).toContain('without scheme');
+    expect(
+      check({ ...draft, net: 'allow', deny: '', openTls: '', allow: 'a.test=/bin/git' }).spec,
+    ).toMatchObject({
+      network: { allow: [{ host: 'a.test', program: '/bin/git' }] },
+    });
+    expect(check({ ...draft, net: 'allow', allow: 'a.test=git' }).errors.allow).toContain('whole path');
+  });
+
+  it('lends secrets in the step that makes the agent, under a variable of one’s choice', () => {
+    const one = { ...EMPTY_GRANT, secret: 'TOKEN', env: '', host: 'a.test' };
+    const draft = { ...EMPTY, goal: 'g', grants: [one] };
+    expect(check(draft).spec?.secrets).toEqual([
+      { name: 'TOKEN', host: 'a.test', place: { type: 'bearer' } },
+    ]);
+    expect(check({ ...draft, grants: [{ ...one, env: 'API_KEY' }] }).spec?.secrets?.[0]).toMatchObject({
+      env: 'API_KEY',
+    });
+    expect(check({ ...draft, grants: [{ ...one, host: '' }] }).spec).toBeNull();
+    expect(check({ ...draft, grants: [{ ...one, env: '1 A' }] }).errors.grants).toContain('variable');
+  });
+
+  it('gives a goal its template, memory, tools, rules and budget, and a program none of these', () => {
+    const draft = {
+      ...EMPTY,
+      goal: 'g',
+      template: 'code-reviewer',
+      mind: 'parser',
+      tools: 'read_file, list_files',
+      rules: [{ then: 'ask' as const, about: 'command' as const, pattern: 'git push*' }],
+      budget: { ...EMPTY.budget, tokens: '1000', wall: '2h' },
+    };
+    expect(check(draft).spec).toEqual({
+      program: {
+        type: 'goal',
+        goal: 'g',
+        template: 'code-reviewer',
+        memory: 'parser',
+        tools: ['read_file', 'list_files'],
+      },
+      rules: [{ then: 'ask', command: 'git push*' }],
+      budget: { tokens: 1000, wallSecs: 7200 },
+    });
+    const program = check({ ...draft, door: 'program', command: 'true', tty: false }).spec;
+    expect(program).toEqual({
+      program: { type: 'command', argv: ['true'] },
+      budget: { tokens: 1000, wallSecs: 7200 },
+    });
+    const wrong = check({ ...draft, mind: 'My Mind', budget: { ...draft.budget, cost: 'much' } });
+    expect(Object.keys(wrong.errors).toSorted()).toEqual(['budget', 'mind']);
+    expect(wrong.budgetErrors.cost).toBeDefined();
+    expect(check({ ...draft, rules: [{ ...draft.rules[0]!, pattern: '' }] }).errors.rules).toContain(
+      'Rule 1',
+    );
   });
 });

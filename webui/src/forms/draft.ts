@@ -1,14 +1,17 @@
 import type {
   AgentSpec,
-  GrantSpec,
+  BudgetKind,
   ModelProvider,
   NetworkMode,
   NetworkPreset,
   Profile,
+  SecretUse,
 } from '@/api/generated';
+import { EMPTY_BUDGET, readBudget, type BudgetDraft } from '@/lib/budget';
 import { parseSize, split } from '@/lib/cli';
 import { parseDestinations } from '@/lib/network';
-import { grantOf, type GrantDraft } from '@/lib/secrets';
+import { readRules, type RuleDraft } from '@/lib/rules';
+import { useOf, type UseDraft } from '@/lib/secrets';
 
 /** What the deploy dialog holds: text as typed, turned into a spec only as a whole. */
 export interface Draft {
@@ -21,6 +24,14 @@ export interface Draft {
   role: string;
   model: string;
   maxSteps: string;
+  /** Name of a template, or nothing. */
+  template: string;
+  /** Name of a memory that outlives it, or nothing for one of its own. */
+  mind: string;
+  /** Names of tools, parted by blanks or lines; every one there is when empty. */
+  tools: string;
+  rules: readonly RuleDraft[];
+  budget: BudgetDraft;
   memory: string;
   cpus: string;
   pids: string;
@@ -32,10 +43,14 @@ export interface Draft {
   /** Destinations, parted by blanks or lines. */
   allow: string;
   presets: readonly NetworkPreset[];
+  /** Hosts that are denied whatever allows them. */
+  deny: string;
+  /** Hosts whose TLS is opened. */
+  openTls: string;
   models: readonly ModelProvider[];
   modelTokens: string;
   /** Secrets lent to it, each by its name. */
-  grants: readonly (GrantDraft & { secret: string })[];
+  grants: readonly UseDraft[];
 }
 
 /** The network in one word, as `--net` has it. */
@@ -56,6 +71,11 @@ export const EMPTY: Draft = {
   role: '',
   model: '',
   maxSteps: '',
+  template: '',
+  mind: '',
+  tools: '',
+  rules: [],
+  budget: EMPTY_BUDGET,
   memory: '',
   cpus: '',
   pids: '',
@@ -66,6 +86,8 @@ export const EMPTY: Draft = {
   net: 'none',
   allow: '',
   presets: [],
+  deny: '',
+  openTls: '',
   models: [],
   modelTokens: '',
   grants: [],
@@ -78,17 +100,23 @@ export interface PartProps {
   draft: Draft;
   set: SetField;
   errorOf: (field: FieldName) => string | null;
+  budgetErrors: Checked['budgetErrors'];
 }
 
 export interface Checked {
   /** Complete only without errors. */
   spec: AgentSpec | null;
-  /** Granted once the agent exists, whose name they still lack. */
-  grants: { secret: string; spec: GrantSpec }[];
   errors: Partial<Record<FieldName, string>>;
+  /** Which limits are none. */
+  budgetErrors: Partial<Record<BudgetKind, string>>;
   /** Shell signs in a command that would reach the program as plain words. */
   shellSigns: string[];
 }
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const NAME_RULE = 'Use a–z, 0–9 and -, at most 63, not starting with -.';
+
+const wordsIn = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
 
 /** Turns what was typed into a spec, with the same rules that the service checks again. */
 export function check(draft: Draft): Checked {
@@ -109,9 +137,7 @@ export function check(draft: Draft): Checked {
   };
 
   const name = draft.name.trim();
-  if (name !== '' && !/^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) {
-    errors.name = 'Use a–z, 0–9 and -, at most 63, not starting with -.';
-  }
+  if (name !== '' && !NAME.test(name)) errors.name = NAME_RULE;
   const workdir = draft.workdir.trim();
   if (workdir !== '' && (!workdir.startsWith('/') || workdir.split('/').includes('..'))) {
     errors.workdir = 'Give an absolute path without “..”.';
@@ -126,9 +152,16 @@ export function check(draft: Draft): Checked {
   const network = readNetwork(draft, errors);
   const modelTokens =
     draft.models.length > 0 ? number('modelTokens', 1, Number.MAX_SAFE_INTEGER, true) : undefined;
-  const grants = readGrants(draft, errors);
+  const secrets = readUses(draft, errors);
+  const { budget, errors: budgetErrors } = readBudget(draft.budget);
+  if (Object.keys(budgetErrors).length > 0) errors.budget = 'One of the limits is none.';
 
   const goalDoor = draft.door === 'goal';
+  const { rules, error: badRule } = goalDoor ? readRules(draft.rules) : { rules: [], error: null };
+  if (badRule !== null) errors.rules = badRule;
+  const tools = wordsIn(draft.tools);
+  const mind = draft.mind.trim();
+  if (goalDoor && mind !== '' && !NAME.test(mind)) errors.mind = NAME_RULE;
   const maxSteps = goalDoor ? number('maxSteps', 1, 10000, true) : undefined;
   const command = split(draft.command);
   if (goalDoor && draft.goal.trim() === '') errors.goal = 'Say in a sentence what the agent should do.';
@@ -153,6 +186,9 @@ export function check(draft: Draft): Checked {
           ...(draft.role.trim() ? { role: draft.role.trim() } : {}),
           ...(draft.model.trim() ? { model: draft.model.trim() } : {}),
           ...(maxSteps ? { maxSteps } : {}),
+          ...(draft.template ? { template: draft.template } : {}),
+          ...(mind ? { memory: mind } : {}),
+          ...(tools.length > 0 ? { tools } : {}),
         }
       : {
           type: 'command',
@@ -163,41 +199,51 @@ export function check(draft: Draft): Checked {
     ...(workdir ? { workdir } : {}),
     ...(network === 'none' ? {} : { network }),
     ...(draft.models.length > 0 ? { models: [...draft.models] } : {}),
+    ...(secrets.length > 0 ? { secrets } : {}),
+    ...(Object.keys(budget).length > 0 ? { budget } : {}),
+    ...(rules.length > 0 ? { rules } : {}),
     ...(Object.keys(limits).length > 0 ? { limits } : {}),
     ...(draft.profile === 'standard' ? {} : { profile: draft.profile }),
     ...(draft.ephemeral ? { ephemeral: true } : {}),
   };
   return {
     spec: Object.keys(errors).length === 0 ? spec : null,
-    grants,
     errors,
+    budgetErrors,
     shellSigns: goalDoor || draft.shell ? [] : [...new Set(command.shell)],
   };
 }
 
 function readNetwork(draft: Draft, errors: Checked['errors']): NetworkMode {
-  if (draft.net === 'none' || draft.net === 'open') return draft.net;
-  const { rules, error } = parseDestinations(draft.allow);
+  const [deny, open] = [wordsIn(draft.deny), wordsIn(draft.openTls)];
+  if (draft.net === 'none') return 'none';
+  if (draft.net === 'open' && deny.length + open.length === 0) return 'open';
+  const named = draft.net === 'open' ? '' : draft.allow;
+  const { rules, error } = parseDestinations(named);
+  const presets = draft.net === 'open' ? [] : draft.presets;
   if (error !== null) errors.allow = error;
-  else if (draft.net === 'allow' && rules.length + draft.presets.length === 0)
+  else if (draft.net === 'allow' && rules.length + presets.length === 0)
     errors.allow = 'Name a destination or choose a preset; an empty list denies everything.';
+  const odd = [...deny, ...open].find((host) => /[/:@=]/.test(host));
+  if (odd) errors.deny = `“${odd.slice(0, 60)}”: give a host or *.suffix, without scheme, port or path.`;
   return {
     ...(rules.length > 0 ? { allow: rules } : {}),
-    ...(draft.presets.length > 0 ? { presets: [...draft.presets] } : {}),
+    ...(deny.length > 0 ? { deny } : {}),
+    ...(presets.length > 0 ? { presets: [...presets] } : {}),
+    ...(open.length > 0 ? { open } : {}),
     ...(draft.net === 'ask' ? { otherwise: 'ask' as const } : {}),
+    ...(draft.net === 'open' ? { otherwise: 'allow' as const } : {}),
   };
 }
 
-function readGrants(draft: Draft, errors: Checked['errors']): Checked['grants'] {
-  const grants: Checked['grants'] = [];
+function readUses(draft: Draft, errors: Checked['errors']): SecretUse[] {
+  const uses: SecretUse[] = [];
   for (const each of draft.grants) {
-    const { spec, error } = grantOf({ ...each, agent: '-' });
-    if (spec) grants.push({ secret: each.secret, spec });
+    const { use, error } = useOf(each);
+    if (use) uses.push(use);
     else errors.grants ??= `${each.secret}: ${error}`;
   }
-  if (draft.grants.length > 0 && draft.net === 'none' && draft.models.length === 0)
-    errors.grants ??= 'A secret is of use only to an agent with a network.';
-  return grants;
+  return uses;
 }
 
 function readEnv(text: string, errors: Checked['errors']): Record<string, string> {
@@ -219,6 +265,11 @@ export function fieldOf(message: string): FieldName | null {
   const words: [RegExp, FieldName][] = [
     [/^network\b/i, 'allow'],
     [/\bmodelTokens\b/i, 'modelTokens'],
+    [/\btemplate\b/i, 'template'],
+    [/^secret\b/i, 'grants'],
+    [/^rule \d|rules about calls/i, 'rules'],
+    [/^the budget of\b/i, 'budget'],
+    [/\btool\b/i, 'tools'],
     [/\bname\b/i, 'name'],
     [/\bgoal\b/i, 'goal'],
     [/\bworkdir\b/i, 'workdir'],

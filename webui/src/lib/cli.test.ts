@@ -58,6 +58,28 @@ describe('command lines', () => {
     ).toBe("aether run -d --rm --goal 'Write a report' --role Writer --max-steps 20");
   });
 
+  it('names template, memory, tools, rules, budget and secrets as the command line has them', () => {
+    expect(
+      runCommand({
+        program: { type: 'goal', goal: 'g', template: 'coder', memory: 'parser', tools: ['read_file'] },
+        rules: [{ then: 'ask', command: 'git push*' }],
+        budget: { tokens: 1000, wallSecs: 7200 },
+        secrets: [
+          {
+            name: 'TOKEN',
+            env: 'KEY',
+            host: 'a.test',
+            path: '/v1',
+            place: { type: 'header', name: 'X-Key' },
+          },
+        ],
+        network: { allow: [{ host: 'a.test', program: '/usr/bin/git' }], open: ['a.test'] },
+      }),
+    ).toBe(
+      "aether run -d --allow a.test=/usr/bin/git --open-tls a.test --secret TOKEN:KEY=a.test/v1,header=X-Key --budget tokens=1000,wall=2h --rule 'ask command=git push*' --goal g --template coder --use-memory parser --tools read_file",
+    );
+  });
+
   it('says what the network may reach, and never more than the spec', () => {
     expect(run({ network: 'open' })).toBe('aether run -d --net open -- true');
     expect(run({ network: {} })).toBe('aether run -d --net allow -- true');

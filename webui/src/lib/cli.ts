@@ -1,5 +1,8 @@
 import type { AgentSpec } from '@/api/generated';
+import { budgetWords } from './budget';
 import { rulesOf } from './network';
+import { ruleWords } from './rules';
+import { useWord } from './secrets';
 
 /** One word as a POSIX shell takes it. */
 export function quote(word: string): string {
@@ -109,19 +112,26 @@ export function runCommand(spec: AgentSpec): string {
     const from = mount.source.type === 'root' ? mount.source.path : mount.source.shown;
     words.push('--mount', `${from}:${mount.target}${mount.readOnly ? ':ro' : ''}`);
   }
+  for (const use of spec.secrets ?? []) words.push('--secret', useWord(use));
+  const budget = budgetWords(spec.budget);
+  if (budget !== '') words.push('--budget', budget);
+  if (program.type === 'goal') words.push(...ruleWords(spec.rules));
   for (const layer of spec.allowReduced ?? []) words.push('--allow-reduced', layer);
   if (program.type === 'command') return join([...words, '--', ...program.argv]);
   words.push('--goal', program.goal);
   if (program.role) words.push('--role', program.role);
   if (program.model) words.push('--model', program.model);
   if (program.maxSteps != null) words.push('--max-steps', String(program.maxSteps));
+  if (program.template) words.push('--template', program.template);
+  if (program.memory) words.push('--use-memory', program.memory);
+  if (program.tools) words.push('--tools', program.tools.join(','));
   return join(words);
 }
 
 /** A rule that the command line has no words for is left out: what is pasted never reaches more. */
 function networkWords(spec: AgentSpec): string[] {
   const words: string[] = [];
-  const { allow, deny, presets, otherwise } = rulesOf(spec.network);
+  const { allow, deny, presets, otherwise, open } = rulesOf(spec.network);
   const plain = allow.filter((rule) => !rule.methods?.length && !rule.paths?.length);
   if (spec.network === 'open' || otherwise === 'allow') words.push('--net', 'open');
   else if (otherwise === 'ask') words.push('--net', 'ask');
@@ -130,10 +140,12 @@ function networkWords(spec: AgentSpec): string[] {
   for (const rule of plain) {
     const host = rule.host.includes(':') && rule.ports?.length ? `[${rule.host}]` : rule.host;
     const ports = rule.ports?.length ? rule.ports.map((port) => `:${port}`) : [''];
-    for (const port of ports) words.push('--allow', host + port);
+    const program = rule.program ? `=${rule.program}` : '';
+    for (const port of ports) words.push('--allow', host + port + program);
   }
   for (const host of deny) words.push('--deny', host);
   for (const preset of presets) words.push('--preset', preset);
+  for (const host of open) words.push('--open-tls', host);
   if (spec.models?.length) words.push('--models', spec.models.join(','));
   if (spec.limits?.modelTokens != null) words.push('--model-tokens', String(spec.limits.modelTokens));
   return words;

@@ -44,8 +44,9 @@ export function rulesOf(mode: NetworkMode | undefined): Required<NetworkRules> {
 }
 
 /** Does it have a way out at all, the gateway to models included? */
-export function hasNetwork(spec: Pick<AgentSpec, 'network' | 'models'>): boolean {
-  return (spec.network !== undefined && spec.network !== 'none') || (spec.models ?? []).length > 0;
+export function hasNetwork(spec: Pick<AgentSpec, 'network' | 'models' | 'secrets'>): boolean {
+  const lent = (spec.models ?? []).length + (spec.secrets ?? []).length;
+  return (spec.network !== undefined && spec.network !== 'none') || lent > 0;
 }
 
 /** A policy in one line. */
@@ -69,7 +70,8 @@ export function policyLine(mode: NetworkMode | undefined): string {
 export function ruleText(rule: NetworkRule): string {
   const host = rule.host.includes(':') && rule.ports?.length ? `[${rule.host}]` : rule.host;
   const ports = rule.ports?.length ? `:${rule.ports.join(',')}` : '';
-  return [host + ports, rule.methods?.join(','), rule.paths?.join(' ')].filter(Boolean).join(' ');
+  const program = rule.program ? `=${rule.program}` : '';
+  return [host + ports + program, rule.methods?.join(','), rule.paths?.join(' ')].filter(Boolean).join(' ');
 }
 
 /** A destination as people write it: an address of version 6 has its brackets. */
@@ -81,9 +83,17 @@ export type Parsed = { rule: NetworkRule; error?: undefined } | { rule?: undefin
 
 const SHAPE = 'Give HOST or HOST:PORT, for example api.example.com or [2001:db8::1]:8443.';
 
-/** Reads `HOST[:PORT]` as the command line does; what a host is, the service says. */
+/** Reads `HOST[:PORT][=PROGRAM]` as the command line does; what a host is, the service says. */
 export function parseDestination(text: string): Parsed {
-  const typed = text.trim();
+  const [to, ...rest] = text.trim().split('=');
+  const parsed = parsePlace(to ?? '');
+  if (rest.length === 0 || parsed.error !== undefined) return parsed;
+  const program = rest.join('=');
+  if (!program.startsWith('/')) return { error: 'Give the program by its whole path inside, from “/”.' };
+  return { rule: { ...parsed.rule, program } };
+}
+
+function parsePlace(typed: string): Parsed {
   if (typed === '' || /[/@\s]/.test(typed)) return { error: SHAPE };
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(typed);
   const [host, port] = bracketed

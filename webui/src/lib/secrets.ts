@@ -1,4 +1,4 @@
-import type { Grant, GrantSpec, SecretPlace } from '@/api/generated';
+import type { Grant, GrantSpec, SecretPlace, SecretUse } from '@/api/generated';
 
 export const PLACES: Record<SecretPlace['type'], { label: string; field: string | null; hint: string }> = {
   bearer: { label: 'Authorization: Bearer', field: null, hint: '' },
@@ -40,6 +40,42 @@ export const EMPTY_GRANT: GrantDraft = {
   path: '',
   place: 'bearer',
   detail: '',
+};
+
+/** A secret lent in the step that makes the agent. */
+export interface UseDraft extends GrantDraft {
+  secret: string;
+  /** The variable that its programs find the placeholder in; the secret's name when empty. */
+  env: string;
+}
+
+/** What to ask for at the start; the service checks again. */
+export function useOf(draft: UseDraft): { use: SecretUse | null; error: string | null } {
+  const { spec, error } = grantOf({ ...draft, agent: '-' });
+  if (!spec) return { use: null, error };
+  const env = draft.env.trim();
+  if (env !== '' && nameError(env) !== null)
+    return { use: null, error: 'The variable has letters, digits and _, starting with a letter or _.' };
+  const { agent: _, ...where } = spec;
+  return {
+    use: { name: draft.secret, ...(env && env !== draft.secret ? { env } : {}), ...where },
+    error: null,
+  };
+}
+
+/** A use for `--secret`: `NAME[:ENV]=HOST[/PATH][,AS][,method=METHOD]`. */
+export function useWord({ name, env, host, path, place, method }: SecretUse): string {
+  const into = place === undefined ? '' : PLACE_WORDS[place.type](place);
+  return [`${name}${env ? `:${env}` : ''}=${host}${path ?? ''}`, into, method && `method=${method}`]
+    .filter(Boolean)
+    .join(',');
+}
+
+const PLACE_WORDS: Record<SecretPlace['type'], (place: SecretPlace) => string> = {
+  bearer: () => '',
+  header: (place) => `header=${'name' in place ? place.name : ''}`,
+  basic: (place) => `basic=${'user' in place ? place.user : ''}`,
+  query: (place) => `query=${'name' in place ? place.name : ''}`,
 };
 
 const refuse = (error: string) => ({ spec: null, error });

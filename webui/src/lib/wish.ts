@@ -1,5 +1,6 @@
 import type { ApprovalWish } from '@/api/generated';
 import { destinationText } from '@/lib/network';
+import { visible } from './visible';
 
 /** What an agent wants, as the end of "it wants to …": the verb and its object. */
 export function wishText(wish: ApprovalWish): { verb: string; what: string } {
@@ -18,10 +19,4 @@ export function effectText(wish: ApprovalWish): string | null {
   if (wish.type !== 'call') return null;
   const text = wish.command ?? wish.diff ?? JSON.stringify(wish.args, null, 2);
   return visible(text);
-}
-
-const INVISIBLE = /(?![\n\t])[\p{Cc}\p{Cf}]/gu;
-
-function visible(text: string): string {
-  return text.replace(INVISIBLE, (c) => `\\u{${c.codePointAt(0)!.toString(16)}}`);
 }

@@ -9,6 +9,7 @@ import { fleet, useAgent, useAgentId, useLoaded } from '@/api/live';
 import { PANES, PANE_LABELS, type Pane } from '@/app/panes';
 import { recall, remember } from '@/lib/remember';
 import { useShortcut } from '@/lib/shortcuts';
+import { BudgetStrip } from '@/panels/agent/BudgetStrip';
 import { AgentHeader } from '@/panels/agent/Header';
 import { AgentApprovals } from '@/panels/approvals/AgentApprovals';
 import { IconButton } from '@/ui/Button';
@@ -21,6 +22,7 @@ const Bodies: Record<Pane, React.ComponentType<{ agent: AgentInfo }>> = {
   timeline: lazy(() =>
     import('@/panels/agent/TimelinePane').then((module) => ({ default: module.TimelinePane })),
   ),
+  mind: lazy(() => import('@/panels/agent/MindPane').then((module) => ({ default: module.MindPane }))),
   files: lazy(() => import('@/panels/agent/FilesPane').then((module) => ({ default: module.FilesPane }))),
   network: lazy(() =>
     import('@/panels/agent/NetworkPane').then((module) => ({ default: module.NetworkPane })),
@@ -102,8 +104,10 @@ function Known({ id }: { id: string }) {
   }, [id]);
 
   const usual: Pane = agent?.spec.program.type === 'goal' ? 'timeline' : 'terminal';
-  const pane = search.pane ?? usual;
-  const side = search.side !== pane ? search.side : undefined;
+  // A program of somebody's has no mind of ours.
+  const panes = PANES.filter((each) => each !== 'mind' || agent?.spec.program.type === 'goal');
+  const pane = search.pane !== undefined && panes.includes(search.pane) ? search.pane : usual;
+  const side = search.side !== pane && panes.some((each) => each === search.side) ? search.side : undefined;
   const show = (next: Pane) =>
     void navigate({ search: (old) => ({ ...old, pane: next === usual ? undefined : next }), replace: true });
   const split = (next: Pane | undefined) => {
@@ -111,7 +115,7 @@ function Known({ id }: { id: string }) {
     void navigate({ search: (old) => ({ ...old, side: next }), replace: true });
   };
   const otherPane = (): Pane => {
-    const last = PANES.find((each) => each === recall('side'));
+    const last = panes.find((each) => each === recall('side'));
     if (last && last !== pane) return last;
     return pane === 'terminal' ? 'timeline' : 'terminal';
   };
@@ -127,10 +131,11 @@ function Known({ id }: { id: string }) {
         }}
       />
       <AgentApprovals id={agent.id} />
+      <BudgetStrip agent={agent} />
       <div className="flex min-h-0 flex-1">
         <section className="flex min-h-0 min-w-0 flex-1 flex-col" aria-label="Pane">
           <div className="flex items-center border-b border-line pr-2">
-            <Tabs pane={pane} onShow={show} />
+            <Tabs panes={panes} pane={pane} onShow={show} />
             <span className="hidden xl:block">
               <IconButton
                 label={side ? 'Close the second pane' : 'Show two panes'}
@@ -155,11 +160,13 @@ function Known({ id }: { id: string }) {
                 onChange={(event) => split(event.target.value as Pane)}
                 className="h-7 rounded-sm border border-line bg-surface px-2 text-13"
               >
-                {PANES.filter((each) => each !== pane).map((each) => (
-                  <option key={each} value={each}>
-                    {PANE_LABELS[each]}
-                  </option>
-                ))}
+                {panes
+                  .filter((each) => each !== pane)
+                  .map((each) => (
+                    <option key={each} value={each}>
+                      {PANE_LABELS[each]}
+                    </option>
+                  ))}
               </select>
               <span className="flex-1" />
               <IconButton label="Close the second pane" onClick={() => split(undefined)}>
@@ -195,13 +202,13 @@ function Body({ agent, pane, labelled }: { agent: AgentInfo; pane: Pane; labelle
 }
 
 /** Panes as tabs: arrows move, as the pattern for tabs has it, and digits jump. */
-function Tabs({ pane, onShow }: { pane: Pane; onShow: (pane: Pane) => void }) {
+function Tabs({ panes, pane, onShow }: { panes: readonly Pane[]; pane: Pane; onShow: (pane: Pane) => void }) {
   const list = useRef<HTMLDivElement>(null);
   const onKey = (event: KeyboardEvent) => {
     const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     if (by === 0) return;
     event.preventDefault();
-    const next = PANES[(PANES.indexOf(pane) + by + PANES.length) % PANES.length]!;
+    const next = panes[(panes.indexOf(pane) + by + panes.length) % panes.length]!;
     onShow(next);
     list.current?.querySelector<HTMLElement>(`#tab-${next}`)?.focus();
   };
@@ -214,7 +221,7 @@ function Tabs({ pane, onShow }: { pane: Pane; onShow: (pane: Pane) => void }) {
       onKeyDown={onKey}
       className="flex min-w-0 flex-1 overflow-x-auto px-2"
     >
-      {PANES.map((each, i) => (
+      {panes.map((each, i) => (
         <Tab key={each} pane={each} index={i + 1} on={each === pane} onShow={onShow} />
       ))}
     </div>

@@ -1,4 +1,4 @@
-import type { Decision } from '@/api/generated';
+import type { Approval, Decision } from '@/api/generated';
 import { approvals, useApprovals, useLoaded } from '@/api/live';
 import { count } from '@/lib/format';
 import { useListKeys } from '@/lib/listKeys';
@@ -20,8 +20,8 @@ export function ApprovalsPage() {
       <PageHead title="Approvals">
         <p className="text-13 text-muted">
           {all.length > 0
-            ? `${count(all.length, 'connection')} held. Nothing else of these agents is stopped.`
-            : 'Agents that ask before they connect wait here for your answer.'}
+            ? `${heldText(all)} held. Nothing else of these agents is stopped.`
+            : 'Agents that ask before they act or connect wait here for your answer.'}
         </p>
       </PageHead>
       {!loaded ? (
@@ -30,7 +30,11 @@ export function ApprovalsPage() {
         </div>
       ) : all.length === 0 ? (
         <Empty title="Nothing waits for you">
-          Deploy an agent whose network asks, and each new destination is held here until you decide.
+          Deploy an agent whose network asks, or with a rule that asks, and each new destination and call is
+          held here until you decide. <kbd className="font-mono text-12">J</kbd> and{' '}
+          <kbd className="font-mono text-12">K</kbd> walk through what waits,{' '}
+          <kbd className="font-mono text-12">O</kbd>, <kbd className="font-mono text-12">A</kbd> and{' '}
+          <kbd className="font-mono text-12">D</kbd> answer.
         </Empty>
       ) : (
         <ul
@@ -49,14 +53,24 @@ export function ApprovalsPage() {
   );
 }
 
+/** `2 connections, 1 call`. */
+function heldText(all: readonly Approval[]): string {
+  const of = (type: Approval['wish']['type']) => all.filter((each) => each.wish.type === type).length;
+  return [
+    of('connect') > 0 && count(of('connect'), 'connection'),
+    of('call') > 0 && count(of('call'), 'call'),
+    of('continue') > 0 && `${count(of('continue'), 'frozen agent')}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
 /** A key that answers the card that has the focus, and nothing when none has. */
 function useAnswerKey(key: string, label: string, decision: Decision) {
   useShortcut(key, label, 'Approvals', () => {
     const card = document.activeElement?.closest<HTMLElement>('[data-row]');
     const known = approvals.all().some((each) => String(each.id) === card?.dataset.row);
-    const button = known && card?.querySelectorAll('button')[ORDER.indexOf(decision)];
+    const button = known && card?.querySelector<HTMLButtonElement>(`button[data-answer=${decision}]`);
     if (button) button.click();
   });
 }
-
-const ORDER: readonly Decision[] = ['once', 'always', 'deny'];

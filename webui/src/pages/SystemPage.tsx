@@ -8,10 +8,10 @@ import type { Mood } from '@/lib/mood';
 import { Button } from '@/ui/Button';
 import { CommandLine } from '@/ui/Copy';
 import { State } from '@/ui/Mark';
-import { Empty, ErrorNotice, sentence } from '@/ui/Notice';
+import { ErrorNotice, sentence } from '@/ui/Notice';
 import { PageHead } from '@/ui/PageHead';
 
-/** The service and its host: figures, what the host can do, and which models can be used. */
+/** The service and its host: figures, and what the host can do. */
 export function SystemPage() {
   const service = useQuery({
     queryKey: ['status'],
@@ -64,29 +64,6 @@ export function SystemPage() {
             <div className="skeleton h-64" aria-busy="true" />
           )}
         </Section>
-        {service.data && (
-          <Section title="Models" about="Who thinks for agents with a goal.">
-            {service.data.providers.length === 0 ? (
-              <Empty title="No provider is set up" />
-            ) : (
-              <ul className="divide-y divide-line rounded-lg border border-line bg-surface">
-                {service.data.providers.map((provider) => (
-                  <li
-                    key={provider.name}
-                    className="flex flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2.5 text-13"
-                  >
-                    <span className="w-36 font-medium">{provider.name}</span>
-                    <State
-                      mood={provider.available ? 'working' : 'queued'}
-                      word={provider.available ? 'Available' : 'Not set up'}
-                    />
-                    <span className="min-w-0 flex-1 text-muted">{provider.detail}</span>
-                  </li>
-                ))}
-              </ul>
-            )}
-          </Section>
-        )}
       </div>
     </>
   );

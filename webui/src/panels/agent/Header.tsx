@@ -1,4 +1,4 @@
-import { Link } from '@tanstack/react-router';
+import { Link, useNavigate } from '@tanstack/react-router';
 import {
   ArrowLeft,
   MoreHorizontal,
@@ -6,6 +6,7 @@ import {
   Play,
   Skull,
   SkipForward,
+  SlidersHorizontal,
   Square,
   Terminal,
   Trash2,
@@ -27,6 +28,7 @@ import { toast } from '@/ui/toast';
 import { Ago, Lasting } from '@/ui/When';
 import { Isolation } from '../fleet/Tile';
 import { ConfirmDialog } from '../ConfirmDialog';
+import { SteerDialog } from './SteerDialog';
 
 interface Props {
   agent: AgentInfo;
@@ -36,6 +38,7 @@ interface Props {
 /** Who this is, how it is, and what one can do with it. */
 export function AgentHeader({ agent, onRemoved }: Props) {
   const [asked, setAsked] = useState<BulkAction | null>(null);
+  const [steering, setSteering] = useState(false);
   const { busy, run } = useSteering();
   useEffect(() => {
     document.title = `${agent.name} · Aether`;
@@ -106,10 +109,11 @@ export function AgentHeader({ agent, onRemoved }: Props) {
               </Button>
             </>
           )}
-          <More agent={agent} onRemove={() => setAsked('remove')} />
+          <More agent={agent} onSteer={() => setSteering(true)} onRemove={() => setAsked('remove')} />
         </div>
       </div>
       <Facts agent={agent} />
+      {steering && <SteerDialog agent={agent} onClose={() => setSteering(false)} />}
       {asked && (
         <ConfirmDialog
           action={asked}
@@ -171,12 +175,25 @@ function Facts({ agent }: { agent: AgentInfo }) {
 
 const copy = (text: string) => void navigator.clipboard.writeText(text).then(() => toast('done', 'Copied'));
 
-function More({ agent, onRemove }: { agent: AgentInfo; onRemove: () => void }) {
+interface MoreProps {
+  agent: AgentInfo;
+  onSteer: () => void;
+  onRemove: () => void;
+}
+
+function More({ agent, onSteer, onRemove }: MoreProps) {
+  const navigate = useNavigate();
   const goOn = () =>
-    void steer(agent.id, 'continue').catch((cause) => {
-      const { message, hint } = refusalOf(cause);
-      toast('failed', message, hint);
-    });
+    void steer(agent.id, 'continue').then(
+      () => toast('done', `${agent.name} may take 25 more steps`),
+      (cause) => {
+        const { message, hint } = refusalOf(cause);
+        toast('failed', message, hint);
+      },
+    );
+  const ended = agent.state === 'dead' ? 'It has ended.' : null;
+  const takeOver = () =>
+    void navigate({ to: '/agents/$ref', params: { ref: agent.id }, search: { pane: 'terminal' } });
   const goal = agent.spec.program.type === 'goal';
   return (
     <Menu
@@ -197,7 +214,26 @@ function More({ agent, onRemove }: { agent: AgentInfo; onRemove: () => void }) {
           onSelect: () => copy(`aether attach ${agent.name}`),
         },
         ...(goal
-          ? [{ label: 'Continue 25 more steps', icon: <SkipForward size={15} />, onSelect: goOn }]
+          ? [
+              {
+                label: 'Change model and tools',
+                icon: <SlidersHorizontal size={15} />,
+                refused: ended,
+                onSelect: onSteer,
+              },
+              {
+                label: 'Allow 25 more steps',
+                icon: <SkipForward size={15} />,
+                refused: ended,
+                onSelect: goOn,
+              },
+              {
+                label: 'Take over in a terminal',
+                icon: <Terminal size={15} />,
+                refused: ended,
+                onSelect: takeOver,
+              },
+            ]
           : []),
         {
           label: 'Remove',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentEvent, Event } from '@/api/generated';
-import { rowOf } from './timeline';
+import { rowOf, rowsOf } from './timeline';
 
 const event = (body: AgentEvent): Event => ({
   seq: 1,
@@ -16,6 +16,9 @@ const result = (text: string) =>
 
 const answer = (decision: 'once' | 'deny', by: string) =>
   rowOf(event({ type: 'approval.decided', pid: 1, id: 1, decision, by, reason: null }))?.line;
+
+const write = (step: number, content: string) =>
+  event({ type: 'agent.action', pid: 1, step, tool: 'write_file', args: { path: '/a', content } });
 
 describe('timeline rows', () => {
   it('shows a call in one line and folds its arguments', () => {
@@ -73,5 +76,45 @@ describe('timeline rows', () => {
     expect(answer('once', 'root')).toBe('allowed once by root');
     expect(answer('deny', 'root')).toBe('denied by root');
     expect(answer('deny', 'nobody')).toBe('denied: nobody answered in time');
+  });
+
+  it('begins each step with who answered and what it cost, before the thought', () => {
+    const step = { type: 'agent.progress', pid: 1, step: 2, maxSteps: 9, summary: 's' } as const;
+    const rows = rowsOf([
+      event({ type: 'agent.thought', pid: 1, step: 2, thought: 'hm' }),
+      event({ ...step, model: 'openai/m-1', tokens: 1300, costMicrousd: 2600 }),
+    ]);
+    expect(rows.map((row) => row.label)).toEqual(['Step 2', 'Thought']);
+    expect(rows[0]?.line).toBe(`openai/m-1 · ${(1300).toLocaleString()} tokens · $0.0026`);
+    expect(rowOf(event({ ...step, model: null }))?.line).toBe('');
+  });
+
+  it('shows a second write as what it changes of the first', () => {
+    const [first, second] = rowsOf([write(1, 'x\ny\n'), write(2, 'x\nz\n')]);
+    expect(first?.line).toBe('write_file /a +2');
+    expect(second?.line).toBe('write_file /a +1 −1');
+    expect(second?.effect).toMatchObject({ kind: 'write', path: '/a' });
+  });
+
+  it('tells of budgets, freezing, plans and letters', () => {
+    const line = { scope: 'agent', kind: 'tokens', used: 80, limit: 100 } as const;
+    expect(rowOf(event({ type: 'budget.warning', pid: 1, line }))?.line).toBe(
+      'four fifths are used: tokens 80 of 100',
+    );
+    expect(rowOf(event({ type: 'agent.runaway', pid: 1, why: 'the same again' }))).toMatchObject({
+      label: 'Frozen',
+      tone: 'failed',
+    });
+    const nodes = [
+      { id: '1', title: 'read', status: 'completed' as const, children: [] },
+      { id: '2', title: 'write', status: 'pending' as const, children: [] },
+    ];
+    const plan = { id: 1, goal: 'g', status: 'active' as const, nodes, createdAt: '', updatedAt: '' };
+    expect(rowOf(event({ type: 'plan.created', pid: 1, plan }))?.line).toBe('made: 1 of 2 done');
+    const compacted = { pid: 1, step: 9, summedUp: 4, tokensBefore: 40_000, tokensAfter: 9000 };
+    expect(rowOf(event({ type: 'agent.compacted', ...compacted }))?.line).toContain('the first 4 steps');
+    expect(
+      rowOf(event({ type: 'agent.log', pid: 1, level: 'info', message: 'a/m answers: b is resting' }))?.label,
+    ).toBe('Model');
   });
 });

@@ -1,7 +1,10 @@
 import type { ApprovalWish, Decision, Event } from '@/api/generated';
+import { effectOf, type Effect, type Written } from '@/lib/effects';
 import { count } from '@/lib/format';
+import { dollars } from '@/lib/models';
 import { destinationText, policyLine } from '@/lib/network';
 import { effectText, wishText } from '@/lib/wish';
+import { toldOf } from './told';
 
 export type Tone = 'thought' | 'action' | 'observation' | 'person' | 'service' | 'waiting' | 'failed';
 
@@ -16,6 +19,51 @@ export interface Row {
   more: string | null;
   /** The service's own words, not a program's output. */
   told?: true;
+  /** What a call is about to do. */
+  effect?: Effect;
+  /** The beginning of a step, with its number. */
+  step?: number;
+}
+
+/** What calls do, so that a list that grows by one event compares no file again. */
+const effects = new WeakMap<Event, Effect | null>();
+
+/** What the timeline shows of an agent's events, in order; each step begins with a row of its own. */
+export function rowsOf(events: readonly Event[]): Row[] {
+  const rows: Row[] = [];
+  const written = new Map<string, Written>();
+  for (const event of events) {
+    const row = rowOf(event);
+    if (event.type === 'agent.action') {
+      let effect = effects.get(event);
+      if (effect === undefined) {
+        effect = effectOf(event.tool, event.args, (path) => written.get(path));
+        effects.set(event, effect);
+      }
+      if (effect?.kind === 'write')
+        written.set(effect.path, { content: contentOf(event.args), step: event.step });
+      if (row && effect) rows.push(withEffect(row, effect));
+      else if (row) rows.push(row);
+      continue;
+    }
+    if (!row) continue;
+    // The thought is written before the step that it begins.
+    const last = rows[rows.length - 1];
+    if (event.type === 'agent.progress' && last?.tone === 'thought') rows.splice(-1, 0, row);
+    else rows.push(row);
+  }
+  return rows;
+}
+
+const contentOf = (args: unknown) => String((args as { content: unknown }).content);
+
+function withEffect(row: Row, effect: Effect): Row {
+  if (effect.kind === 'other') return { ...row, effect };
+  const line =
+    effect.kind === 'command' ? (effect.command.split('\n', 1)[0] ?? '') : `${row.line} ${effect.change}`;
+  // A command of one line says everything there is.
+  const more = effect.kind === 'command' && line === effect.command && line.length <= 160 ? null : row.line;
+  return { ...row, line, more, effect };
 }
 
 /** What the timeline shows of an event; null for those that only matter to the machine. */
@@ -37,11 +85,14 @@ export function rowOf(event: Event): Row | null {
       return { ...base, tone: 'person', label: 'You', ...fold(event.content) };
     case 'agent.completed':
       return { ...base, tone: 'service', label: 'Completed', ...fold(event.summary) };
+    case 'agent.progress':
+      return { ...base, tone: 'service', label: `Step ${event.step}`, ...stepText(event), step: event.step };
     case 'agent.log':
       return {
         ...base,
         tone: event.level === 'error' ? 'failed' : 'service',
-        label: 'Note',
+        label: /^\S+ answers: /.test(event.message) ? 'Model' : 'Note',
+        told: true,
         ...fold(event.message),
       };
     case 'agent.paused':
@@ -95,11 +146,25 @@ export function rowOf(event: Event): Row | null {
           event.by === 'nobody'
             ? 'denied: nobody answered in time'
             : `${WORDS[event.decision]} by ${event.by}`,
-        more: null,
+        more: event.reason,
       };
-    default:
-      return null;
+    default: {
+      const row = toldOf(event);
+      return row && { ...base, ...row };
+    }
   }
+}
+
+/** Who answered and what that cost. */
+function stepText(event: Extract<Event, { type: 'agent.progress' }>): Pick<Row, 'line' | 'more'> {
+  const line = [
+    event.model,
+    event.tokens != null && `${event.tokens.toLocaleString()} tokens`,
+    event.costMicrousd != null && dollars(event.costMicrousd),
+  ]
+    .filter(Boolean)
+    .join(' · ');
+  return { line, more: null };
 }
 
 function wishLine(wish: ApprovalWish): string {
