@@ -154,6 +154,12 @@ events! {
         max_steps: u32,
         /// One line.
         summary: String,
+        /// Who answered, as `PROVIDER/MODEL`.
+        #[serde(default)] #[ts(optional = nullable)] model: Option<String>,
+        /// Tokens of the answer, read and written, when the provider tells.
+        #[serde(default)] #[ts(type = "number | null", optional)] tokens: Option<u64>,
+        /// Cost of the answer, millionths of a US dollar, when there is a price.
+        #[serde(default)] #[ts(type = "number | null", optional)] cost_microusd: Option<u64>,
     }
     /// The built-in agent reached its goal.
     Completed(AgentCompleted) = "agent.completed" {
@@ -200,6 +206,15 @@ events! {
         tools: Option<Vec<String>>,
         /// Its model now.
         model: Option<String>,
+    }
+    /// An agent was started under this one.
+    ChildSpawned(ChildSpawned) = "agent.spawned" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// The new one.
+        child: AgentId,
+        /// Its number.
+        #[ts(type = "number")] child_pid: u64,
     }
     /// A note of the service about an agent, for example a restart of the supervisor it lived through.
     Log(AgentLog) = "agent.log" {

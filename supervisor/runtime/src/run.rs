@@ -97,6 +97,7 @@ struct Answer {
     intent: StepIntent,
     /// What people are told beside it.
     events: Vec<AgentEvent>,
+    spent: Spent,
 }
 
 impl<'a> Run<'a> {
@@ -107,7 +108,7 @@ impl<'a> Run<'a> {
         if let Some(mut last) = history.steps.pop() {
             // What was open when an earlier run was cut.
             last.outcomes.resize(last.intent.calls.len(), None);
-            let ended = self.act(&mut last, Start::Resumed, taint(&history)).await?;
+            let ended = self.act(&mut last, Start::Resumed, taint(self.work.goal, &history)).await?;
             history.steps.push(last);
             if let Some(outcome) = ended {
                 return Ok(outcome);
@@ -134,7 +135,7 @@ impl<'a> Run<'a> {
             };
             self.begin(&answer).await?;
             let mut record = RecordedStep { outcomes: vec![None; answer.intent.calls.len()], intent: answer.intent };
-            let outcome = self.act(&mut record, Start::Fresh, taint(&history)).await?;
+            let outcome = self.act(&mut record, Start::Fresh, taint(self.work.goal, &history)).await?;
             history.steps.push(record);
             if let Some(outcome) = outcome {
                 return Ok(outcome);
@@ -201,7 +202,7 @@ impl<'a> Run<'a> {
         events.extend(self.told(&spent.model, answer.why.or(choice.why)));
         let calls = answer.calls.into_iter().map(|call| PlannedCall { id: call.id, tool: call.name, args: call.arguments });
         let intent = StepIntent { step, thought: answer.text, usage: answer.usage, calls: calls.collect() };
-        Ok(Ok(Answer { intent, events }))
+        Ok(Ok(Answer { intent, events, spent }))
     }
 
     /// That more steps are summed up than for the step before.
@@ -241,7 +242,7 @@ impl<'a> Run<'a> {
     }
 
     async fn begin(&self, answer: &Answer) -> Result<(), Broken> {
-        let Answer { intent, events } = answer;
+        let Answer { intent, events, spent } = answer;
         let (pid, step) = (self.work.goal.number, intent.step);
         let mut events = events.clone();
         if !intent.thought.trim().is_empty() {
@@ -250,7 +251,9 @@ impl<'a> Run<'a> {
         let first = intent.calls.first();
         let summary = first.map_or_else(|| text::one_line(&intent.thought, 120), |c| context::describe(&c.tool, &c.args));
         let max_steps = self.work.control.max_steps();
-        events.push(AgentProgress { pid, step, max_steps, summary: summary.clone() }.into());
+        let tokens = spent.usage.map(|usage| usage.input.saturating_add(usage.output));
+        let (model, cost_microusd) = (Some(spent.model.clone()), spent.cost_microusd);
+        events.push(AgentProgress { pid, step, max_steps, summary: summary.clone(), model, tokens, cost_microusd }.into());
         events.extend(self.actions(intent, &self.toolbox(), 0));
         let phase = if first.is_some() { AgentPhase::Executing } else { AgentPhase::Thinking };
         self.work.journal.begin_step(intent, Update { phase, step, last_action: Some(summary), events }).await?;
