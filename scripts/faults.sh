@@ -32,6 +32,8 @@ for suite in faults faults_points; do
   "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
 done
 
+cargo test --locked -p aether-runtime --test model_faults -- --nocapture || status=$?
+
 # Two sections are written by scripts/test-vm.sh.
 machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded)$/ } keep' docs/RELIABILITY.md)"
 if scripts/soak.sh >"$report/soak.log"; then
@@ -64,6 +66,9 @@ every layer that an undisturbed agent has: filters, capabilities, namespaces, mo
     'make soak: three clients, every ninth command of which is killed, and SIGKILL of some process of a sandbox every 1.5 seconds, pooled
 sandboxes included. Figures are taken whenever the service rests; the first third is warm-up. The state grows by events and output that are kept.'
   table goal-kills 'The daemon is killed while the built-in agent is at work' 'Its loop goes on with the next daemon, and the goal is reached.'
+  table models 'A provider of models fails' \
+    'Each of these faults, 25 times with each of the five interfaces, over real sockets, in the middle of a goal with three effects: at each of three answers, once,
+twice or for ever, and with the loop cut off at each of its writes and begun again. A goal is reached where the provider recovers in time.'
   [ -z "$machine" ] || printf '\n%s\n' "$machine"
 } >docs/RELIABILITY.md
 exit "$status"

@@ -1,6 +1,9 @@
 //! A server that plays back bytes: each connection gets the next script, whatever it asks.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod faults;
+pub(crate) mod turns;
+
 use std::sync::{Arc, Mutex};
 
 use aether_llm::Interface;
@@ -27,17 +30,25 @@ pub(crate) struct Server {
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
     /// Told when a client went away while the server stalled.
     pub(crate) gone: Arc<tokio::sync::Notify>,
+    /// Ends it.
+    pub(crate) task: tokio::task::AbortHandle,
 }
 
 impl Server {
     pub(crate) async fn play(scripts: Vec<Vec<Act>>) -> Self {
+        let (rounds, mut scripts) = (scripts.len(), scripts.into_iter());
+        Self::answering(rounds, move |_| scripts.next().unwrap_or_default()).await
+    }
+
+    /// Answers so many questions, each by what it says.
+    pub(crate) async fn answering(rounds: usize, mut script: impl FnMut(&str) -> Vec<Act> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}/v1/", listener.local_addr().expect("address"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let gone = Arc::new(tokio::sync::Notify::new());
         let (log, bell) = (requests.clone(), gone.clone());
-        tokio::spawn(async move {
-            for script in scripts {
+        let task = tokio::spawn(async move {
+            for _ in 0..rounds {
                 let (mut socket, request) = loop {
                     let (mut socket, _) = listener.accept().await.expect("accept");
                     // A connection that nothing is asked on is none.
@@ -45,10 +56,11 @@ impl Server {
                         break (socket, request);
                     }
                 };
+                let acts = script(&request);
                 log.lock().expect("lock").push(request);
                 let bell = bell.clone();
                 tokio::spawn(async move {
-                    for act in script {
+                    for act in acts {
                         match act {
                             Act::Send(bytes) => {
                                 if socket.write_all(&bytes).await.is_err() {
@@ -73,7 +85,7 @@ impl Server {
                 });
             }
         });
-        Self { url, requests, gone }
+        Self { url, requests, gone, task: task.abort_handle() }
     }
 }
 
