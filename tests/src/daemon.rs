@@ -33,6 +33,11 @@ pub struct Daemon {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// What a daemon printed.
+fn printed(dir: &tempfile::TempDir) -> String {
+    fs::read(dir.path().join("aetherd.log")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
 /// The child of `aetherd` that runs as root.
 fn spawner_of(pid: u32) -> Option<u32> {
     let root = |pid: &u32| proc::status(*pid).is_some_and(|fields| fields["Uid"].starts_with("0 "));
@@ -82,7 +87,21 @@ impl Daemon {
     ///
     /// # Panics
     /// As [`Daemon::start`].
+    #[track_caller]
     pub fn restart(&mut self) {
+        if let Err(said) = self.try_restart() {
+            panic!("{said}");
+        }
+    }
+
+    /// Starts it again on the same state, where it may end instead.
+    ///
+    /// # Errors
+    /// How it ended, and what this start printed.
+    ///
+    /// # Panics
+    /// When it neither becomes ready nor ends within 30 seconds.
+    pub fn try_restart(&mut self) -> Result<(), String> {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("open the log");
         let before = log.metadata().expect("log").len();
@@ -96,24 +115,37 @@ impl Daemon {
         // The port of the first start is kept: a browser would come back to it.
         command.arg("--listen").arg(format!("127.0.0.1:{}", self.port)).arg("--stop-agents-on-exit");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("dup")).stderr(log);
-        let mut child = command.spawn().expect("start aetherd");
-        self.port = eventually("aetherd to become ready", Duration::from_secs(30), || {
+        let child = self.child.insert(command.spawn().expect("start aetherd"));
+        let pid = child.id();
+        let said = || printed(&self.dir).split_off(usize::try_from(before).expect("a small log"));
+        let port = eventually("aetherd to become ready", Duration::from_secs(30), || {
             if let Some(status) = child.try_wait().expect("wait") {
-                panic!("aetherd ended with {status}:\n{}", self.log());
+                return Some(Err(format!("aetherd {pid} ended with {status}:\n{}", said())));
             }
-            let said = self.log().split_off(usize::try_from(before).expect("a small log"));
+            let said = said();
             let port = said.split("http://127.0.0.1:").nth(1)?.chars().take_while(char::is_ascii_digit).collect::<String>();
-            http::unix(&self.socket(), "GET", "/health")
-                .try_send()
-                .is_some_and(|answer| answer.status == 200)
-                .then(|| port.parse().ok())?
+            let socket = self.dir.path().join("run/aether.sock");
+            let ready = http::unix(&socket, "GET", "/health").try_send().is_some_and(|answer| answer.status == 200);
+            ready.then(|| port.parse().ok())?.map(Ok)
         });
-        self.child = Some(child);
+        match port {
+            Ok(port) => self.port = port,
+            Err(said) => {
+                self.child = None;
+                return Err(said);
+            }
+        }
+        Ok(())
     }
 
     /// From its next start on it is started by `program`, which becomes it: as on a host that lacks something.
     pub fn behind(&mut self, program: PathBuf) {
         self.front = Some(program);
+    }
+
+    /// From its next start on it is started by itself.
+    pub fn by_itself(&mut self) {
+        self.front = None;
     }
 
     /// `kill -9`, as the kernel would do when memory is short. Agents and their inits are not touched.
@@ -167,6 +199,11 @@ impl Daemon {
         kill(Pid::from_raw(i32::try_from(child.id()).expect("a pid")), Signal::SIGTERM).expect("signal");
         let status = eventually("aetherd to end", Duration::from_secs(30), || child.try_wait().expect("wait"));
         status.code().unwrap_or(-1)
+    }
+
+    /// Was it started, and not ended by its test?
+    pub fn is_started(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Its pid.
@@ -273,7 +310,7 @@ impl Daemon {
 
     /// What it printed so far.
     pub fn log(&self) -> String {
-        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        printed(&self.dir)
     }
 
     fn log_path(&self) -> PathBuf {

@@ -4,7 +4,13 @@
 use std::{
     cell::RefCell,
     fs,
-    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::PermissionsExt as _,
+            net::{UnixDatagram, UnixListener},
+        },
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -58,6 +64,25 @@ impl Unit {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("the log");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("dup")).stderr(log);
         command
+    }
+
+    /// The command that starts it with a Unix socket that somebody else holds, as a service manager does.
+    ///
+    /// # Panics
+    /// When a descriptor cannot be copied.
+    pub fn command_with(&self, listener: &UnixListener) -> Command {
+        let daemon = self.command();
+        let script = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=unix exec \"$@\" 3<&0 </dev/null";
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", script, "sh"])
+            .arg(daemon.get_program())
+            .args(daemon.get_args())
+            .env("NOTIFY_SOCKET", self.path("notify"));
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("the log");
+        let socket = OwnedFd::from(listener.try_clone().expect("dup"));
+        shell.stdin(socket).stdout(log.try_clone().expect("dup")).stderr(log);
+        shell
     }
 
     /// Starts it and waits until it says that it is ready.

@@ -83,24 +83,25 @@ fn a_disk_that_fails_is_said_and_mended() {
     let mut unit = Unit::new();
     unit.start();
     unit.aether(&["run", "-d", "--name", "lives", "--", "sleep", "600"]).ok();
+    // What a file system says that the kernel has made read-only (`errors=remount-ro`), and a disk that loses what it was given.
+    for (calls, error) in [("pwrite64,ftruncate,fallocate", "EROFS"), ("fdatasync,fsync", "EIO")] {
+        fails_and_is_mended(&unit, calls, error);
+    }
+    assert!(unit.log().contains("the disk of the state works again"), "the connection was opened anew: {}", unit.log());
+    assert!(!unit.log().contains("panic"), "{}", unit.log());
+}
+
+fn fails_and_is_mended(unit: &Unit, calls: &str, error: &str) {
     let trace = unit.path("trace");
     let mut fault = Command::new("strace");
-    fault.args([
-        "-f",
-        "-qq",
-        "-p",
-        &unit.pid().to_string(),
-        "-e",
-        "trace=fdatasync,fsync",
-        "-e",
-        "inject=fdatasync,fsync:error=EIO",
-    ]);
+    fault.args(["-f", "-qq", "-p", &unit.pid().to_string()]);
+    fault.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:error={error}")]);
     let mut fault = fault.arg("-o").arg(&trace).stderr(Stdio::null()).spawn().expect("strace");
     let refused = eventually("a write to be refused", Duration::from_secs(30), || {
         let outcome = unit.aether(&["run", "-d", "--", "true"]);
         (outcome.code != 0).then_some(outcome)
     });
-    assert!(refused.stderr.contains("the disk that holds the state fails"), "{refused}");
+    assert!(refused.stderr.contains("the disk that holds the state fails"), "{error}: {refused}");
     assert_eq!(refused.code, 69, "{refused}");
     assert!(unit.healthy() && unit.aether(&["ps"]).ok().text().contains("lives"), "reads work");
     kill(nix::unistd::Pid::from_raw(i32::try_from(fault.id()).expect("a pid")), Signal::SIGINT).expect("detach");
@@ -108,8 +109,6 @@ fn a_disk_that_fails_is_said_and_mended() {
     eventually("writes to be taken again", Duration::from_secs(30), || {
         (unit.aether(&["run", "-d", "--", "true"]).code == 0).then_some(())
     });
-    assert!(unit.log().contains("the disk of the state works again"), "the connection was opened anew: {}", unit.log());
-    assert!(!unit.log().contains("panic"), "{}", unit.log());
 }
 
 #[test]

@@ -1,9 +1,19 @@
 //! `kill -9` of the daemon: agents go on, and nothing they said is lost.
 #![forbid(unsafe_code)]
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::net::UnixListener,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
-use aether_tests::{Agent, Daemon, Leaks, eventually, proc, terminal::Terminal, wait::until};
+use aether_tests::{
+    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, proc, random::Random, terminal::Terminal, wait::until,
+};
 
 /// Numbers after `word ` in a text, in order of appearance.
 fn numbers(text: &str, word: &str) -> Vec<u64> {
@@ -114,4 +124,65 @@ fn a_restart_leaves_nothing_behind_and_forgets_nothing() {
     let copy = daemon.scratch().join("file");
     daemon.aether(["cp", "kept:/home/agent/file", copy.to_str().expect("UTF-8")]).ok();
     assert_eq!(fs::read_to_string(copy).expect("the copy"), "mine\n");
+}
+
+/// What a client asks for again and again while the service is restarted: `run --rm`, which prints a number. With a directory lent, each
+/// run also leaves a line there.
+fn ask(socket: &Path, shared: Option<&Path>, name: &str, over: &AtomicBool) -> (usize, Vec<String>) {
+    let mount = shared.map(|shared| format!("{}:/home/agent/shared", shared.display()));
+    let (mut asked, mut wrong) = (0, Vec::new());
+    while !over.load(Ordering::SeqCst) {
+        asked += 1;
+        let mut client = Command::new(aether_tests::daemon::bin_dir().join("aether"));
+        client.env("AETHER_SOCKET", socket).args(["run", "--rm"]);
+        match &mount {
+            Some(mount) => {
+                let script = format!("echo {asked} >>shared/{name}; echo {asked}");
+                client.args(["--mount", mount, "--", "sh", "-c", &script]);
+            }
+            None => drop(client.args(["--", "echo", &asked.to_string()])),
+        }
+        let outcome = cli::spawn(client, b"").end(PATIENCE);
+        if outcome.code != 0 || outcome.text() != format!("{asked}\n") {
+            wrong.push(format!("{name} {asked}: {outcome}"));
+        }
+    }
+    (asked, wrong)
+}
+
+/// The socket is held by somebody else, as systemd does for the package: a restart is an upgrade in small.
+#[test]
+fn restarts_under_load_cost_no_client_its_answer() {
+    let mut unit = Unit::new();
+    fs::create_dir(unit.path("run")).expect("mkdir");
+    let shared = unit.path("shared");
+    fs::create_dir(&shared).expect("mkdir");
+    let socket = unit.path("run/aether.sock");
+    let listener = UnixListener::bind(&socket).expect("bind");
+    let command = unit.command_with(&listener);
+    unit.start_as(command);
+    let (over, mut random) = (AtomicBool::new(false), Random::new(faults::seed()));
+    let answers: Vec<(usize, Vec<String>)> = thread::scope(|scope| {
+        let (socket, shared, over) = (&socket, &shared, &over);
+        let lent = |name: &'static str| scope.spawn(move || ask(socket, Some(shared), name, over));
+        let clients = [lent("one"), lent("two"), scope.spawn(move || ask(socket, None, "three", over))];
+        for _ in 0..faults::points(4) {
+            thread::sleep(Duration::from_millis(random.next() % 300));
+            assert_eq!(unit.stop(Duration::from_secs(10)), Some(0));
+            let command = unit.command_with(&listener);
+            unit.start_as(command);
+        }
+        over.store(true, Ordering::SeqCst);
+        clients.into_iter().map(|client| client.join().expect("a client")).collect()
+    });
+    let wrong: Vec<&String> = answers.iter().flat_map(|(_, wrong)| wrong).collect();
+    assert!(wrong.is_empty(), "{} of {answers:?}", wrong.len());
+    for (name, (asked, _)) in ["one", "two"].into_iter().zip(&answers) {
+        let ran = fs::read_to_string(shared.join(name)).expect("what they left");
+        let expected: String = (1..=*asked).map(|number| format!("{number}\n")).collect();
+        assert_eq!(ran, expected, "each program ran once");
+    }
+    println!("{} agents during {} restarts", answers.iter().map(|(asked, _)| asked).sum::<usize>(), faults::points(4));
+    drop(listener);
+    fs::remove_file(&socket).expect("remove");
 }

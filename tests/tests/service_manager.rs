@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::{fd::OwnedFd, unix::net::UnixListener},
+    os::unix::net::UnixListener,
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -72,13 +72,8 @@ fn a_socket_that_was_passed_is_served_and_stays() {
     let listener = UnixListener::bind(&socket).expect("bind");
     let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::symlink_metadata(path).expect("the socket"));
     let before = inode(&socket);
-    let mut shell = Command::new("sh");
-    let daemon = unit.command();
-    let script = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=unix exec \"$@\" 3<&0 </dev/null";
-    shell.args(["-c", script, "sh"]).arg(daemon.get_program()).args(daemon.get_args()).env("NOTIFY_SOCKET", unit.path("notify"));
-    let log = fs::File::options().create(true).append(true).open(unit.path("log")).expect("the log");
-    shell.stdin(OwnedFd::from(listener.try_clone().expect("dup"))).stdout(log.try_clone().expect("dup")).stderr(log);
-    unit.start_as(shell);
+    let command = unit.command_with(&listener);
+    unit.start_as(command);
     unit.aether(&["run", "--rm", "--", "true"]).ok();
     assert_eq!(unit.stop(Duration::from_secs(10)), Some(0));
     assert_eq!(inode(&socket), before, "the manager's socket is not touched");

@@ -21,7 +21,7 @@ use super::{
     connection::{Descriptors, Peer, TcpPeer},
     previews,
 };
-use crate::auth::cookie::Way;
+use crate::{auth::cookie::Way, fleet::away};
 
 /// The host a TCP request was addressed to, checked, and how the browser reaches it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,10 @@ pub(crate) async fn pass(State(state): State<ApiState>, mut request: Request, ne
         }
     };
     let policy = if is_data(&path) { Policy::Data } else { Policy::Page(host) };
+    if state.stopping().is_cancelled() && acts(&request) {
+        body::drain(request.body_mut()).await;
+        return complete(Failure(away()).into_response(), number, policy);
+    }
     tracing::debug!(request = number, method = %request.method(), %path, "request");
     // A handler holds no lock over an await that a panic could leave half done: the fleet guards its own state.
     let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {

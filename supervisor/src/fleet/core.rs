@@ -12,7 +12,7 @@ use aether_protocol::{AgentEvent, AgentId, AgentInfo, AgentState, ApiError, Erro
 use aether_sandbox::{host::HostSupport, plan::SandboxId};
 use aether_store::{AgentField, Change, Committed, NewEvent, Store, StoreError};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     EventHub, audit,
@@ -93,6 +93,8 @@ pub(crate) struct Core {
     pub(crate) creating: tokio::sync::Mutex<()>,
     pub(crate) queue_moved: Notify,
     pub(crate) stopping: CancellationToken,
+    /// Who waits for the ends of agents: an end that began is finished before the service goes.
+    pub(crate) followers: TaskTracker,
 }
 
 impl Core {
@@ -211,6 +213,11 @@ pub(crate) fn sandbox_id(id: &AgentId) -> Result<SandboxId, ApiError> {
 
 pub(crate) fn no_agent(id: &AgentId) -> ApiError {
     ApiError::not_found(format!("there is no agent {id}"), "aether ps -a lists all agents")
+}
+
+/// The one refusal that says that nothing was done and that it can be asked again in a moment; the API adds `Retry-After`.
+pub(crate) fn away() -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, "the service is stopping, and did nothing", "try again after its restart; agents go on")
 }
 
 /// What to do about a disk that fails.

@@ -37,7 +37,7 @@ pub(crate) async fn create(
     let creating = core.creating.lock().await;
     name_left(core, &spec).await;
     if core.stopping.is_cancelled() {
-        return Err(ApiError::new(ErrorCode::Unavailable, "the service is stopping", "try again after its restart"));
+        return Err(super::away());
     }
     let (live, waiting) = {
         let registry = core.registry();

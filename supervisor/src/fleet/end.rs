@@ -10,12 +10,10 @@ use aether_store::{AgentField, Change};
 
 use super::{
     core::{Core, Live, lock, sandbox_id},
-    late,
+    departed, late,
     registry::Entry,
 };
 
-/// How long an agent that removed itself still answers to who knows its id.
-const DEPARTED: Duration = Duration::from_secs(60);
 /// Pause before a sandbox that does not end is killed again.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -165,18 +163,5 @@ fn depart(core: &Arc<Core>, id: &AgentId) {
     if let Some(gateway) = core.gateway.get() {
         gateway.forget(id);
     }
-    let (core, id) = (core.clone(), id.clone());
-    tokio::spawn(async move {
-        tokio::select! {
-            () = core.stopping.cancelled() => {}
-            () = tokio::time::sleep(DEPARTED) => {}
-        }
-        core.registry().forget(&id);
-        core.screens.forget(&id);
-        let log = core.log(&id);
-        lock(&core.logs).remove(&id);
-        if let Ok(log) = log {
-            log.remove();
-        }
-    });
+    departed::forget_later(core, id);
 }

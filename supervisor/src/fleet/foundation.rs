@@ -1,25 +1,35 @@
 //! What the fleet stands on, made before the service dropped its privileges, and its first and last breath.
 
-use std::{collections::HashMap, fs, os::fd::OwnedFd, path::PathBuf, sync::Arc, sync::Mutex, time::Instant};
+use std::{
+    collections::HashMap,
+    fs,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use aether_protocol::{ApiError, Timestamp};
 use aether_sandbox::host::HostSupport;
 use aether_store::Store;
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     EventHub, Fleet, Roots,
     audit::SERVICE,
     core::{Core, lock},
-    disk, end, exit,
+    departed, disk, end, exit,
     isolation::Signer,
     lasting, launch, minds, pool,
     providers::Providers,
     recovery, usage,
 };
 use crate::{config::Current, gateway, links::spawner::SpawnerLink};
+
+/// How long the service waits, at its end, for agents that are just ending.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// What the fleet stands on.
 pub struct Foundation {
@@ -120,6 +130,7 @@ impl Fleet {
             creating: tokio::sync::Mutex::new(()),
             queue_moved: Notify::new(),
             stopping: CancellationToken::new(),
+            followers: TaskTracker::new(),
         }))
     }
 
@@ -146,8 +157,29 @@ impl Fleet {
         self.core.stop_service();
         self.core.visits.leave_all(&self.core).await;
         pool::drain(&self.core).await;
-        lock(&self.core.live).values().for_each(|live| live.over.cancel());
+        self.let_go().await;
         self.audit(SERVICE, "service.stop", "", json!({})).await;
+    }
+
+    /// Nobody looks after the agents any more. An end that began is finished: an agent that is half taken down would be found by the next
+    /// service as one of which nobody knows how it ended.
+    async fn let_go(&self) {
+        lock(&self.core.live).values().for_each(|live| live.over.cancel());
+        self.core.followers.close();
+        if tokio::time::timeout(ENDING, self.core.followers.wait()).await.is_err() {
+            tracing::warn!("an agent that ends has not ended yet; the next service takes it down");
+        }
+    }
+
+    /// After the last request, agents that began meanwhile included: the next service is told what no record says.
+    pub async fn hand_over(&self) {
+        self.let_go().await;
+        departed::hand_over(&self.core).await;
+    }
+
+    /// After the last request, where no agent is left: nobody will ask for one.
+    pub fn forget_departed(&self) {
+        departed::forget_all(&self.core);
     }
 
     /// Completes when the store's writer and the spawner have answered.

@@ -10,6 +10,7 @@ mod backup;
 pub(crate) mod control;
 mod core;
 mod create;
+mod departed;
 mod disk;
 mod drafts;
 mod end;
@@ -60,7 +61,7 @@ use aether_store::Change;
 use serde_json::json;
 
 pub(crate) use self::core::Core;
-pub(crate) use self::core::{lock, store_error};
+pub(crate) use self::core::{away, lock, store_error};
 pub(crate) use audit::{inherited, on_behalf};
 pub(crate) use authority::TRUST;
 pub use events::{Delivery, EventHub, Subscription};
@@ -134,6 +135,11 @@ impl Fleet {
     /// Asks the service to stop; agents stay. `main` sees it in [`Fleet::stopping`].
     pub fn shutdown(&self) {
         self.core.stop_service();
+    }
+
+    /// Was [`Fleet::shutdown`] asked for?
+    pub fn is_stopping(&self) -> bool {
+        self.core.stopping.is_cancelled()
     }
 
     /// Completes once [`Fleet::shutdown`] was asked for.

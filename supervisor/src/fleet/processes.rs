@@ -13,7 +13,7 @@ use nix::libc::{SIGHUP, SIGKILL};
 
 use super::{
     ExecRequest, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams,
-    core::{Core, Live, MAIN},
+    core::{Core, Live, MAIN, away},
     exit, launch,
     output::Source,
     retire,
@@ -251,7 +251,7 @@ pub(crate) async fn wait_agent(core: &Core, id: &AgentId) -> Result<ExitInfo, Ap
     tokio::select! {
         _ = ended.wait_for(|ended| *ended) => {}
         () = core.stopping.cancelled() => {
-            return Err(ApiError::new(ErrorCode::Unavailable, "the service is stopping; the agent goes on", "ask again after its restart"));
+            return Err(away());
         }
     }
     core.info(id)?.exit.ok_or_else(|| ApiError::internal("the agent ended without an exit"))

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{
     core::{Core, sandbox_id},
-    end, exit, goal, launch, pool, retire, watch,
+    departed, end, exit, goal, launch, pool, retire, watch,
 };
 
 /// What is done for one agent.
@@ -71,6 +71,7 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
     }
     pool::sweep(core).await?;
     return_leases(core).await?;
+    departed::take_over(core).await;
     sweep_logs(core);
     // Beside each other: a thousand are taken over in the time of a few commits.
     let mut adopted = JoinSet::new();

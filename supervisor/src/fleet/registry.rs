@@ -165,6 +165,27 @@ impl Registry {
         self.entries.insert(id.clone(), entry);
     }
 
+    /// Adds one whose record is gone already.
+    pub(crate) fn remember(&mut self, info: AgentInfo) {
+        let ended = Arc::new(watch::Sender::new(true));
+        self.newest = self.newest.max(info.number);
+        let entry = Entry {
+            home: info.id.as_str().to_owned(),
+            info: info.into(),
+            slot: None,
+            departed: true,
+            ending: false,
+            gate: Arc::default(),
+            ended,
+        };
+        self.entries.entry(entry.info.id.clone()).or_insert(entry);
+    }
+
+    /// Those whose records are gone.
+    pub(crate) fn departed(&self) -> Vec<AgentInfo> {
+        self.entries.values().filter(|entry| entry.departed).map(|entry| AgentInfo::clone(&entry.info)).collect()
+    }
+
     /// Forgets it for good.
     pub(crate) fn forget(&mut self, id: &AgentId) {
         self.depart(id);

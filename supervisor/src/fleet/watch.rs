@@ -23,7 +23,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: OwnedFd) {
     network::follow(core, id, live);
     let (core, id, live) = (core.clone(), id.clone(), live.clone());
-    tokio::spawn(async move {
+    core.followers.clone().spawn(async move {
         let over = live.over.clone();
         let ended = async {
             tokio::select! {

@@ -118,5 +118,9 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
     if !served.is_finished() {
         served.await.context("the API failed")?.context("the API failed")?;
     }
+    match at_exit {
+        AtExit::LeaveAgents => fleet.hand_over().await,
+        AtExit::EndAgents => fleet.forget_departed(),
+    }
     Ok(())
 }

@@ -9,13 +9,18 @@ use std::{
         unix::net::UnixStream,
     },
     path::Path,
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
-use super::{Answer, Client, refusal, unreachable};
+use super::{
+    Answer, Client,
+    again::{Patience, Unanswered},
+    refusal, unreachable,
+};
 use crate::failure::Failure;
 
 /// The supervisor takes no more with one request.
@@ -37,15 +42,25 @@ impl Client {
         );
         let mut request = head.into_bytes();
         request.extend_from_slice(&body);
-        let socket = self.socket.clone();
-        let answer = tokio::task::spawn_blocking(move || exchange(&socket, &request, &fds)).await;
-        let (status, body) = answer.map_err(|_| Failure::garbled("the request was interrupted"))??;
-        if status.is_success() { Ok(Answer { body }) } else { Err(refusal(status, &body)) }
+        let asked = Arc::new((self.socket.clone(), request, fds));
+        let (mut absence, patience) = (Patience::of_sockets(), Patience::of_requests());
+        loop {
+            let asked = asked.clone();
+            let connected = tokio::task::spawn_blocking(move || {
+                let (socket, request, fds) = &*asked;
+                UnixStream::connect(socket).map(|stream| exchange(stream, socket, request, fds))
+            });
+            match connected.await.map_err(|_| Failure::garbled("the request was interrupted"))? {
+                Ok(Err(Unanswered { again: true, .. })) if patience.lasts().await => {}
+                Ok(outcome) => return outcome.map_err(|unanswered| unanswered.failure),
+                Err(error) if absence.is_away(error.kind()) && absence.lasts().await => {}
+                Err(error) => return Err(unreachable(&self.socket, &error)),
+            }
+        }
     }
 }
 
-fn exchange(socket: &Path, request: &[u8], fds: &[OwnedFd]) -> Result<(StatusCode, Bytes), Failure> {
-    let mut stream = UnixStream::connect(socket).map_err(|error| unreachable(socket, &error))?;
+fn exchange(mut stream: UnixStream, socket: &Path, request: &[u8], fds: &[OwnedFd]) -> Result<Answer, Unanswered> {
     let raw: Vec<_> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
     let sent = sendmsg::<()>(
         stream.as_raw_fd(),
@@ -60,31 +75,43 @@ fn exchange(socket: &Path, request: &[u8], fds: &[OwnedFd]) -> Result<(StatusCod
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     match parse(&answer) {
-        Some(parsed) => Ok(parsed),
+        Some(Parsed { status, body, .. }) if status.is_success() => Ok(Answer { body }),
+        Some(Parsed { status, body, comes_back }) => Err(Unanswered { failure: refusal(status, &body), again: comes_back }),
         None => match written.and(read.map(|_| ())) {
-            Err(error) => Err(unreachable(socket, &error)),
-            Ok(()) => Err(Failure::garbled("not an HTTP answer")),
+            Err(error) => Err(unreachable(socket, &error).into()),
+            Ok(()) => Err(Failure::garbled("not an HTTP answer").into()),
         },
     }
 }
 
-/// Status and body of a whole HTTP/1.1 answer with a `Content-Length` or up to the end of the connection.
-fn parse(answer: &[u8]) -> Option<(StatusCode, Bytes)> {
+#[derive(Debug, PartialEq, Eq)]
+struct Parsed {
+    status: StatusCode,
+    body: Bytes,
+    /// The supervisor says that it did nothing, and will be back.
+    comes_back: bool,
+}
+
+/// A whole HTTP/1.1 answer with a `Content-Length` or up to the end of the connection.
+fn parse(answer: &[u8]) -> Option<Parsed> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).ok()?;
     let body = &answer[end + 4..];
     let mut lines = head.split("\r\n");
     let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse::<StatusCode>().ok()?;
-    let mut length = None;
+    let (mut length, mut later) = (None, false);
     for line in lines {
         let (name, value) = line.split_once(':')?;
         if name.eq_ignore_ascii_case("content-length") {
             length = Some(value.trim().parse::<usize>().ok()?);
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            later = true;
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             return None;
         }
     }
-    Some((status, Bytes::copy_from_slice(body.get(..length.unwrap_or(body.len()))?)))
+    let body = Bytes::copy_from_slice(body.get(..length.unwrap_or(body.len()))?);
+    Some(Parsed { status, body, comes_back: later && status == StatusCode::SERVICE_UNAVAILABLE })
 }
 
 #[cfg(test)]
@@ -94,9 +121,12 @@ mod tests {
     #[test]
     fn answers_are_parsed_whole_or_not_at_all() {
         let whole = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}";
-        assert_eq!(parse(whole), Some((StatusCode::CREATED, Bytes::from_static(b"{}"))));
+        let parsed = |status, body, comes_back| Some(Parsed { status, body: Bytes::from_static(body), comes_back });
+        assert_eq!(parse(whole), parsed(StatusCode::CREATED, b"{}", false));
         assert_eq!(parse(&whole[..whole.len() - 1]), None);
-        assert_eq!(parse(b"HTTP/1.1 200 OK\r\n\r\nrest"), Some((StatusCode::OK, Bytes::from_static(b"rest"))));
+        assert_eq!(parse(b"HTTP/1.1 200 OK\r\n\r\nrest"), parsed(StatusCode::OK, b"rest", false));
+        let later = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\n";
+        assert_eq!(parse(later), parsed(StatusCode::SERVICE_UNAVAILABLE, b"", true));
         for bad in [
             &b""[..],
             b"HTTP/1.1",

@@ -1,5 +1,6 @@
 //! HTTP over the supervisor's Unix socket.
 
+mod again;
 pub(crate) mod agents;
 pub(crate) mod channel;
 mod descriptors;
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::{net::UnixStream, sync::Mutex};
 
+use self::again::{Patience, Unanswered, comes_back, is_safe};
 use crate::failure::{Failure, plain};
 
 /// Body of a request.
@@ -119,21 +121,34 @@ impl Client {
     pub(crate) async fn put(&self, uri: &str, body: Body) -> Result<Answer, Failure> {
         let request =
             Request::put(uri).header(header::HOST, "localhost").header(header::CONTENT_TYPE, "application/octet-stream");
-        self.exchange(request.body(body)).await
+        let request = request.body(body).map_err(|_| Failure::garbled("a bad address"))?;
+        // A stream cannot be sent twice.
+        self.exchange(request).await.map_err(|unanswered| unanswered.failure)
     }
 
     /// `GET` of something large or endless: a connection of its own, the body unread. Failures are read already.
     pub(crate) async fn stream(&self, uri: &str) -> Result<Response<Incoming>, Failure> {
+        let patience = Patience::of_requests();
+        loop {
+            match self.begin_stream(uri).await {
+                Err(Unanswered { again: true, .. }) if patience.lasts().await => {}
+                outcome => return outcome.map_err(|unanswered| unanswered.failure),
+            }
+        }
+    }
+
+    async fn begin_stream(&self, uri: &str) -> Result<Response<Incoming>, Unanswered> {
         let request =
             Request::get(uri).header(header::HOST, "localhost").body(empty()).map_err(|_| Failure::garbled("a bad address"))?;
+        let lost = |error: hyper::Error| Unanswered { failure: self.lost(&error.to_string()), again: true };
         let mut sender = self.connect().await?;
-        let response = sender.send_request(request).await.map_err(|error| self.lost(&error.to_string()))?;
+        let response = sender.send_request(request).await.map_err(lost)?;
         if response.status().is_success() {
             return Ok(response);
         }
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(|error| self.lost(&error.to_string()))?.to_bytes();
-        Err(refusal(status, &body))
+        let (status, again) = (response.status(), comes_back(response.status(), response.headers()));
+        let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
+        Err(Unanswered { failure: refusal(status, &body), again })
     }
 
     /// `GET /health`, which has no envelope.
@@ -144,32 +159,50 @@ impl Client {
 
     /// A bare connection to the socket.
     pub(crate) async fn dial(&self) -> Result<UnixStream, Failure> {
-        UnixStream::connect(&self.socket).await.map_err(|error| unreachable(&self.socket, &error))
+        let mut patience = Patience::of_sockets();
+        loop {
+            match UnixStream::connect(&self.socket).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if patience.is_away(error.kind()) && patience.lasts().await => {}
+                Err(error) => return Err(unreachable(&self.socket, &error)),
+            }
+        }
     }
 
     async fn call(&self, method: Method, uri: &str, json: Option<Vec<u8>>) -> Result<Answer, Failure> {
-        let mut request = Request::builder().method(method).uri(uri).header(header::HOST, "localhost");
-        if json.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+        let (json, patience) = (json.map(Bytes::from), Patience::of_requests());
+        loop {
+            let mut request = Request::builder().method(&method).uri(uri).header(header::HOST, "localhost");
+            if json.is_some() {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+            }
+            let body = json.clone().map_or_else(empty, boxed);
+            let request = request.body(body).map_err(|_| Failure::garbled("a bad address"))?;
+            match self.exchange(request).await {
+                Err(Unanswered { again: true, .. }) if patience.lasts().await => {}
+                outcome => return outcome.map_err(|unanswered| unanswered.failure),
+            }
         }
-        self.exchange(request.body(json.map_or_else(empty, |json| boxed(Bytes::from(json))))).await
     }
 
-    async fn exchange(&self, request: Result<Request<Body>, hyper::http::Error>) -> Result<Answer, Failure> {
-        let request = request.map_err(|_| Failure::garbled("a bad address"))?;
+    async fn exchange(&self, request: Request<Body>) -> Result<Answer, Unanswered> {
+        let safe = is_safe(request.method());
         let kept = self.idle.lock().await.take();
         let mut sender = match kept {
-            Some(mut sender) => match sender.ready().await {
+            // On a connection that the supervisor may be closing just now nobody would know whether a request was heard.
+            Some(mut sender) if safe => match sender.ready().await {
                 Ok(()) => sender,
                 Err(_) => self.connect().await?,
             },
-            None => self.connect().await?,
+            _ => self.connect().await?,
         };
-        let response = sender.send_request(request).await.map_err(|error| self.lost(&error.to_string()))?;
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(|error| self.lost(&error.to_string()))?.to_bytes();
+        let lost =
+            |error: hyper::Error| Unanswered { again: safe || error.is_canceled(), failure: self.lost(&error.to_string()) };
+        let response = sender.send_request(request).await.map_err(lost)?;
+        let (status, again) = (response.status(), comes_back(response.status(), response.headers()));
+        let body = response.into_body().collect().await.map_err(lost)?.to_bytes();
         *self.idle.lock().await = Some(sender);
-        if status.is_success() { Ok(Answer { body }) } else { Err(refusal(status, &body)) }
+        if status.is_success() { Ok(Answer { body }) } else { Err(Unanswered { failure: refusal(status, &body), again }) }
     }
 
     async fn connect(&self) -> Result<http1::SendRequest<Body>, Failure> {

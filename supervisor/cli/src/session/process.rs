@@ -121,7 +121,11 @@ enum Step {
 
 impl Session<'_> {
     async fn run(&mut self) -> Result<Outcome, Failure> {
-        let mut channel = self.client.attach(self.joined.target, 0, self.joined.stdin).await?;
+        let mut channel = match self.joined.bond {
+            Bond::Visitor => self.client.attach(self.joined.target, 0, self.joined.stdin).await?,
+            // The supervisor may have been restarted since the program was asked for.
+            Bond::Agent | Bond::Exec => self.channel(None).await?,
+        };
         loop {
             let (mut inbox, outbox) = link::open(channel);
             let end = self.pump(&mut inbox, &outbox).await;
@@ -129,7 +133,8 @@ impl Session<'_> {
             if let Some(outcome) = end? {
                 return Ok(outcome);
             }
-            channel = self.again().await?;
+            // Of standard error the supervisor sends again what it still holds; what was shown before is skipped.
+            channel = self.channel(Some(self.seen[0])).await?;
         }
     }
 
@@ -274,15 +279,21 @@ impl Session<'_> {
         error.into()
     }
 
-    /// Reaches the supervisor again after the connection broke: agents survive its restart.
-    async fn again(&mut self) -> Result<Channel, Failure> {
-        let deadline = Instant::now() + PATIENCE;
-        // Of standard error the supervisor sends again what it still holds; what was shown before is skipped.
-        let from = self.seen[0];
+    /// Opens the channel, also at a supervisor that is just being restarted: agents survive that.
+    /// `from`: after which byte it goes on; none the first time.
+    async fn channel(&mut self, from: Option<u64>) -> Result<Channel, Failure> {
+        let (deadline, mut away) = (Instant::now() + PATIENCE, from.is_some());
         loop {
-            let failure = match self.client.attach(self.joined.target, from, self.joined.stdin).await {
-                Ok(channel) => return Ok(channel),
-                Err(failure) => failure,
+            let failure = tokio::select! {
+                channel = self.client.attach(self.joined.target, from.unwrap_or(0), self.joined.stdin) => match channel {
+                    Ok(channel) => return Ok(channel),
+                    Err(failure) => failure,
+                },
+                // A signal in the first moment is the program's, which gets it once there is a channel.
+                caught = self.signals.next(), if away => match caught {
+                    Caught::Pass(signal) => return Err(Failure::Status(128 + signal as u8)),
+                    _ => continue,
+                },
             };
             let starting = matches!(&failure, Failure::Api(error) if error.code == aether_protocol::ErrorCode::Unavailable);
             if !starting && !matches!(failure, Failure::Unreachable { .. }) {
@@ -298,12 +309,8 @@ impl Session<'_> {
                 }
                 .ours());
             }
-            tokio::select! {
-                () = tokio::time::sleep(RETRY) => {}
-                caught = self.signals.next() => if let Caught::Pass(signal) = caught {
-                    return Err(Failure::Status(128 + signal as u8));
-                },
-            }
+            away = true;
+            tokio::time::sleep(RETRY).await;
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Wait for an agent's end.
 
-use aether_protocol::{ApiError, ErrorBody, ErrorCode, ExitInfo};
+use aether_protocol::{ErrorBody, ExitInfo};
 use axum::extract::State;
 
-use crate::api::{ApiState, answer::Data, caller::Target, error::Answer};
+use crate::{
+    api::{ApiState, answer::Data, caller::Target, error::Answer},
+    fleet::away,
+};
 
 /// Answers when the main program has ended and its output is kept, with how; at once if it has already. Its record follows.
 #[utoipa::path(get, path = "/api/v1/agents/{ref}/wait", tag = "agents", params(("ref" = String, Path)),
@@ -12,7 +15,7 @@ pub(crate) async fn wait(State(state): State<ApiState>, Target(id): Target) -> A
     tokio::select! {
         exit = state.fleet().wait(&id) => Ok(Data { data: exit? }),
         () = state.stopping().cancelled() => {
-            Err(ApiError::new(ErrorCode::Unavailable, "the service stops; the agent goes on", "ask again when it is back").into())
+            Err(away().into())
         }
     }
 }

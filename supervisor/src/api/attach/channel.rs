@@ -29,6 +29,9 @@ const QUEUE: usize = 8;
 /// How long a client may take to close after it was told the end.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// Why a connection ends that another service goes on with.
+const STOPS: &str = "the service stops; the agent goes on";
+
 /// What a connection is attached to.
 pub(crate) struct Opened {
     pub(crate) handle: ProcessHandle,
@@ -112,7 +115,7 @@ impl Channel {
             let open = self.window.room() > 0 || self.held.is_some();
             let ended = exit.is_some();
             tokio::select! {
-                () = stopping.cancelled() => return self.close(close_code::AWAY, "the service stops; the agent goes on").await,
+                () = stopping.cancelled() => return self.close(close_code::AWAY, STOPS).await,
                 frame = frames.next(), if self.held.is_none() => {
                     heard = Instant::now();
                     match frame {
@@ -145,6 +148,8 @@ impl Channel {
                     Err(_) => return,
                 },
                 result = finished(&mut exit), if ended && self.pending.is_none() => match result {
+                    // The end of the service may look like that of the process: the next service tells.
+                    _ if self.state.fleet().is_stopping() => return self.close(close_code::AWAY, STOPS).await,
                     Ok(info) => {
                         if self.out.send(Message::Binary(frame::end(&info))).await.is_ok() {
                             self.close(close_code::NORMAL, "").await;

@@ -7,7 +7,10 @@ use std::{
     io,
     net::{IpAddr, TcpListener as StdTcpListener},
     os::unix::net::UnixListener as StdUnixListener,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,6 +51,9 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 /// TCP connections at a time, and Unix ones of anybody but root. Anybody on this host can open one of the first kind; the
 /// descriptors of the service are for more than them, and root has to get in when others took all they may.
 const MOST: usize = 512;
+/// Connections on which nothing was asked yet get so much time for it when the service stops: who was let in is about to ask, and
+/// would not know whether a request was heard that it had sent already.
+const LATE: Duration = Duration::from_millis(250);
 const HEAD_BYTES: usize = 256 * 1024;
 
 /// Where a request comes from; in the extensions of every request.
@@ -225,7 +231,10 @@ impl Edge {
     }
 
     async fn http(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: Peer) {
+        let asked = Arc::new(AtomicBool::new(false));
+        let heard = asked.clone();
         let service = self.app.map_request(move |request: axum::http::Request<Incoming>| {
+            heard.store(true, Ordering::Relaxed);
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
             request
@@ -237,8 +246,14 @@ impl Edge {
         let result = tokio::select! {
             result = connection.as_mut() => result,
             () = self.state.stopping().cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                let late = if asked.load(Ordering::Relaxed) { Duration::ZERO } else { LATE };
+                match tokio::time::timeout(late, connection.as_mut()).await {
+                    Ok(result) => result,
+                    Err(_) => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
             }
         };
         if let Err(error) = result {
