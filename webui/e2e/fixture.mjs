@@ -352,6 +352,7 @@ export async function startFixture({ empty = false, crowd = 0, lively = false } 
     url: origin(),
     signin: `${origin()}/signin?code=fixture`,
     told: () => events.length,
+    say: (frame) => kernels.forEach((socket) => socket.send(JSON.stringify(frame))),
     drop: () => sockets.clients.forEach((socket) => socket.terminate()),
     stop: () => (
       clearInterval(life),

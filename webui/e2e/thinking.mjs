@@ -168,6 +168,19 @@ const MODELS = {
   ],
 };
 
+const children = (agent) =>
+  agent.name === 'inspector'
+    ? [
+        { depth: 1, agent: { ...agent, id: 'kfixture0091', name: 'disks' }, spent: SPENT, lent: SPENT },
+        {
+          depth: 2,
+          agent: { ...agent, id: 'kfixture0092', name: 'smart', state: 'dead', phase: 'completed' },
+          spent: SPENT,
+          lent: SPENT,
+        },
+      ]
+    : [];
+
 /** The answer to a call about none of the agents, or undefined. */
 export function answerAbout(top) {
   return { templates: TEMPLATES, models: MODELS, minds: [] }[top];
@@ -224,7 +237,7 @@ export function answerOf(agent, verb, url, missing) {
     case 'ports':
       return [];
     case 'tree':
-      return { nodes: [{ depth: 0, agent, spent: SPENT, lent: SPENT }] };
+      return { nodes: [{ depth: 0, agent, spent: SPENT, lent: SPENT }, ...children(agent)] };
     default:
       return undefined;
   }

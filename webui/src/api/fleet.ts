@@ -20,7 +20,8 @@ export type Topic =
   | `budget:${string}`
   | `plan:${string}`
   | `memory:${string}`
-  | `letters:${string}`;
+  | `letters:${string}`
+  | `tree:${string}`;
 
 /** Ten minutes at one sample every two seconds. */
 const SAMPLES_KEPT = 300;
@@ -243,6 +244,9 @@ export class Fleet {
       case 'reflection.stored':
       case 'feedback.submitted':
         this.#touch(`memory:${agent.id}`);
+        break;
+      case 'agent.spawned':
+        this.#touch(`tree:${agent.id}`);
         break;
       case 'ipc.message':
       case 'ipc.delivered':

@@ -98,7 +98,7 @@ export function useIds(
 
 /** Counts up whenever a topic of an agent changes, to ask the service again. */
 export function useChanges(
-  topic: 'ttys' | 'files' | 'network' | 'budget' | 'plan' | 'memory' | 'letters',
+  topic: 'ttys' | 'files' | 'network' | 'budget' | 'plan' | 'memory' | 'letters' | 'tree',
   id: string,
 ): number {
   const changes = useRef(0);

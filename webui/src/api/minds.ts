@@ -2,6 +2,7 @@ import type {
   AgentBudget,
   AgentInfo,
   AgentProfile,
+  AgentTree,
   Budget,
   Feedback,
   Letter,
@@ -42,6 +43,7 @@ export const plan = (ref: string, signal?: AbortSignal) => get<Plan>(at(ref, '/p
 export const profile = (ref: string, signal?: AbortSignal) => get<AgentProfile>(at(ref, '/profile'), signal);
 export const reflections = (ref: string, signal?: AbortSignal) =>
   get<Reflection[]>(at(ref, '/reflections'), signal);
+export const tree = (ref: string, signal?: AbortSignal) => get<AgentTree>(at(ref, '/tree'), signal);
 export const letters = (ref: string, signal?: AbortSignal) => get<Letter[]>(at(ref, '/letters'), signal);
 export const feedback = (ref: string, signal?: AbortSignal) => get<Feedback[]>(at(ref, '/feedback'), signal);
 export const rate = (ref: string, said: NewFeedback) => post<Feedback>(at(ref, '/feedback'), said);

@@ -17,15 +17,18 @@ interface Props {
   errorOf: (kind: BudgetKind) => string | null;
   /** Only what a program without a loop of ours can use up. */
   program?: boolean;
+  /** They are the first fields of a dialog. */
+  first?: boolean;
 }
 
 /** What may be used up in all, one field a kind; empty means no limit. */
-export function BudgetFields({ draft, set, errorOf, program }: Props) {
+export function BudgetFields({ draft, set, errorOf, program, first }: Props) {
   return (
     <div className="grid gap-4 sm:grid-cols-3">
-      {KINDS.filter((kind) => !program || kind !== 'steps').map((kind) => (
+      {KINDS.filter((kind) => !program || kind !== 'steps').map((kind, i) => (
         <TextField
           key={kind}
+          autoFocus={first && i === 0}
           label={KIND_LABELS[kind]}
           mono
           value={draft[kind]}

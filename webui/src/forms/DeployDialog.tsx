@@ -41,7 +41,8 @@ export function DeployDialog({ door, template = '', goal = '' }: Props) {
     });
   const set: SetField = (key, value) => {
     setTyped((old) => ({ ...old, [key]: value }));
-    setTouched((old) => new Set(old).add(key));
+    // A rule that was just added is not wrong yet.
+    if (key !== 'rules') setTouched((old) => new Set(old).add(key));
     setRefused(null);
   };
   const refusedField = refused && refused.code !== 'UNREACHABLE' ? fieldOf(refused.message) : null;

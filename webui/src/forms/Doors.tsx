@@ -43,7 +43,7 @@ function Door({
         name="door"
         checked={on}
         onChange={onOpen}
-        className="mt-0.5 size-4 accent-accent-solid"
+        className="mt-0.5 size-4 shrink-0 accent-accent-solid"
       />
       <span>
         <span className="block text-14 font-medium">{title}</span>

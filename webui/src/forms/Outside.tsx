@@ -49,7 +49,7 @@ export function NetworkPart({ draft, set, errorOf }: PartProps) {
               value={each}
               checked={draft.net === each}
               onChange={() => set('net', each)}
-              className="mt-0.5 size-4 accent-accent-solid"
+              className="mt-0.5 size-4 shrink-0 accent-accent-solid"
             />
             <span>
               <span className="block text-13 font-medium">{NETS[each].title}</span>

@@ -19,7 +19,7 @@ export function ProfileChoice({ profile, onChoose }: Props) {
             value={name}
             checked={profile === name}
             onChange={() => onChoose(name)}
-            className="mt-0.5 size-4 accent-accent-solid"
+            className="mt-0.5 size-4 shrink-0 accent-accent-solid"
           />
           <span>
             <span className="block text-13 font-medium">{PROFILES[name].title}</span>

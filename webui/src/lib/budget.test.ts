@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest';
-import { EMPTY_BUDGET, amount, budgetWords, draftOf, levelOf, parseSeconds, readBudget } from './budget';
+import {
+  EMPTY_BUDGET,
+  amount,
+  budgetWords,
+  draftOf,
+  levelOf,
+  parseSeconds,
+  readBudget,
+  shortAmount,
+} from './budget';
 
 test('what is typed becomes limits in the service’s units, and back', () => {
   const typed = { tokens: '200_000', cost: '$1.50', steps: '40', wall: '1h30m', cpu: '90', bytesOut: '512M' };
@@ -36,4 +45,6 @@ test('four fifths are near, everything is over', () => {
   ]);
   expect(amount('wall', 90_000)).toBe('1 min 30 s');
   expect(amount('cost', 1_500_000)).toBe('$1.50');
+  expect(shortAmount('tokens', 171_234)).toBe('171K');
+  expect(shortAmount('steps', 171)).toBe('171');
 });

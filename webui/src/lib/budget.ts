@@ -46,6 +46,13 @@ export function amount(kind: BudgetKind, n: number): string {
   }
 }
 
+const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+
+/** The same in little room. */
+export function shortAmount(kind: BudgetKind, n: number): string {
+  return (kind === 'tokens' || kind === 'steps') && n >= 10_000 ? COMPACT.format(n) : amount(kind, n);
+}
+
 export function spentOf(spent: Spent, kind: BudgetKind): number {
   const by: Record<BudgetKind, number> = {
     tokens: spent.tokens,

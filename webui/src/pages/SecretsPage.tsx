@@ -98,7 +98,7 @@ interface SecretProps {
 }
 
 function Secret({ secret, onAsk, onDone }: SecretProps) {
-  const { name, version, updatedAt, grants } = secret;
+  const { name, version, updatedAt, grants, timesUsed, usedBy } = secret;
   return (
     <li className="rounded-lg border border-line bg-surface">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2 px-4 py-3">
@@ -109,6 +109,7 @@ function Secret({ secret, onAsk, onDone }: SecretProps) {
             Set <Ago at={updatedAt} />
             {version > 1 && `, version ${version}`}
             {grants.length === 0 && ', granted to nobody'}
+            {timesUsed > 0 ? `, put into ${count(timesUsed, 'request')}` : ', never used'}
           </p>
         </div>
         <div className="flex flex-wrap gap-1.5">
@@ -133,9 +134,29 @@ function Secret({ secret, onAsk, onDone }: SecretProps) {
           ))}
         </ul>
       )}
+      {usedBy.length > 0 && (
+        <p
+          aria-label={`Used by, of ${name}`}
+          role="note"
+          className="border-t border-line px-4 py-2 text-12 text-muted sm:pl-12"
+        >
+          Used by{' '}
+          {usedBy.slice(0, USERS).map((each, i) => (
+            <span key={each.agent}>
+              {i > 0 && ', '}
+              <span className="text-text">{each.name}</span> ({count(each.times, 'time')},{' '}
+              <Ago at={each.lastAt} />)
+            </span>
+          ))}
+          {usedBy.length > USERS && `, and ${usedBy.length - USERS} more`}
+        </p>
+      )}
     </li>
   );
 }
+
+/** Agents named under a secret. */
+const USERS = 5;
 
 function GrantRow({ grant, onDone }: { grant: Grant; onDone: (said: string) => void }) {
   const name = useAgentName(grant.agent);

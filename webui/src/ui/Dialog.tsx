@@ -13,6 +13,8 @@ interface Props {
   /** Stays in view below what scrolls. */
   footer?: ReactNode;
   wide?: boolean;
+  /** There is nothing to fill in: the dialog itself takes the focus, so that it is read from its beginning. */
+  reads?: boolean;
 }
 
 /**
@@ -20,13 +22,21 @@ interface Props {
  *
  * The scrim is our own element: the library's writes a style element into the page, which the security policy refuses.
  */
-export function Dialog({ open, onClose, title, about, children, footer, wide }: Props) {
+export function Dialog({ open, onClose, title, about, children, footer, wide, reads }: Props) {
   return (
     <Primitive.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Primitive.Portal>
         <div className="fade-in fixed inset-0 z-40 bg-scrim" aria-hidden="true" />
         <Primitive.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={
+            reads
+              ? (event) => {
+                  event.preventDefault();
+                  (event.currentTarget as HTMLElement | null)?.focus();
+                }
+              : undefined
+          }
           className={`fade-in fixed inset-x-0 bottom-0 z-40 mx-auto flex max-h-[92dvh] w-full flex-col rounded-t-lg border border-line bg-surface shadow-float sm:top-[8vh] sm:bottom-auto sm:max-h-[84vh] sm:rounded-lg ${wide ? 'sm:max-w-3xl' : 'sm:max-w-lg'}`}
         >
           <header className="flex items-start gap-3 px-5 pt-4 pb-3">

@@ -77,7 +77,7 @@ export function CheckField({ label, hint, ...rest }: CheckProps) {
   const id = useId();
   return (
     <div className="flex items-start gap-2.5">
-      <input id={id} type="checkbox" {...rest} className="mt-0.5 size-4 accent-accent-solid" />
+      <input id={id} type="checkbox" {...rest} className="mt-0.5 size-4 shrink-0 accent-accent-solid" />
       <label htmlFor={id} className="text-13">
         {label}
         {hint && <span className="block text-12 text-muted">{hint}</span>}

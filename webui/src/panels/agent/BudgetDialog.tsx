@@ -56,6 +56,7 @@ export function BudgetDialog({ agent, budget, onSet, onClose }: Props) {
     >
       <form id="budget" noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
         <BudgetFields
+          first
           draft={draft}
           set={setDraft}
           errorOf={(kind) => (tried ? (errors[kind] ?? null) : null)}

@@ -1,7 +1,7 @@
 import { Snowflake } from 'lucide-react';
 import { useState } from 'react';
 import type { AgentInfo, BudgetLine } from '@/api/generated';
-import { KIND_LABELS, SCOPES, amount, levelOf, type Level } from '@/lib/budget';
+import { KIND_LABELS, SCOPES, amount, levelOf, shortAmount, type Level } from '@/lib/budget';
 import { Button } from '@/ui/Button';
 import { sentence } from '@/ui/Notice';
 import { BudgetDialog } from './BudgetDialog';
@@ -74,14 +74,17 @@ function Bar({ line }: { line: BudgetLine }) {
   const level = levelOf(line);
   const share = Math.min(1, used / limit);
   return (
-    <div className="w-full min-w-36 sm:w-44" title={SCOPES[scope] || 'of this agent'}>
+    <div
+      className="min-w-0 flex-1 basis-36 sm:max-w-60"
+      title={`${amount(kind, used)} of ${amount(kind, limit)} ${SCOPES[scope] || 'of this agent'}`}
+    >
       <p className="flex items-baseline justify-between gap-2 text-12">
         <span className="truncate">
           {KIND_LABELS[kind]}
           {SCOPES[scope] && <span className="text-muted"> {SCOPES[scope]}</span>}
         </span>
         <span className={`figures shrink-0 ${FIGURES[level]}`}>
-          {amount(kind, used)} / {amount(kind, limit)}
+          {shortAmount(kind, used)} / {shortAmount(kind, limit)}
           <span className="sr-only">{WORDS[level]}</span>
         </span>
       </p>

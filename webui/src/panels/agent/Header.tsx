@@ -15,6 +15,7 @@ import { useEffect, useState } from 'react';
 import { steer } from '@/api/agents';
 import type { AgentInfo } from '@/api/generated';
 import { refusalOf } from '@/api/http';
+import { useAgent } from '@/api/live';
 import { useSteering } from '@/api/steering';
 import { runCommand } from '@/lib/cli';
 import { moodOf, purposeOf, roleOf, wordOf } from '@/lib/mood';
@@ -146,6 +147,7 @@ function Facts({ agent }: { agent: AgentInfo }) {
         </span>
       )}
       {agent.model && <span>{agent.model}</span>}
+      {agent.parent && <Parent id={agent.parent} />}
       {agent.startedAt ? (
         <span>
           {agent.endedAt ? 'Ran ' : 'Up '}
@@ -170,6 +172,22 @@ function Facts({ agent }: { agent: AgentInfo }) {
       <Isolation agent={agent} />
       {agent.exit?.reason && <span className="text-text">{agent.exit.reason}</span>}
     </div>
+  );
+}
+
+function Parent({ id }: { id: string }) {
+  const parent = useAgent(id);
+  return (
+    <span>
+      Started by{' '}
+      <Link
+        to="/agents/$ref"
+        params={{ ref: id }}
+        className="text-text underline decoration-line-strong underline-offset-2 hover:decoration-current"
+      >
+        {parent?.name ?? id}
+      </Link>
+    </span>
   );
 }
 

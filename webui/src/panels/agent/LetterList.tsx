@@ -66,7 +66,7 @@ function Who({ id }: { id: string }) {
       to="/agents/$ref"
       params={{ ref: id }}
       search={{ pane: 'mind' }}
-      className="text-text underline-offset-2 hover:underline"
+      className="text-text underline underline-offset-2"
     >
       {agent?.name ?? id}
     </Link>

@@ -9,6 +9,7 @@ import { Card } from '@/ui/Card';
 import { Mark } from '@/ui/Mark';
 import { ErrorNotice } from '@/ui/Notice';
 import { Ago } from '@/ui/When';
+import { Family, useFamily } from './Family';
 import { LetterList } from './LetterList';
 import { MemoryList } from './MemoryList';
 import { PlanTree } from './PlanTree';
@@ -29,6 +30,7 @@ export function MindPane({ agent }: { agent: AgentInfo }) {
         <MemoryList agent={agent} />
         <div className="flex min-w-0 flex-col gap-4">
           <PlanCard agent={agent} />
+          <Children agent={agent} />
           <Known agent={agent} />
           <LetterList agent={agent} />
         </div>
@@ -60,6 +62,18 @@ function PlanCard({ agent }: { agent: AgentInfo }) {
         ) : (
           <PlanTree plan={plan.data} />
         )}
+      </div>
+    </Card>
+  );
+}
+
+function Children({ agent }: { agent: AgentInfo }) {
+  const family = useFamily(agent);
+  if (family.length === 0) return null;
+  return (
+    <Card title="Children" about="They never have more rights than it has, and share its budget.">
+      <div className="px-4 py-3">
+        <Family nodes={family} own={agent.id} />
       </div>
     </Card>
   );

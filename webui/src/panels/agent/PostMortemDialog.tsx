@@ -16,7 +16,14 @@ interface Props {
 /** What was found when an agent was frozen: its last steps, what it used, and which files its tools changed. */
 export function PostMortemDialog({ agent, found, onClose }: Props) {
   return (
-    <Dialog open wide onClose={onClose} title={`Why ${agent.name} was frozen`} about={sentence(found.why)}>
+    <Dialog
+      open
+      wide
+      reads
+      onClose={onClose}
+      title={`Why ${agent.name} was frozen`}
+      about={sentence(found.why)}
+    >
       <p className="text-12 text-muted">
         Frozen <Ago at={found.at} />
       </p>

@@ -100,6 +100,11 @@ export function TerminalPane({ agent }: { agent: AgentInfo }) {
         >
           New terminal
         </Button>
+        {!hasMain && !ended && ttys.length > 0 && (
+          <span className="ml-2 shrink-0 text-12 text-muted">
+            Close a terminal to hand back: the agent is told what it showed last.
+          </span>
+        )}
       </div>
       {error && (
         <div className="p-3">
@@ -130,7 +135,7 @@ export function TerminalPane({ agent }: { agent: AgentInfo }) {
         >
           {ended
             ? 'What it did is in the timeline, what it made is in its files.'
-            : 'Open a shell beside the agent, with its user and its files.'}
+            : 'Take over: open a shell with the agent’s user and files. When you close it, the agent is told what it showed last and goes on.'}
         </Empty>
       )}
     </>

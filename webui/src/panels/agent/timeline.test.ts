@@ -112,7 +112,7 @@ describe('timeline rows', () => {
     const plan = { id: 1, goal: 'g', status: 'active' as const, nodes, createdAt: '', updatedAt: '' };
     expect(rowOf(event({ type: 'plan.created', pid: 1, plan }))?.line).toBe('made: 1 of 2 done');
     const compacted = { pid: 1, step: 9, summedUp: 4, tokensBefore: 40_000, tokensAfter: 9000 };
-    expect(rowOf(event({ type: 'agent.compacted', ...compacted }))?.line).toContain('the first 4 steps');
+    expect(rowOf(event({ type: 'agent.compacted', ...compacted }))?.line).toContain('4 old steps summed up');
     expect(
       rowOf(event({ type: 'agent.log', pid: 1, level: 'info', message: 'a/m answers: b is resting' }))?.label,
     ).toBe('Model');

@@ -17,8 +17,8 @@ export function toldOf(event: Event): Told | null {
   switch (event.type) {
     case 'agent.compacted':
       return told({
-        label: 'Summed up',
-        line: `the first ${count(event.summedUp, 'step')}: the model reads about ${event.tokensAfter.toLocaleString()} tokens instead of ${event.tokensBefore.toLocaleString()}`,
+        label: 'Summary',
+        line: `${count(event.summedUp, 'old step')} summed up: the model reads about ${event.tokensAfter.toLocaleString()} tokens instead of ${event.tokensBefore.toLocaleString()}`,
       });
     case 'agent.steered':
       return told({
@@ -34,7 +34,7 @@ export function toldOf(event: Event): Told | null {
     case 'guard.suspicion':
       return told({
         tone: 'failed',
-        label: 'Suspicious',
+        label: 'Warning',
         line: `${event.place} of ${event.tool}: ${event.suspicions.map((one) => one.kind).join(', ')}`,
         more: event.suspicions.map((one) => `${one.kind}: ${one.excerpt}`).join('\n'),
       });
@@ -70,7 +70,7 @@ export function toldOf(event: Event): Told | null {
     case 'reflection.stored': {
       const { rating, outcome, summary } = event.reflection;
       return told({
-        label: 'Looks back',
+        label: 'Review',
         line: rating == null ? outcome : `${outcome}, rates it ${rating} of 5`,
         more: summary,
       });
@@ -86,6 +86,8 @@ export function toldOf(event: Event): Told | null {
         line: `${event.message.kind.replaceAll('_', ' ')} from ${event.message.from} to ${event.message.to}`,
         more: event.message.content,
       });
+    case 'agent.spawned':
+      return told({ label: 'Child', line: `started ${event.child}, number ${event.childPid}` });
     case 'ipc.delivered':
       return told({ label: 'Letter', line: `number ${event.messageId} was read` });
     default:
