@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentSpec, ErrorCode, TtyId};
+pub use crate::response::{Response, ResponseError, ResponseOk};
+use crate::{AgentSpec, Budget, Decision, MemoryLayer, NewMemory, TtyId};
 
 /// A command with its id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
@@ -114,6 +115,139 @@ commands! {
         /// What to say.
         content: String,
     }
+    /// Changes the tools or the model of a built-in agent from its next step on; answers with its `AgentInfo`. What is absent stays.
+    Steer(AgentSteer) = "agent.steer" {
+        /// The agent.
+        pid: AgentRef,
+        /// Only these tools (and `complete`).
+        #[serde(default)] tools: Option<Vec<String>>,
+        /// Every tool there is.
+        #[serde(default)] all_tools: bool,
+        /// `PROVIDER/MODEL`.
+        #[serde(default)] model: Option<String>,
+    }
+    /// Allows, once, the one call or connection of an agent that waits for a person; answers with the `Approval`.
+    Approve(ProcessApprove) = "process.approve" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// Denies it.
+    Reject(ProcessReject) = "process.reject" {
+        /// The agent.
+        pid: AgentRef,
+        /// Why: the built-in agent reads it.
+        #[serde(default)] reason: Option<String>,
+    }
+    /// What waits for a person, oldest first; answers with `Approval[]`.
+    ApprovalList(ApprovalList) = "approval.list" {}
+    /// Decides about one of those; answers with the `Approval`.
+    ApprovalDecide(ApprovalDecide) = "approval.decide" {
+        /// Its number.
+        #[ts(type = "number")] approval_id: u64,
+        /// The word.
+        decision: Decision,
+        /// Why: the built-in agent reads it.
+        #[serde(default)] reason: Option<String>,
+    }
+    /// Has an agent remember something; answers with the `Memory`.
+    MemoryStore(MemoryStore) = "memory.store" {
+        /// The agent.
+        pid: AgentRef,
+        /// What to remember.
+        memory: NewMemory,
+    }
+    /// What an agent remembers, the most fitting first; answers with `Memory[]`. Looking does not make it weigh more.
+    MemoryRecall(MemoryRecall) = "memory.recall" {
+        /// The agent.
+        pid: AgentRef,
+        /// Words to look for; the weightiest memories when absent.
+        #[serde(default)] query: Option<String>,
+        /// Only of this layer.
+        #[serde(default)] layer: Option<MemoryLayer>,
+        /// Only with all of these tags.
+        #[serde(default)] tags: Vec<String>,
+        /// At most so many: 10 when absent, 1000 at most.
+        #[serde(default)] limit: Option<u32>,
+    }
+    /// The memories of an agent, the weightiest first, at most 1000; answers with `Memory[]`.
+    MemoryList(MemoryList) = "memory.list" {
+        /// The agent.
+        pid: AgentRef,
+        /// Only of this layer.
+        #[serde(default)] layer: Option<MemoryLayer>,
+    }
+    /// Has an agent forget something.
+    MemoryForget(MemoryForget) = "memory.forget" {
+        /// The agent.
+        pid: AgentRef,
+        /// Number of the memory.
+        #[ts(type = "number")] memory_id: u64,
+    }
+    /// Gives a copy of a memory to another agent of the same owner; answers with the `Memory`, which weighs four fifths there.
+    MemoryShare(MemoryShare) = "memory.share" {
+        /// The agent.
+        pid: AgentRef,
+        /// Number of the memory.
+        #[ts(type = "number")] memory_id: u64,
+        /// The other agent.
+        to: AgentRef,
+    }
+    /// The newest plan of an agent; answers with its `Plan`.
+    PlanGet(PlanGet) = "plan.get" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// Rates a step that an agent took; answers with the `Feedback`.
+    FeedbackSubmit(FeedbackSubmit) = "feedback.submit" {
+        /// The agent.
+        pid: AgentRef,
+        /// The step, from 1.
+        step: u32,
+        /// 1 or -1.
+        rating: i8,
+        /// In your words.
+        #[serde(default)] comment: String,
+    }
+    /// What people thought of an agent's steps, newest first; answers with `Feedback[]`.
+    FeedbackGet(FeedbackGet) = "feedback.get" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// What an agent is known for; answers with its `AgentProfile`.
+    ProfileGet(ProfileGet) = "profile.get" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// Every mind; answers with `MindInfo[]`.
+    ProfileList(ProfileList) = "profile.list" {}
+    /// What an agent may use up and what it used; answers with its `AgentBudget`.
+    GetQuota(ResourceGetQuota) = "resource.getQuota" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// Sets the limits of an agent, all of them; answers with its `AgentBudget`. One that was frozen goes on when nothing is used up.
+    SetQuota(ResourceSetQuota) = "resource.setQuota" {
+        /// The agent.
+        pid: AgentRef,
+        /// The limits.
+        quota: Budget,
+    }
+    /// What an agent used up; answers with a `Spent`.
+    GetUsage(ResourceGetUsage) = "resource.getUsage" {
+        /// The agent.
+        pid: AgentRef,
+    }
+    /// The newest figures of every live agent; answers with `KernelMetrics`.
+    GetSummary(ResourceGetSummary) = "resource.getSummary" {}
+    /// Who did what, oldest first; answers with `AuditRecord[]`.
+    AuditQuery(AuditQuery) = "audit.query" {
+        /// Only those after this number.
+        #[serde(default)] #[ts(type = "number")] since: u64,
+        /// At most so many (default and most: 1000).
+        #[serde(default)] limit: Option<u32>,
+    }
+    /// Every template, by name; answers with `Template[]`.
+    TemplateList(TemplateList) = "template.list" {}
     /// Reads a text file (at most 1 MiB; larger ones through `GET .../files`); answers `{content, size}`.
     FsRead(FsRead) = "fs.read" {
         /// The agent.
@@ -251,41 +385,4 @@ commands! {
     Status(KernelStatus) = "kernel.status" {}
     /// Stops the service; agents stay. Only for root and group `aether` on the Unix socket and the operator.
     Shutdown(KernelShutdown) = "kernel.shutdown" {}
-}
-
-/// Answer to a command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-#[serde(tag = "type")]
-pub enum Response {
-    /// Done.
-    #[serde(rename = "response.ok")]
-    Ok(ResponseOk),
-    /// Refused or failed.
-    #[serde(rename = "response.error")]
-    Error(ResponseError),
-}
-
-/// Done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-pub struct ResponseOk {
-    /// Id of the command.
-    pub id: String,
-    /// What the command answers with.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    #[ts(type = "unknown")]
-    pub data: serde_json::Value,
-}
-
-/// Refused or failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-pub struct ResponseError {
-    /// Id of the command; empty when the frame had none.
-    pub id: String,
-    /// The cause.
-    pub error: String,
-    /// Kind of failure.
-    pub code: ErrorCode,
-    /// What to do.
-    #[serde(default)]
-    pub hint: String,
 }

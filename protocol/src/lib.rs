@@ -24,6 +24,7 @@ pub mod models;
 pub mod network;
 pub mod plan;
 pub mod preview;
+pub mod response;
 pub mod secret;
 pub mod spec;
 pub mod system;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_tests::{Daemon, http, terminal};
+use aether_tests::{Daemon, Scripted, eventually, http, scripted::call, terminal};
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket};
 
@@ -150,6 +150,62 @@ fn an_agent_can_be_deployed_used_and_ended() {
     let kinds: Vec<_> = kernel.events.iter().filter_map(|event| event["type"].as_str()).collect();
     for kind in ["process.spawned", "process.stateChange", "tty.opened", "tty.closed", "fs.changed"] {
         assert!(kinds.contains(&kind), "no {kind} in {kinds:?}");
+    }
+}
+
+#[test]
+fn what_agents_remember_plan_and_may_use_up_is_served_as_by_the_api() {
+    let held = call("write_file", json!({ "path": "~/note", "content": "x" }));
+    let plan = json!({ "goal": "notes", "nodes": [{ "title": "write" }] });
+    let model = Scripted::start([("a held goal", vec![call("create_plan", plan), held.clone(), held])]);
+    let daemon = Daemon::with(&model.config());
+    let start = ["run", "-d", "--name", "held", "--rule", "ask tool=write_file", "--goal", "a held goal"];
+    daemon.aether(start).ok();
+    daemon.aether(["run", "-d", "--name", "other", "--", "sleep", "600"]).ok();
+    let (mut kernel, _) = Kernel::connect(&daemon);
+    let get = |path: &str| http::unix(&daemon.socket(), "GET", &format!("/api/v1/{path}")).send().data();
+
+    let tide = json!({ "content": "The tide turns at six", "layer": "semantic", "tags": ["tide"], "importance": 0.9 });
+    let kept = kernel.ask("1", "memory.store", json!({ "pid": "held", "memory": tide }));
+    let found = kernel.ask("2", "memory.recall", json!({ "pid": "held", "query": "tide", "tags": ["tide"] }));
+    assert_eq!((&found[0]["id"], found[1].is_null()), (&kept["id"], true), "{found}");
+    assert_eq!(kernel.ask("3", "memory.list", json!({ "pid": "held", "layer": "semantic" })), get("agents/held/memory?q=tide"));
+    let copy = kernel.ask("4", "memory.share", json!({ "pid": "held", "memoryId": kept["id"], "to": "other" }));
+    kernel.ask("5", "memory.forget", json!({ "pid": "other", "memoryId": copy["id"] }));
+    assert_eq!(kernel.ask("6", "memory.list", json!({ "pid": "other" })), json!([]));
+    kernel.send(json!({ "id": "7", "type": "memory.forget", "pid": "other", "memoryId": kept["id"] }).to_string());
+    assert_eq!(kernel.answer("7")["code"], "NOT_FOUND", "control: another agent's memory is none of its own");
+
+    let waiting = eventually("a call that waits", Duration::from_secs(20), || {
+        get("approvals").as_array().and_then(|all| all.first().cloned())
+    });
+    assert_eq!(kernel.ask("8", "approval.list", json!({}))[0]["id"], waiting["id"]);
+    assert_eq!(kernel.ask("9", "plan.get", json!({ "pid": "held" })), get("agents/held/plan"));
+    assert_eq!(kernel.ask("10", "process.approve", json!({ "pid": "held" }))["id"], waiting["id"]);
+    kernel.send(json!({ "id": "11", "type": "process.approve", "pid": "other" }).to_string());
+    assert_eq!(kernel.answer("11")["code"], "CONFLICT", "nothing of that one waits");
+    eventually("the next one", Duration::from_secs(20), || {
+        get("approvals").as_array().is_some_and(|all| all.iter().any(|one| one["id"] != waiting["id"])).then_some(())
+    });
+    let steered = kernel.ask("12", "agent.steer", json!({ "pid": "held", "tools": ["think"] }));
+    assert_eq!(steered["spec"]["program"]["tools"], json!(["think"]), "{steered}");
+    kernel.ask("13", "process.reject", json!({ "pid": "held", "reason": "one note is enough" }));
+    kernel.ask("14", "feedback.submit", json!({ "pid": "held", "step": 1, "rating": 1, "comment": "well planned" }));
+    assert_eq!(kernel.ask("15", "feedback.get", json!({ "pid": "held" })), get("agents/held/feedback"));
+    let quota = kernel.ask("16", "resource.setQuota", json!({ "pid": "other", "quota": { "cpuSecs": 60 } }));
+    assert_eq!(
+        (&quota["budget"]["cpuSecs"], get("agents/other/budget")["budget"].clone()),
+        (&json!(60), quota["budget"].clone())
+    );
+    assert_eq!(kernel.ask("17", "resource.getQuota", json!({ "pid": "other" }))["budget"], quota["budget"]);
+    assert!(kernel.ask("18", "resource.getUsage", json!({ "pid": "other" }))["wallMs"].is_u64());
+    assert_eq!(kernel.ask("19", "profile.get", json!({ "pid": "other" })), get("agents/other/profile"));
+    assert_eq!(kernel.ask("20", "profile.list", json!({})), get("minds"));
+    assert_eq!(kernel.ask("21", "template.list", json!({})), get("templates"));
+    let records = kernel.ask("22", "audit.query", json!({}));
+    let acts: Vec<_> = records.as_array().expect("records").iter().filter_map(|record| record["action"].as_str()).collect();
+    for act in ["memory.store", "memory.share", "memory.forget", "approval.decide", "agent.steer", "agent.feedback"] {
+        assert!(acts.contains(&act), "{act} is on record: {acts:?}");
     }
 }
 

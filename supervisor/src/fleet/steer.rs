@@ -18,6 +18,24 @@ pub struct Steering {
     pub model: Option<String>,
 }
 
+impl Steering {
+    /// As people ask for it: these tools, or every tool there is.
+    ///
+    /// # Errors
+    /// When both are asked for.
+    pub fn wished(tools: Option<Vec<String>>, all: bool, model: Option<String>) -> Result<Self, ApiError> {
+        let tools = match (tools, all) {
+            (Some(_), true) => {
+                return Err(ApiError::invalid("tools and allTools exclude each other", "give one of them"));
+            }
+            (Some(tools), false) => Some(Some(tools)),
+            (None, true) => Some(None),
+            (None, false) => None,
+        };
+        Ok(Self { tools, model })
+    }
+}
+
 impl Fleet {
     /// Changes tools and model of a built-in agent from its next step on, for good.
     ///

@@ -1,6 +1,6 @@
 //! Change the tools or the model of a built-in agent between its steps.
 
-use aether_protocol::{AgentInfo, ApiError, ErrorBody};
+use aether_protocol::{AgentInfo, ErrorBody};
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -34,11 +34,6 @@ pub(crate) async fn steer(
     Target(id): Target,
     Body(request): Body<SteerRequest>,
 ) -> Answer<Data<AgentInfo>> {
-    let tools = match (request.tools, request.all_tools) {
-        (Some(_), true) => return Err(ApiError::invalid("tools and allTools exclude each other", "give one of them").into()),
-        (Some(tools), false) => Some(Some(tools)),
-        (None, true) => Some(None),
-        (None, false) => None,
-    };
-    Ok(Data { data: state.fleet().steer(&id, Steering { tools, model: request.model }).await? })
+    let steering = Steering::wished(request.tools, request.all_tools, request.model)?;
+    Ok(Data { data: state.fleet().steer(&id, steering).await? })
 }

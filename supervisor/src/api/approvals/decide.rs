@@ -28,9 +28,17 @@ pub(crate) async fn decide(
     Body(request): Body<DecideRequest>,
 ) -> Answer<Data<Approval>> {
     let id = id.parse().map_err(|_| ApiError::invalid("what waits is named by its number", "aether approvals shows it"))?;
-    let reason = request.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    Ok(Data { data: state.fleet().decide(id, request.decision, reason(request.reason)?).await? })
+}
+
+/// A reason as it is kept.
+///
+/// # Errors
+/// When it is too long.
+pub(crate) fn reason(said: Option<String>) -> Result<Option<String>, ApiError> {
+    let reason = said.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
     if reason.as_ref().is_some_and(|reason| reason.len() > 4096) {
-        return Err(ApiError::invalid("the reason is longer than 4 KiB", "say it in fewer words").into());
+        return Err(ApiError::invalid("the reason is longer than 4 KiB", "say it in fewer words"));
     }
-    Ok(Data { data: state.fleet().decide(id, request.decision, reason).await? })
+    Ok(reason)
 }

@@ -3,6 +3,7 @@
 mod decide;
 mod list;
 
+pub(crate) use decide::reason;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::ApiState;

@@ -12,7 +12,8 @@ use crate::api::{
     query::Query,
 };
 
-const MOST: u32 = 1000;
+/// Records of one answer.
+pub(crate) const MOST: u32 = 1000;
 
 /// Which records.
 #[derive(Debug, Default, Deserialize, IntoParams)]

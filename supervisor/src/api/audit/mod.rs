@@ -4,6 +4,7 @@ pub(crate) mod denied;
 mod list;
 mod verify;
 
+pub(crate) use list::MOST;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::ApiState;

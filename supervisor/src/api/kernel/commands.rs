@@ -7,9 +7,9 @@ use aether_protocol::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::files;
+use super::{control, files, minds};
 use crate::{
-    api::ApiState,
+    api::{ApiState, audit},
     fleet::{Caller, Force, ListFilter},
 };
 
@@ -19,6 +19,14 @@ use crate::{
 /// What the fleet refuses, or a command that belongs to the connection itself.
 pub(crate) async fn run(state: &ApiState, caller: &Caller, command: Command) -> Result<Value, ApiError> {
     let command = match files::run(state, command).await {
+        Ok(result) => return result,
+        Err(command) => command,
+    };
+    let command = match minds::run(state, command).await {
+        Ok(result) => return result,
+        Err(command) => command,
+    };
+    let command = match control::run(state, command).await {
         Ok(result) => return result,
         Err(command) => command,
     };
@@ -46,6 +54,11 @@ pub(crate) async fn run(state: &ApiState, caller: &Caller, command: Command) -> 
         }
         Command::TtyClose(c) => fleet.close_tty(&c.tty_id).await.map(|()| Value::Null),
         Command::TtyList(c) => data(&fleet.terminals(&agent(state, &c.pid)?).await?),
+        Command::TemplateList(_) => data(&fleet.templates().await?),
+        Command::AuditQuery(c) => {
+            let limit = c.limit.unwrap_or(audit::MOST).clamp(1, audit::MOST);
+            data(&fleet.audit_records(c.since, limit).await?.0)
+        }
         Command::GpuList(_) => data(&fleet.gpus().await),
         Command::LlmList(_) => data(&fleet.providers()),
         Command::Status(_) => data(&fleet.status().await?),

@@ -2,9 +2,11 @@
 
 mod commands;
 mod connection;
+mod control;
 mod figures;
 mod files;
 mod lanes;
+mod minds;
 mod outgoing;
 mod request;
 mod terminals;

@@ -66,6 +66,84 @@ async fn greets_answers_and_survives_nonsense() {
     }
 }
 
+/// A value by chance, from a fixed seed.
+fn some(seed: &mut u64, depth: u32) -> Value {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    let texts = ["", "x", "nobody", "-1", "* NEAR \"", "../..", "a\0b", "semantic", "once", "\u{202e}", "%s"];
+    match *seed >> 8 & 15 {
+        0 => Value::Null,
+        1 => true.into(),
+        2 => (-1).into(),
+        3 => 0.into(),
+        4 => u64::MAX.into(),
+        5 => 1.5e300.into(),
+        6 | 7 => 1.into(),
+        8 if depth < 3 => (0..3).map(|_| some(seed, depth + 1)).collect(),
+        9 | 10 if depth < 3 => {
+            let fields = ["content", "layer", "tags", "importance", "tokens", "wallSecs", "type", "argv"];
+            fields.iter().map(|field| ((*field).to_owned(), some(seed, depth + 1))).collect()
+        }
+        _ => texts[(*seed >> 20) as usize % texts.len()].into(),
+    }
+}
+
+#[tokio::test]
+async fn every_command_is_answered_whatever_its_fields_are() {
+    use aether_protocol::command::Command;
+    let served = Served::start().await;
+    let mut socket = connect(&served).await;
+    let (mut waiting, mut seed) = (Vec::new(), 0x5eed_u64);
+    next(&mut socket, &mut waiting).await;
+    let fields = [
+        "pid",
+        "memory",
+        "query",
+        "layer",
+        "tags",
+        "limit",
+        "memoryId",
+        "to",
+        "step",
+        "rating",
+        "comment",
+        "quota",
+        "since",
+        "tools",
+        "allTools",
+        "model",
+        "reason",
+        "approvalId",
+        "decision",
+        "path",
+        "content",
+        "priority",
+        "signal",
+        "ttyId",
+        "seq",
+    ];
+    // These begin something that lasts, or end the service.
+    let others = ["kernel.shutdown", "events.resume", "process.spawn"];
+    for round in 0..40 {
+        for name in Command::NAMES.iter().filter(|name| !others.contains(name)) {
+            let id = format!("{name} {round}");
+            let mut frame = serde_json::json!({"id": id, "type": name});
+            for field in fields {
+                let value = some(&mut seed, 0);
+                if seed & 3 > 0 {
+                    frame[field] = value;
+                }
+            }
+            socket.send(Message::Text(frame.to_string().into())).await.unwrap();
+            let answer = next(&mut socket, &mut waiting).await;
+            assert_eq!(answer["id"].as_str(), Some(id.as_str()), "{frame}: {answer}");
+            assert_ne!(answer["code"], "INTERNAL", "{frame}: {answer}");
+            assert!(answer["type"] == "response.ok" || answer["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{answer}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn attaching_to_nobody_is_refused_before_the_upgrade() {
     let served = Served::start().await;
