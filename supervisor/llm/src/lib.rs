@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod chain;
+pub mod embed;
 pub mod error;
 pub mod message;
 pub mod price;
@@ -13,11 +14,12 @@ pub mod secret;
 mod wire;
 
 pub use chain::{Breakers, Chain, Link};
+pub use embed::Embedder;
 pub use error::LlmError;
 pub use message::{Completion, CompletionRequest, Delta, Image, Message, StopReason, TokenUsage, ToolCall, ToolSpec};
 pub use price::{Price, Prices};
 pub use provider::Provider;
-pub use remote::{Endpoint, KeySource, Remote, Timing};
+pub use remote::{Embedding, Endpoint, KeySource, Remote, Timing};
 pub use router::{Rule, Situation, Tier, choose};
 pub use secret::Secret;
 pub use wire::Interface;

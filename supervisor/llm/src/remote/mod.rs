@@ -1,8 +1,11 @@
 //! A provider behind HTTP: asked, read within bounds, and asked again where that helps.
 
+mod embed;
 mod http;
 mod lines;
 mod retry;
+
+pub use embed::Embedding;
 
 use std::{fmt, sync::Arc, time::Duration};
 

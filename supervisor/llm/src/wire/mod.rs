@@ -3,6 +3,7 @@
 mod answer;
 mod anthropic;
 mod chat;
+mod embed;
 mod gemini;
 mod ollama;
 mod problem;
