@@ -103,7 +103,7 @@ impl Fleet {
     }
 
     /// Agents, newest first, and how many there are without `limit` and `offset`.
-    pub fn list(&self, filter: &ListFilter) -> (Vec<AgentInfo>, usize) {
+    pub fn list(&self, filter: &ListFilter) -> (Vec<Arc<AgentInfo>>, usize) {
         self.core.registry().list(filter)
     }
 

@@ -19,8 +19,8 @@ use super::ListFilter;
 /// One agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// As clients see it.
-    pub(crate) info: AgentInfo,
+    /// As clients see it. Shared with lists that are being written out: changed by [`Arc::make_mut`].
+    pub(crate) info: Arc<AgentInfo>,
     /// Name of its home on the host.
     pub(crate) home: String,
     /// Uid slot it holds.
@@ -50,7 +50,7 @@ impl Registry {
     /// Adds an agent.
     pub(crate) fn insert(&mut self, record: AgentRecord) {
         let (home, slot) = (record.home.clone(), record.slot);
-        let info = info(record);
+        let info = Arc::new(info(record));
         self.names.insert(info.name.clone(), info.id.clone());
         self.numbers.insert(info.number, info.id.clone());
         self.newest = self.newest.max(info.number);
@@ -114,7 +114,7 @@ impl Registry {
     /// The queue in order.
     pub(crate) fn queue(&self) -> Vec<AgentInfo> {
         let waiting = self.queued.iter().zip(1..).filter_map(|((_, number), at)| Some((self.numbered(*number)?, at)));
-        waiting.map(|(entry, at)| AgentInfo { queue_position: Some(at), ..entry.info.clone() }).collect()
+        waiting.map(|(entry, at)| AgentInfo { queue_position: Some(at), ..AgentInfo::clone(&entry.info) }).collect()
     }
 
     /// Applies what was committed.
@@ -122,7 +122,7 @@ impl Registry {
         let Some(mut entry) = self.entries.remove(id) else { return };
         self.count(&entry.info, -1);
         for field in fields {
-            set(&mut entry.info, field);
+            set(Arc::make_mut(&mut entry.info), field);
         }
         self.count(&entry.info, 1);
         if std::mem::take(&mut entry.ending) {
@@ -148,7 +148,10 @@ impl Registry {
         if let Some(entry) = self.entries.get_mut(id) {
             change(entry);
             let range = entry.slot.and_then(IdRange::new).filter(|_| !entry.info.state.is_dead());
-            entry.info.uid_range = range.map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
+            let range = range.map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
+            if entry.info.uid_range != range {
+                Arc::make_mut(&mut entry.info).uid_range = range;
+            }
         }
     }
 
@@ -224,7 +227,7 @@ impl Registry {
     }
 
     /// Agents, newest first, and how many match.
-    pub(crate) fn list(&self, filter: &ListFilter) -> (Vec<AgentInfo>, usize) {
+    pub(crate) fn list(&self, filter: &ListFilter) -> (Vec<Arc<AgentInfo>>, usize) {
         let matching = || {
             self.numbers.values().rev().filter_map(|id| self.entries.get(id)).filter(|entry| {
                 let state = entry.info.state;
@@ -234,13 +237,16 @@ impl Registry {
         let limit = if filter.limit == 0 { usize::MAX } else { filter.limit };
         // Looked up once: to count for each of them how many are before it would take the square of their number.
         let places: HashMap<u64, u32> = self.queued.iter().map(|(_, number)| *number).zip(1..).collect();
-        let shown = |entry: &Entry| AgentInfo { queue_position: places.get(&entry.info.number).copied(), ..entry.info.clone() };
+        let shown = |entry: &Entry| match places.get(&entry.info.number) {
+            None => entry.info.clone(),
+            place => Arc::new(AgentInfo { queue_position: place.copied(), ..AgentInfo::clone(&entry.info) }),
+        };
         (matching().skip(filter.offset).take(limit).map(shown).collect(), matching().count())
     }
 
     /// An entry as clients see it, with its place in the queue.
     pub(crate) fn shown(&self, entry: &Entry) -> AgentInfo {
-        let mut info = entry.info.clone();
+        let mut info = AgentInfo::clone(&entry.info);
         if info.state == AgentState::Queued {
             let key = (info.spec.priority, info.number);
             info.queue_position = self.queued.iter().position(|k| *k == key).and_then(|at| u32::try_from(at + 1).ok());

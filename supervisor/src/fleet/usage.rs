@@ -112,7 +112,7 @@ fn round(core: &Core, mut before: HashMap<AgentId, Before>) -> HashMap<AgentId, 
             }
         };
         if let Some(usage) = last.look(now) {
-            core.registry().modify(&id, |entry| entry.info.usage = Some(usage));
+            core.registry().modify(&id, |entry| Arc::make_mut(&mut entry.info).usage = Some(usage));
         }
     }
     before

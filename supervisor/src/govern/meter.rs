@@ -4,7 +4,7 @@
 //! The count is kept in memory and added to the store: what costs money at once, time now and then.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -296,7 +296,7 @@ pub(crate) async fn sample(core: Arc<Core>) {
             }
         }
         let gone = {
-            let state = lock(&core.meter.state);
+            let (state, live) = (lock(&core.meter.state), live.iter().collect::<HashSet<_>>());
             state.agents.keys().filter(|id| !live.contains(id)).cloned().collect::<Vec<_>>()
         };
         keep(&core, &gone);

@@ -1,5 +1,7 @@
 //! List agents.
 
+use std::sync::Arc;
+
 use aether_protocol::{AgentInfo, AgentState, ErrorBody};
 use axum::extract::State;
 use serde::Deserialize;
@@ -32,7 +34,7 @@ pub(crate) struct ListQuery {
 /// Agents, newest first.
 #[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(ListQuery),
     responses((status = 200, body = Listing<AgentInfo>), (status = "default", body = ErrorBody)))]
-pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<ListQuery>) -> Answer<Listing<AgentInfo>> {
+pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<ListQuery>) -> Answer<Listing<Arc<AgentInfo>>> {
     let all = query.all || query.state == Some(AgentState::Dead);
     let filter = ListFilter { all, state: query.state, limit: query.limit, offset: query.offset };
     let (data, total) = state.fleet().list(&filter);
