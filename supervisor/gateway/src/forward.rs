@@ -1,6 +1,11 @@
 //! The way out: one client for all, no redirects, no proxies, and a key for the moment of a request.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use hyper::{StatusCode, header, http::request::Parts};
 use reqwest::{
@@ -26,32 +31,32 @@ pub(crate) enum To {
 }
 
 /// Sends requests out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Outward {
-    configured: Client,
-    granted: Client,
+    /// Made for the first request: the certificates of the host's authorities take their time and their memory.
+    clients: Arc<OnceLock<Clients>>,
+    desk: Arc<dyn Desk>,
     settings: Arc<Settings>,
 }
 
+#[derive(Debug)]
+struct Clients {
+    configured: Client,
+    granted: Client,
+}
+
 impl Outward {
-    pub(crate) fn new(settings: Arc<Settings>, desk: Arc<dyn Desk>) -> Result<Self, reqwest::Error> {
-        // Another part of the program may have installed a provider first; any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would carry the key to wherever the answer says.
-        let none = reqwest::redirect::Policy::none;
-        let client = || Client::builder().connect_timeout(settings.connect).redirect(none()).no_proxy();
-        let judged = || client().dns_resolver(Arc::new(Judged(desk.clone())));
-        if let (Ok(configured), Ok(granted)) = (client().build(), judged().build()) {
-            return Ok(Self { configured, granted, settings });
+    pub(crate) fn new(settings: Arc<Settings>, desk: Arc<dyn Desk>) -> Self {
+        Self { clients: Arc::default(), desk, settings }
+    }
+
+    fn clients(&self) -> Result<&Clients, reqwest::Error> {
+        if let Some(clients) = self.clients.get() {
+            return Ok(clients);
         }
-        // A host without certificates of authorities: nobody is trusted then, and plain addresses are reached nevertheless.
-        let granted = judged().tls_certs_only([]).build()?;
-        let configured = client().tls_certs_only([]).build()?;
-        tracing::warn!(
-            "no certificates of authorities are installed: providers of models cannot be reached by https\n\
-                        hint: install ca-certificates, then restart aetherd"
-        );
-        Ok(Self { configured, granted, settings })
+        // Two that come first make them both, once.
+        let clients = Clients::new(&self.settings, &self.desk)?;
+        Ok(self.clients.get_or_init(|| clients))
     }
 
     /// Asks. Only what was never sent is sent again.
@@ -74,9 +79,11 @@ impl Outward {
             place::put(key, &mut parts).map_err(|cause| Refusal::new(StatusCode::BAD_GATEWAY, cause))?;
         }
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| bad())?;
+        let unmade = |error: reqwest::Error| Refusal::new(StatusCode::BAD_GATEWAY, format!("no client can be made: {error}"));
+        let clients = self.clients().map_err(unmade)?;
         let client = match to {
-            To::Configured => &self.configured,
-            To::Granted => &self.granted,
+            To::Configured => &clients.configured,
+            To::Granted => &clients.granted,
         };
         let mut attempt = 1;
         let response = loop {
@@ -98,6 +105,28 @@ impl Outward {
             }
         };
         acceptable(response)
+    }
+}
+
+impl Clients {
+    fn new(settings: &Settings, desk: &Arc<dyn Desk>) -> Result<Self, reqwest::Error> {
+        // Another part of the program may have installed a provider first; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A redirect would carry the key to wherever the answer says.
+        let none = reqwest::redirect::Policy::none;
+        let client = || Client::builder().connect_timeout(settings.connect).redirect(none()).no_proxy();
+        let judged = || client().dns_resolver(Arc::new(Judged(desk.clone())));
+        if let (Ok(configured), Ok(granted)) = (client().build(), judged().build()) {
+            return Ok(Self { configured, granted });
+        }
+        // A host without certificates of authorities: nobody is trusted then, and plain addresses are reached nevertheless.
+        let granted = judged().tls_certs_only([]).build()?;
+        let configured = client().tls_certs_only([]).build()?;
+        tracing::warn!(
+            "no certificates of authorities are installed: providers of models cannot be reached by https\n\
+                        hint: install ca-certificates, then restart aetherd"
+        );
+        Ok(Self { configured, granted })
     }
 }
 

@@ -61,14 +61,11 @@ impl std::fmt::Debug for Gateway {
 
 impl Gateway {
     /// A gateway.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(desk: Arc<dyn Desk>, settings: Settings) -> Result<Arc<Self>, String> {
+    pub fn new(desk: Arc<dyn Desk>, settings: Settings) -> Arc<Self> {
         let settings = Arc::new(settings);
-        let outward = Outward::new(settings.clone(), desk.clone()).map_err(|error| error.to_string())?;
+        let outward = Outward::new(settings.clone(), desk.clone());
         let held = Arc::new(Semaphore::new(settings.max_held / PIECE));
-        Ok(Arc::new(Self { desk, settings, outward, accounts: Mutex::default(), held }))
+        Arc::new(Self { desk, settings, outward, accounts: Mutex::default(), held })
     }
 
     /// Serves one connection of `agent` until it ends.

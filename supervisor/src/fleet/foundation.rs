@@ -62,7 +62,7 @@ impl Fleet {
         let host = foundation.spawner.host().await?;
         let signer = Signer::open(&foundation.state).map_err(|error| ApiError::internal(error.to_string()))?;
         let core = Self::assemble(foundation, host, signer, pool::Pool::new()?).await?;
-        attach_gateway(&core)?;
+        attach_gateway(&core);
         let last = core.store.last_approval().await.map_err(|error| super::core::store_error(&error))?;
         core.egress.approvals().count_from(last);
         crate::govern::meter::open(&core).await?;
@@ -204,11 +204,10 @@ fn with<F>(core: &Arc<Core>, task: impl Fn(Arc<Core>) -> F + Send + 'static) -> 
 }
 
 /// Opens the model gateway and gives it, and the secrets, to the way out.
-fn attach_gateway(core: &Arc<Core>) -> Result<(), ApiError> {
+fn attach_gateway(core: &Arc<Core>) {
     let desk = || gateway::FleetDesk::new(core);
-    let opened = gateway::open(desk(), &core.config.get().models).map_err(ApiError::internal)?;
+    let opened = gateway::open(desk(), &core.config.get().models);
     core.egress.set_gateway(Arc::new(gateway::Doors(opened.clone())));
     core.egress.set_credentials(Arc::new(gateway::Injector(desk())));
     let _once = core.gateway.set(opened);
-    Ok(())
 }

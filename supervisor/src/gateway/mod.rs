@@ -32,9 +32,6 @@ pub(crate) fn settings(config: &ModelsConfig) -> Settings {
 }
 
 /// The gateway of a fleet.
-///
-/// # Errors
-/// When no HTTP client can be made.
-pub(crate) fn open(desk: FleetDesk, config: &ModelsConfig) -> Result<Arc<aether_gateway::Gateway>, String> {
+pub(crate) fn open(desk: FleetDesk, config: &ModelsConfig) -> Arc<aether_gateway::Gateway> {
     aether_gateway::Gateway::new(Arc::new(desk), settings(config))
 }

@@ -128,7 +128,7 @@ pub(crate) async fn bench_with(scripts: Vec<Vec<Act>>, change: impl FnOnce(&mut 
     };
     change(&mut settings);
     let notes = Arc::new(Notes::default());
-    let gateway = Gateway::new(notes.clone(), settings).expect("gateway");
+    let gateway = Gateway::new(notes.clone(), settings);
     Bench { gateway, notes, requests }
 }
 
