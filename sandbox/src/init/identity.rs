@@ -131,9 +131,8 @@ fn drop_capabilities(kept: &CapsHashSet) -> io::Result<()> {
     let files = [Capability::CAP_CHOWN, Capability::CAP_DAC_OVERRIDE, Capability::CAP_FOWNER, Capability::CAP_FSETID].into_iter();
     let files: CapsHashSet = files.filter(|capability| kept.contains(capability)).collect();
     let none = CapsHashSet::new();
-    for (set, wanted) in
-        [(CapSet::Ambient, &none), (CapSet::Effective, &files), (CapSet::Inheritable, &none), (CapSet::Permitted, kept)]
-    {
+    caps::clear(None, CapSet::Ambient).map_err(failed)?;
+    for (set, wanted) in [(CapSet::Effective, &files), (CapSet::Inheritable, &none), (CapSet::Permitted, kept)] {
         caps::set(None, set, wanted).map_err(failed)?;
     }
     for (set, wanted) in [

@@ -127,7 +127,10 @@ fn trade_capabilities(kept: &CapsHashSet, id: u32, profile: Profile) -> Result<(
     // The change of user has emptied the effective and the ambient set; the permitted one is whole until below.
     let all = caps::read(None, CapSet::Permitted).map_err(failed("read the permitted set"))?;
     caps::set(None, CapSet::Effective, &all).map_err(failed("set the effective set"))?;
-    caps::set(None, CapSet::Ambient, kept).map_err(failed("set the ambient set"))?;
+    caps::clear(None, CapSet::Ambient).map_err(failed("empty the ambient set"))?;
+    for capability in kept {
+        caps::raise(None, CapSet::Ambient, *capability).map_err(failed("set the ambient set"))?;
+    }
     securebits(if profile == Profile::Packages { ROOT_SECUREBITS } else { SECUREBITS })?;
     for set in [CapSet::Effective, CapSet::Permitted] {
         caps::set(None, set, kept).map_err(failed("empty the capability sets"))?;

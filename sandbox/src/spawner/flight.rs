@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     plan::{PlanLayer, SandboxId, SandboxPlan},
+    sys::task::pidfd_open,
     wire::spawner::{SpawnFailure, SpawnerReply},
 };
 
@@ -31,6 +32,9 @@ const SETUP: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(5);
 /// Longest time the kernel may take to let go of an empty cgroup.
 const RELEASE: Duration = Duration::from_secs(2);
+
+/// How long the end of an init is waited for before the cgroup is looked at.
+const INIT_ENDS: Duration = Duration::from_millis(5);
 
 /// A reply and the descriptors beside it.
 pub(super) type Answer = (SpawnerReply, Vec<OwnedFd>);
@@ -46,8 +50,8 @@ pub(super) struct Flight {
 
 enum Work {
     Birth(Box<Birth>),
-    /// Killed; waits until nothing is in it.
-    Killed(Events),
+    /// Killed; waits until nothing is in it, first for the end of its init, which is that of everything else.
+    Killed(Events, Option<OwnedFd>),
     /// Empty; waits until the kernel lets go of its directories.
     Empty,
     /// Waits until the cgroup says so.
@@ -77,8 +81,10 @@ impl Flight {
     /// Kills what is in a sandbox's cgroup, if there is one; removes that and the control socket when it is empty.
     pub(super) fn end(spawner: &Spawner, id: SandboxId) -> Result<Self, SpawnFailure> {
         let Some(group) = spawner.tree.find(&id).map_err(unseen)? else { return Ok(Self::new(id, Work::Empty, RELEASE)) };
+        // Only a hint: whatever is told here, the cgroup is asked.
+        let init = group.pids().ok().and_then(|pids| pidfd_open(*pids.first()?).ok());
         let events = group.begin_kill().map_err(at(PlanLayer::Cgroup, "kill the sandbox"))?;
-        Ok(Self::new(id, Work::Killed(events), SETTLE))
+        Ok(Self::new(id, Work::Killed(events, init), SETTLE))
     }
 
     /// Freezes or thaws a sandbox.
@@ -91,7 +97,10 @@ impl Flight {
     pub(super) fn step(mut self, spawner: &Spawner, readable: bool) -> Result<Answer, Self> {
         let late = Instant::now() >= self.until;
         let timed_out = || Errno::ETIMEDOUT.into();
-        if let Work::Killed(events) = &mut self.work {
+        if let Work::Killed(events, init) = &mut self.work {
+            if readable {
+                *init = None;
+            }
             let fail = at(PlanLayer::Cgroup, "kill the sandbox");
             match events.say("populated 0") {
                 Ok(true) => self = Self::new(self.id, Work::Empty, RELEASE),
@@ -127,7 +136,7 @@ impl Flight {
                     Err(error) => Ok(failed(fail(error))),
                 }
             }
-            Work::Birth(_) | Work::Killed(_) => Err(self),
+            Work::Birth(_) | Work::Killed(..) => Err(self),
         }
     }
 
@@ -146,6 +155,7 @@ impl Flight {
     fn watched(&self) -> Option<BorrowedFd<'_>> {
         match &self.work {
             Work::Birth(birth) => Some(birth.begun.child.as_fd()),
+            Work::Killed(_, init) => init.as_ref().map(AsFd::as_fd),
             _ => None,
         }
     }
@@ -153,6 +163,9 @@ impl Flight {
     /// When to look again. A cgroup is looked at: the kernel tells of changes to one of its files at most every 10 ms
     /// (`CGROUP_FILE_NOTIFY_MIN_INTV`, kernel/cgroup/cgroup.c), and the start of the sandbox may have been one just now.
     fn next(&self, now: Instant) -> Instant {
+        if matches!(self.work, Work::Killed(_, Some(_))) {
+            return self.until.min(now + INIT_ENDS);
+        }
         if matches!(self.work, Work::Birth(_)) {
             return self.until;
         }
