@@ -7,7 +7,10 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
 require_toolchain
-require_packages gcc libc6-dev bubblewrap crun runc
+case " $* " in
+  *" --quick "*) require_packages gcc libc6-dev bubblewrap ;;
+  *) require_packages gcc libc6-dev bubblewrap crun runc systemd-container podman ;;
+esac
 scripts/build.sh
 cargo build --locked -q --release -p aether-bench
 wishes=("$@")

@@ -93,29 +93,31 @@ pub(crate) fn interleave(contestants: &mut [Contestant<'_>], rounds: usize) -> R
 
 /// The section.
 pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
-    report.section(
-        "Cold start: from the request to the end of the first command",
-        "`true` each time. Aether through one kept connection to its Unix socket: `POST /api/v1/agents`, then `GET …/wait`; every layer \
-         on. The peers as whole processes, as their users start them; none of them sets up a cgroup limit, Landlock, a seccomp filter \
-         or an overlay here.",
-    );
     let rounds = if quick { 60 } else { 300 };
     let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n");
     let bundle = tempfile::Builder::new().prefix("aether-bench-").tempdir()?;
     peers::bundle(bundle.path())?;
+    let stage = peers::Stage::new();
+    let (able, unable) = if quick { Default::default() } else { peers::able(&stage, bundle.path()) };
     let (mut gone, mut kept) = (Api::connect(&daemon.socket())?, Api::connect(&daemon.socket())?);
+    let mut note = "`true` each time. Aether through one kept connection to its Unix socket: `POST /api/v1/agents`, then `GET …/wait`; \
+                    every layer on. The peers as whole processes, as their users start them; none of them sets up a cgroup limit, \
+                    Landlock, a seccomp filter or an overlay here."
+        .to_owned();
+    for one in unable {
+        note = format!("{note} {one}.");
+    }
+    report.section("Cold start: from the request to the end of the first command", &note);
     let mut contestants: Vec<Contestant<'_>> = vec![
         ("`true`, no sandbox", Box::new(|_| peers::run(&mut Command::new("true")))),
         ("Aether, ephemeral (`--rm`)", Box::new(move |_| aether(&mut gone, true))),
         ("Aether, kept", Box::new(move |_| aether(&mut kept, false))),
         ("one sync of this disk", Box::new(|_| host::sync(&daemon.state()))),
-        ("bubblewrap", Box::new(|_| peers::run(&mut peers::bubblewrap()))),
+        ("bubblewrap", Box::new(|_| stage.run(peers::bubblewrap()))),
     ];
-    if !quick {
-        for runtime in ["crun", "runc"] {
-            let dir = bundle.path();
-            contestants.push((runtime, Box::new(move |round| peers::run(&mut peers::oci(runtime, dir, round)))));
-        }
+    for (name, command) in able {
+        let (dir, stage) = (bundle.path(), &stage);
+        contestants.push((name, Box::new(move |round| stage.run(command(dir, round)))));
     }
     let samples = interleave(&mut contestants, rounds)?;
     let names: Vec<&str> = contestants.iter().map(|(name, _)| *name).collect();

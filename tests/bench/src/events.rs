@@ -51,6 +51,8 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     report.at_least("events to 50 clients", rate, 1e6, "deliveries/s");
     let mut clients = live(report, &daemon, clients, if quick { Duration::from_secs(3) } else { Duration::from_secs(15) })?;
     let rounds = if quick { 50 } else { 200 };
+    // The service has closed a connection on which nothing was asked for so long.
+    let mut api = Api::connect(&daemon.socket())?;
     let alone = latency(&mut api, &mut clients, rounds)?;
     let mut stalled: Vec<Stalled> = (0..STALLED).map(|_| stalled(&daemon)).collect::<Result<_>>()?;
     // Until they stand still.

@@ -60,3 +60,12 @@ pub(crate) fn available() -> f64 {
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap_or_default();
     line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
 }
+
+/// Processor time that the whole machine has used, seconds (`/proc/stat`, without what nobody used and what waited for a disk).
+pub(crate) fn busy_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    let ticks = line.split_whitespace().skip(1).map(|field| field.parse::<f64>().unwrap_or(0.0));
+    // user nice system idle iowait irq softirq steal (proc_stat(5)); guest times are in user already.
+    ticks.take(8).enumerate().filter(|(at, _)| !matches!(at, 3 | 4)).map(|(_, ticks)| ticks).sum::<f64>() / 100.0
+}

@@ -10,6 +10,7 @@ mod host;
 mod inside;
 mod many;
 mod peers;
+mod pressed;
 mod report;
 mod sample;
 mod spawner;
@@ -33,13 +34,14 @@ struct Wishes {
 
 type Section = fn(&mut Report, bool) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 6] = [
+const SECTIONS: [(&str, Section); 7] = [
     ("cold", cold::section),
     ("spawner", spawner::section),
     ("inside", inside::section),
     ("streams", streams::section),
     ("events", events::section),
     ("many", many::section),
+    ("pressed", pressed::section),
 ];
 
 fn main() -> Result<()> {

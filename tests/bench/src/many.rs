@@ -10,17 +10,20 @@ use std::{
 use aether_tests::{Daemon, Leaks};
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{api::Api, host, report::Report, sample::Sample};
+use crate::{api::Api, cold::Floor, host, report::Report, sample::Sample};
 
 /// The section.
 pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
-    report.section("Many agents", "Create and destroy by eight clients at once; agents that sleep; the service's own share.");
+    report.section(
+        "Many agents",
+        "Create and destroy by eight clients at once, and who used the processors meanwhile; beside it the floor program in as many \
+         copies as there are processors, which is what the kernel alone allows. Then agents that sleep, and the service's own share.",
+    );
     idle(report)?;
     churn(report, if quick { Duration::from_secs(5) } else { Duration::from_secs(20) })?;
-    // More than four thousand have no uid ranges.
     let counts: &[u32] = match quick {
         true => &[100],
-        false if host::available() > 8192.0 => &[1000, 4000],
+        false if host::available() > 12288.0 => &[1000, 5000],
         false => &[1000],
     };
     counts.iter().try_for_each(|count| dense(report, *count))
@@ -28,13 +31,21 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
 
 fn idle(report: &mut Report) -> Result<()> {
     let start = Instant::now();
-    let daemon = Daemon::start();
+    let mut daemon = Daemon::start();
+    report.figure("the very first start, which copies parts of /etc and makes a volume", start.elapsed().as_secs_f64() * 1e3, "ms");
+    // Copies of what changed within the last seconds are made again at the next start.
+    thread::sleep(Duration::from_secs(3));
+    daemon.stop();
+    daemon.restart();
+    daemon.stop();
+    let start = Instant::now();
+    daemon.restart();
     let ready = start.elapsed();
     thread::sleep(Duration::from_secs(2));
     let (rss, spawner) = (host::memory(daemon.pid(), "VmRSS"), host::memory(daemon.spawner(), "VmRSS"));
     report.figure("idle service: RSS of aetherd", rss, "MiB");
     report.figure("idle service: RSS of the spawner", spawner, "MiB");
-    report.figure("start of the service on a new state directory until /health answers", ready.as_secs_f64() * 1e3, "ms");
+    report.figure("start of the service until /health answers", ready.as_secs_f64() * 1e3, "ms");
     report.at_most("idle service, RSS", rss, 30.0, "MiB");
     report.at_most("start to ready", ready.as_secs_f64() * 1e3, 100.0, "ms");
     Ok(())
@@ -44,6 +55,8 @@ fn churn(report: &mut Report, time: Duration) -> Result<()> {
     let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n");
     let leaks = Leaks::of(&daemon);
     let (start, done, socket) = (Instant::now(), AtomicU64::new(0), daemon.socket());
+    let used = || [host::cpu_seconds(daemon.pid()), host::cpu_seconds(daemon.spawner()), host::busy_seconds()];
+    let before = used();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| come_and_go(&socket, start + time, &done))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a client panicked"))?)
@@ -52,9 +65,36 @@ fn churn(report: &mut Report, time: Duration) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a count of seconds' work")]
     let rate = count as f64 / seconds;
     report.figure("created and destroyed", rate, "agents/s");
+    let [service, spawner, all] = std::array::from_fn(|at| (used()[at] - before[at]) * 1e3 / (rate * seconds));
+    report.figure("processor time of a life: aetherd", service, "ms");
+    report.figure("processor time of a life: the spawner", spawner, "ms");
+    report.figure("processor time of a life: sandboxes, the kernel's own threads, clients", all - service - spawner, "ms");
+    report.figure("the floor program, as many copies as processors", floor_rate(time / 2)?, "sandboxes/s");
     report.at_least("create + destroy through the API", rate, 500.0, "agents/s");
     leaks.assert_gone(&daemon);
     Ok(())
+}
+
+/// How many sandboxes a second the kernel makes and takes down when nobody but the floor program asks for them.
+fn floor_rate(time: Duration) -> Result<f64> {
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let floors = (0..processors).map(|_| Floor::start(0)).collect::<Result<Vec<_>>>()?;
+    let start = Instant::now();
+    let rounds = |mut floor: Floor| -> Result<u32> {
+        let mut count = 0;
+        while start.elapsed() < time {
+            floor.round()?;
+            count += 1;
+        }
+        floor.stop()?;
+        Ok(count)
+    };
+    let counts = thread::scope(|scope| {
+        let threads: Vec<_> = floors.into_iter().map(|floor| scope.spawn(move || rounds(floor))).collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a floor program's thread panicked"))?).sum()
+    });
+    let count: Result<u32> = counts;
+    Ok(f64::from(count?) / time.as_secs_f64())
 }
 
 /// Creates and destroys agents until a moment, and counts them.
