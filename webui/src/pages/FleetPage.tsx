@@ -1,6 +1,6 @@
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Suspense, lazy, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { fleet, useIds, useLink, useLoaded, useOverview } from '@/api/live';
 import type { AgentInfo } from '@/api/generated';
 import { select, type FleetQuery } from '@/lib/filter';
@@ -9,14 +9,20 @@ import { moodOf } from '@/lib/mood';
 import { effective, toggle } from '@/lib/selection';
 import { Filters } from '@/panels/fleet/Filters';
 import { Grid } from '@/panels/fleet/Grid';
-import { List } from '@/panels/fleet/List';
-import { SelectionBar } from '@/panels/fleet/SelectionBar';
-import { Starters } from '@/panels/fleet/FirstRun';
 import { Tile } from '@/panels/fleet/Tile';
 import { Totals } from '@/panels/fleet/Totals';
 import { Button } from '@/ui/Button';
 import { Empty } from '@/ui/Notice';
 import { PageHead } from '@/ui/PageHead';
+
+// The grid is what a first visit shows; the rest comes when it is asked for.
+const List = lazy(() => import('@/panels/fleet/List').then((module) => ({ default: module.List })));
+const SelectionBar = lazy(() =>
+  import('@/panels/fleet/SelectionBar').then((module) => ({ default: module.SelectionBar })),
+);
+const Starters = lazy(() =>
+  import('@/panels/fleet/FirstRun').then((module) => ({ default: module.Starters })),
+);
 
 const figures = (agent: AgentInfo) => fleet.samples(agent.id).at(-1) ?? agent.usage;
 
@@ -41,7 +47,7 @@ export function FleetPage() {
       >
         <Totals />
       </PageHead>
-      {!loaded ? <Loading /> : any ? <Agents query={query} /> : <FirstRun />}
+      <Suspense>{!loaded ? <Loading /> : any ? <Agents query={query} /> : <FirstRun />}</Suspense>
     </>
   );
 }
@@ -86,17 +92,19 @@ function Agents({ query }: { query: FleetQuery }) {
       {ids.length === 0 ? (
         <NothingShown query={query} onClear={() => void navigate({ search: {} })} />
       ) : view === 'list' ? (
-        <List
-          ids={ids}
-          query={query}
-          selected={selected}
-          onSelect={onSelect}
-          onSelectAll={(all) => setChosen(new Set(all ? ids : []))}
-        />
+        <Suspense fallback={<div className="skeleton mx-4 mb-4 flex-1" />}>
+          <List
+            ids={ids}
+            query={query}
+            selected={selected}
+            onSelect={onSelect}
+            onSelectAll={(all) => setChosen(new Set(all ? ids : []))}
+          />
+        </Suspense>
       ) : (
         <Grid ids={ids} selected={selected} onSelect={onSelect} />
       )}
-      {selected.size > 0 && <SelectionBar ids={[...selected]} onClear={clear} />}
+      <Suspense>{selected.size > 0 && <SelectionBar ids={[...selected]} onClear={clear} />}</Suspense>
     </>
   );
 }

@@ -31,7 +31,7 @@ export const Tile = memo(function Tile({ id, selected, selecting, onSelect }: Pr
   return (
     <article
       aria-label={agent.name}
-      className={`group relative flex flex-col overflow-hidden rounded-lg border bg-surface transition-colors duration-100 ${selected ? 'border-accent' : 'border-line hover:border-line-strong'}`}
+      className={`group relative flex flex-col overflow-hidden rounded-lg contain-content border bg-surface transition-colors duration-100 ${selected ? 'border-accent' : 'border-line hover:border-line-strong'}`}
       style={{ height: TILE_HEIGHT }}
     >
       <header className="flex items-start gap-2 px-3 pt-2.5">
