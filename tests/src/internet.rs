@@ -19,7 +19,7 @@ use std::{
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::{Daemon, eventually};
+use crate::{Daemon, Outcome, cli, eventually};
 
 /// A public address of the far side.
 pub const PUBLIC: &str = "93.184.216.34";
@@ -51,8 +51,8 @@ impl Internet {
     /// # Panics
     /// When the kernel has no veth, or nobody lets us.
     pub fn new() -> Self {
-        let host = holder();
-        let far = holder();
+        let host = holder(&["--net", "--mount"]);
+        let far = holder(&["--net"]);
         let dir = tempfile::Builder::new().prefix("aether-net-").tempdir().expect("a directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
         let internet = Self { host, far, dir };
@@ -95,6 +95,19 @@ impl Internet {
         self.daemon_below(hosts, &format!("export SSL_CERT_FILE='{}'", authorities.display()))
     }
 
+    /// As [`Internet::daemon`], behind a program made from `tests/fixtures/SOURCE`, which becomes the one it is given.
+    ///
+    /// # Panics
+    /// When it does not compile or start.
+    pub fn daemon_behind(&self, hosts: &str, source: &str) -> Daemon {
+        let (source, program) =
+            (Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(source), self.dir.path().join("behind"));
+        let gcc = Command::new("gcc").args(["-Wall", "-Werror", "-o"]).arg(&program).arg(source).status();
+        assert!(gcc.expect("gcc (package gcc)").success(), "the fixture compiles");
+        let once = format!("[ \"$BEHIND\" ] || {{ export BEHIND=1; exec {} \"$0\" \"$@\"; }}", program.display());
+        self.daemon_below(hosts, &once)
+    }
+
     fn daemon_below(&self, hosts: &str, before: &str) -> Daemon {
         fs::write(self.dir.path().join("hosts"), format!("127.0.0.1 localhost\n{hosts}\n")).expect("hosts");
         fs::write(self.dir.path().join("nsswitch"), "hosts: files\n").expect("nsswitch");
@@ -106,11 +119,27 @@ impl Internet {
         daemon
     }
 
-    /// A program that goes to the host's namespace, changes what names mean for itself, and becomes the one it is given.
+    /// Runs `aether ARGS` where the daemon's mounts are: what is lent to its agents has to be among them.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn beside(&self, daemon: &Daemon, args: &[&str], limit: Duration) -> Outcome {
+        let aether = daemon.command(args);
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--mount=/proc/{}/ns/mnt", self.host.id()))
+            .arg("--")
+            .arg(aether.get_program())
+            .args(aether.get_args());
+        command.envs(aether.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        cli::spawn(command, b"").end(limit)
+    }
+
+    /// A program that goes to the host's namespaces, changes what names mean there, and becomes the one it is given.
     fn front(&self, before: &str) -> PathBuf {
         let (dir, path) = (self.dir.path().display(), self.dir.path().join("front"));
         let script = format!(
-            "#!/bin/sh\n{before}\nexec nsenter --net=/proc/{}/ns/net unshare --mount sh -c 'mount --bind {dir}/hosts /etc/hosts && \
+            "#!/bin/sh\n{before}\nexec nsenter --net=/proc/{0}/ns/net --mount=/proc/{0}/ns/mnt sh -c 'mount --bind {dir}/hosts /etc/hosts && \
              mount --bind {dir}/nsswitch /etc/nsswitch.conf && exec \"$@\"' sh \"$@\"\n",
             self.host.id()
         );
@@ -228,9 +257,9 @@ fn end(child: &mut Child) {
     drop(child.wait());
 }
 
-/// A process that holds a new network namespace.
-fn holder() -> Child {
-    let child = Command::new("unshare").args(["--net", "sleep", "600"]).spawn().expect("unshare");
+/// A process that holds new namespaces, one for the network among them.
+fn holder(kinds: &[&str]) -> Child {
+    let child = Command::new("unshare").args(kinds).args(["sleep", "600"]).spawn().expect("unshare");
     let own = fs::read_link("/proc/self/ns/net").expect("ns");
     let path = format!("/proc/{}/ns/net", child.id());
     eventually("a namespace", Duration::from_secs(10), || fs::read_link(Path::new(&path)).ok().filter(|ns| *ns != own));
