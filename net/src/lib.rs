@@ -7,6 +7,7 @@
 
 mod class;
 pub mod dns;
+mod lookups;
 mod name;
 mod policy;
 mod preset;
@@ -19,6 +20,7 @@ use std::net::Ipv4Addr;
 use aether_sandbox::plan::NetworkPlan;
 
 pub use class::{Class, class_of};
+pub use lookups::{LookUp, Lookups};
 pub use name::{Host, HostName, HostPattern, NameError};
 pub use policy::{Otherwise, Policy, Question, Reason, Rule, Seen, Verdict, verdict};
 pub use preset::preset;

@@ -141,6 +141,8 @@ pub enum Reason {
     Unanswered,
     /// Too much at a time.
     Limit(&'static str),
+    /// Too many names are looked up.
+    Lookups(String),
     /// The grant of a secret refused it.
     Secret(String),
 }
@@ -173,6 +175,7 @@ impl fmt::Display for Reason {
             Self::Refused => f.write_str("a person denied it"),
             Self::Unanswered => f.write_str("nobody decided in time"),
             Self::Limit(what) => f.write_str(what),
+            Self::Lookups(what) => f.write_str(what),
             Self::Secret(why) => f.write_str(why),
         }
     }

@@ -51,7 +51,7 @@ pub use models::{AgentModels, ModelProvider, ModelUsage, ModelsReport, ProviderR
 pub use network::{Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules};
 pub use plan::{NodeStatus, Plan, PlanNode, PlanStatus};
 pub use preview::{AgentPort, PreviewLink};
-pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet, SecretUse};
+pub use secret::{Grant, GrantSpec, SecretInfo, SecretPlace, SecretSet, SecretUse, SecretUsed};
 pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, MountSpec, Profile, Program};
 pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};
 pub use template::Template;

@@ -221,7 +221,7 @@ pub struct NetworkInfo {
     pub policy: NetworkMode,
     /// Connections open now.
     pub connections: u32,
-    /// Destinations asked for since the service took the agent over, last used first.
+    /// Destinations asked for, last used first; the last 1024. They are kept until the agent is removed.
     pub destinations: Vec<NetworkDestination>,
 }
 

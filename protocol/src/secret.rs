@@ -21,6 +21,28 @@ pub struct SecretInfo {
     pub updated_at: Timestamp,
     /// What it may be used for.
     pub grants: Vec<Grant>,
+    /// Requests it was added to, ever.
+    #[serde(default)]
+    #[ts(type = "number")]
+    pub times_used: u64,
+    /// Whose requests these were, last used first; the last 32 agents.
+    #[serde(default)]
+    pub used_by: Vec<SecretUsed>,
+}
+
+/// An agent that used a secret. It may be gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretUsed {
+    /// The agent.
+    pub agent: AgentId,
+    /// Its name when it used the secret.
+    pub name: String,
+    /// Requests of its that the secret was added to.
+    #[ts(type = "number")]
+    pub times: u64,
+    /// When it was added last.
+    pub last_at: Timestamp,
 }
 
 /// Sets a secret, or replaces its value.

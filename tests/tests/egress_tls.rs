@@ -33,10 +33,10 @@ fn rules_and_secrets_hold_within_opened_tls_and_servers_are_believed_as_ever() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls.py").display().to_string();
     let _far = internet.start_far(&["/usr/bin/python3", &script, &dir.path().display().to_string(), PUBLIC, OTHER]);
     eventually("the servers", Duration::from_secs(60), || dir.path().join("ready").exists().then_some(()));
-    let hosts = format!("{PUBLIC} allowed.test other.test\n{OTHER} bad.test");
+    let hosts = format!("{PUBLIC} allowed.test other.test wrong.test\n{OTHER} bad.test");
     let daemon = internet.daemon_trusting(&hosts, &dir.path().join("ca.pem"));
     daemon.aether_with(["secret", "set", "API_TOKEN"], CANARY.as_bytes(), Duration::from_secs(20)).ok();
-    let open = ["--net", "open", "--open-tls", "allowed.test", "--open-tls", "bad.test"];
+    let open = ["--net", "open", "--open-tls", "allowed.test", "--open-tls", "bad.test", "--open-tls", "wrong.test"];
     let agent = daemon.agent(&[&open[..], &["--secret", "API_TOKEN=allowed.test/mine"]].concat(), "exec sleep 600");
     let inside = |script: &str| {
         let outcome = daemon.aether(["exec", &agent.id, "--", "sh", "-c", script]);
@@ -44,6 +44,36 @@ fn rules_and_secrets_hold_within_opened_tls_and_servers_are_believed_as_ever() {
     };
     const ISSUER: &str = "echo | openssl s_client -connect HOST:443 -servername HOST 2>/dev/null | openssl x509 -noout -issuer";
     let issuer = |host: &str| inside(&ISSUER.replace("HOST", host));
+
+    // The chain is whole, for this name alone, and signed by the one authority that the sandbox has more than the host.
+    let check = |more: &str| {
+        let all = "-CAfile /etc/ssl/certs/ca-certificates.crt -verify_return_error -verify_depth 2 -showcerts";
+        inside(&format!("echo | openssl s_client -connect allowed.test:443 -servername allowed.test {all} {more} 2>&1"))
+    };
+    let said = check("-verify_hostname allowed.test");
+    assert!(said.contains("Verify return code: 0 (ok)") && said.contains("Verified peername: allowed.test"), "{said}");
+    assert_eq!(said.matches("BEGIN CERTIFICATE").count(), 2, "{said}");
+    let said = check("-verify_hostname other.test");
+    assert!(said.contains("hostname mismatch") && !said.contains("(ok)"), "{said}");
+    let said = check("-verify_hostname allowed.test -CAfile /dev/null -no-CApath -no-CAstore");
+    assert!(said.contains("self-signed certificate in certificate chain") || said.contains("unable to get"), "{said}");
+    let names = inside(
+        "echo | openssl s_client -connect allowed.test:443 -servername allowed.test 2>/dev/null | openssl x509 -noout -ext subjectAltName",
+    );
+    assert_eq!(names.lines().nth(1).map(str::trim), Some("DNS:allowed.test"), "{names}");
+    // HTTP/2 is offered and not taken: clients go on with HTTP/1.1, and one that knows nothing else is told so.
+    let said = inside("curl -sS -m 20 --http2 -o /dev/null -w '%{http_version} %{http_code}' https://allowed.test/hello");
+    assert_eq!(said, "1.1 200");
+    let node = "const t = require('tls').connect({ host: 'allowed.test', port: 443, servername: 'allowed.test', ALPNProtocols: ['h2', 'http/1.1'] }, \
+                () => { console.log(t.alpnProtocol, t.authorized); t.end() })";
+    assert_eq!(inside(&format!("node -e \"{node}\"")), "http/1.1 true\n");
+    let python = "import socket, ssl
+def agreed(offered):
+    c = ssl.create_default_context(); c.set_alpn_protocols(offered)
+    try: return c.wrap_socket(socket.create_connection(('allowed.test', 443), 20), server_hostname='allowed.test').selected_alpn_protocol()
+    except ssl.SSLError as e: return e.reason
+print(agreed(['h2', 'http/1.1']), agreed(['h2']))";
+    assert_eq!(inside(&format!("python3 -c \"{python}\"")), "http/1.1 TLSV1_ALERT_NO_APPLICATION_PROTOCOL\n");
 
     // Programs of three TLS libraries believe it without being told, and only it is opened.
     assert!(issuer("allowed.test").contains("Aether on this machine"), "{}", issuer("allowed.test"));
@@ -68,6 +98,9 @@ fn rules_and_secrets_hold_within_opened_tls_and_servers_are_believed_as_ever() {
     // A server that nobody would believe is not believed for an agent either.
     let said = inside("curl -sS -m 20 https://bad.test/");
     assert!(said.contains("cannot be believed") && !asked().contains("bad.test"), "{said}");
+    // Nor one whose certificate is good for other names.
+    let said = inside("curl -sS -m 20 https://wrong.test/");
+    assert!(said.contains("cannot be believed") && !asked().contains("wrong.test"), "{said}");
     // Another name within is another destination.
     let said = inside("curl -sS -m 20 -H 'Host: other.test' https://allowed.test/fronted");
     assert!(said.contains("at another host's address") && !asked().contains("/fronted"), "{said}");

@@ -56,6 +56,16 @@ fn a_grant_adds_the_secret_on_the_way_out_and_nowhere_else() {
     assert!(seen.contains(&format!("Bearer {CANARY}")), "{seen}");
     assert!(said.contains("GET /mine/1") && said.contains("****") && !said.contains("canary"), "{said}");
 
+    // It is counted: how often, and for whom.
+    let uses = || {
+        let listed = daemon.aether(["--json", "secret", "ls"]).ok().json();
+        (listed["timesUsed"].clone(), listed["usedBy"][0]["times"].clone(), listed["usedBy"][0]["agent"].clone())
+    };
+    assert_eq!(uses(), (1.into(), 1.into(), agent.id.as_str().into()));
+    let table = daemon.aether(["secret", "ls"]).ok().text();
+    let name = agent.info()["name"].as_str().expect("a name").to_owned();
+    assert!(table.contains("LAST BY") && table.contains(&format!("{name}, ")), "{table}");
+
     // The same placeholder on another path, and for another host, stays inside and rings.
     for url in ["http://allowed.test/theirs", "http://other.test/mine/1"] {
         let said = inside(&format!("curl -sS -m 20 -w '%{{http_code}}' -H \"Authorization: Bearer $API_TOKEN\" {url}"));
@@ -63,6 +73,7 @@ fn a_grant_adds_the_secret_on_the_way_out_and_nowhere_else() {
         assert!(asked.try_recv().is_err(), "{url} was asked");
     }
     assert!(daemon.audit().iter().any(|record| record["action"] == "secret.alarm" && record["subject"] == agent.id.as_str()));
+    assert_eq!(uses().0, 1, "what was refused is no use of it");
     // Without it there is nothing to hold back.
     assert!(inside("curl -sS -m 20 http://other.test/").contains("GET / "));
     let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
@@ -230,4 +241,40 @@ fn secrets_and_placeholders_outlive_a_restart() {
     daemon.aether(["rm", "-f", &id]).ok();
     let listed = daemon.aether(["--json", "secret", "ls"]).ok().json();
     assert_eq!(listed["grants"].as_array().map(Vec::len), Some(0), "a grant goes with its agent: {listed}");
+}
+
+/// CRED-05: a key that is replaced under load.
+#[test]
+fn a_new_value_is_used_at_once_and_no_request_fails_meanwhile() {
+    let internet = Internet::new();
+    let (told, asked) = channel();
+    internet.serve(PUBLIC, 80, mirror(told));
+    let mut daemon = internet.daemon(HOSTS);
+    set(&daemon, "API_TOKEN", &format!("{CANARY}-0")).ok();
+    let script = "while :; do curl -sS -m 20 -o /dev/null -w '%{http_code}\\n' -H \"Authorization: Bearer $API_TOKEN\" http://allowed.test/; done";
+    let agent = daemon.agent(&["--net", "open", "--secret", "API_TOKEN=allowed.test"], script);
+    let next = || asked.recv_timeout(Duration::from_secs(20)).expect("a request");
+    for version in 1..=5 {
+        let (old, new) = (format!("Bearer {CANARY}-{}\r\n", version - 1), format!("Bearer {CANARY}-{version}\r\n"));
+        assert!(next().contains(&old), "the control");
+        set(&daemon, "API_TOKEN", &format!("{CANARY}-{version}")).ok();
+        // What was under way when it was set may still come, then never again.
+        while asked.try_recv().is_ok() {}
+        assert!(next().contains("Bearer"), "one may be between");
+        for _ in 0..10 {
+            let seen = next();
+            assert!(seen.contains(&new) && !seen.contains(&old), "{version}: {seen}");
+        }
+    }
+    let logs = agent.logs();
+    assert!(logs.lines().count() > 50 && logs.lines().all(|code| code == "200"), "{logs}");
+    // The count is whole, also after a restart.
+    let uses = |daemon: &Daemon| daemon.aether(["--json", "secret", "ls"]).ok().json()["timesUsed"].as_u64().expect("a count");
+    let counted = uses(&daemon);
+    assert!(counted > 50, "{counted}");
+    agent.remove();
+    let counted = uses(&daemon).max(counted);
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(uses(&daemon), counted, "it outlives its agent and the service");
 }

@@ -276,7 +276,7 @@ pub(super) fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<Layer
             let optional =
                 matches!(layer, PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu | PlanLayer::Landlock | PlanLayer::Seccomp);
             if feature.works || (optional && plan.may_miss.contains(&layer)) {
-                let detail = if feature.works { describe(layer, plan, &feature.detail) } else { feature.detail.clone() };
+                let detail = if feature.works { describe(layer, plan, &feature.detail, &host.relay) } else { feature.detail.clone() };
                 return Ok(LayerState { layer, active: feature.works, detail });
             }
             Err(refused(Some(layer), format!("set up {}", layer.name()), feature.detail.clone(), feature.fix.clone()))
@@ -284,13 +284,15 @@ pub(super) fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<Layer
         .collect()
 }
 
-fn describe(layer: PlanLayer, plan: &SandboxPlan, found: &str) -> String {
+fn describe(layer: PlanLayer, plan: &SandboxPlan, found: &str, relay: &crate::host::Feature) -> String {
     match layer {
         PlanLayer::UserNamespace => format!("host ids {} to {}", plan.ids.start(), plan.ids.start() + RANGE_SIZE - 1),
         PlanLayer::Namespaces => "pid, mount, ipc, uts, cgroup".into(),
         PlanLayer::Network => match plan.network {
             NetworkPlan::LoopbackOnly => "own namespace, loopback only".into(),
-            NetworkPlan::Relayed => "own namespace, loopback only; connections and names are relayed".into(),
+            NetworkPlan::Relayed if relay.works => "own namespace, loopback only; connections and names are relayed".into(),
+            // No less closed: what programs do not send to the proxy goes nowhere.
+            NetworkPlan::Relayed => format!("own namespace, loopback only; {}", relay.detail),
         },
         PlanLayer::Memory => format!("{} MiB, no swap ({found})", plan.limits.memory_bytes >> 20),
         PlanLayer::Pids => format!("{} ({found})", plan.limits.pids),

@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_net::{Host, HostName, Names, Policy};
+use aether_net::{Host, HostName, Lookups, Names, Policy};
 use aether_protocol::{AgentEvent, AgentId, Decision, network::NetworkDestination};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Pause after the kernel refused a connection for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often what it asked for is kept.
+const KEEP: Duration = Duration::from_secs(2);
+/// How long what is under way at an agent's end may take to be counted.
+const LAST: Duration = Duration::from_secs(1);
+
 /// Addresses by name, and when they were found.
 pub(super) type Found = HashMap<HostName, (Instant, Arc<[IpAddr]>)>;
 
@@ -49,7 +54,11 @@ pub(crate) struct AgentNet {
     /// Addresses of names, as they were found a moment ago.
     pub(super) found: Mutex<Found>,
     words: Mutex<Words>,
+    /// How much it asked resolvers.
+    pub(super) looked_up: Mutex<Lookups>,
     events: mpsc::Sender<AgentEvent>,
+    /// Told when something was asked for.
+    pub(super) asked: Notify,
     connections: Share,
     refusals: Arc<Semaphore>,
     pub(super) lookups: Arc<Semaphore>,
@@ -59,12 +68,12 @@ pub(crate) struct AgentNet {
 }
 
 impl Egress {
-    /// Serves the network of an agent until `over`.
+    /// Serves the network of an agent until `over`; `kept` is what it asked for under an earlier service.
     pub(crate) fn serve(
         &self,
         world: Arc<dyn World>,
         id: &AgentId,
-        policy: Policy,
+        (policy, kept): (Policy, Vec<NetworkDestination>),
         sockets: NetworkSockets,
         over: CancellationToken,
     ) {
@@ -76,10 +85,12 @@ impl Egress {
             shared: self.shared.clone(),
             policy: watch::Sender::new(Arc::new(policy)),
             names: Mutex::default(),
-            ledger: Mutex::default(),
+            ledger: Mutex::new(Ledger::remembering(kept)),
+            looked_up: Mutex::default(),
             found: Mutex::default(),
             words: Mutex::default(),
             events,
+            asked: Notify::new(),
             connections: Share::new(&self.shared.budget),
             refusals: Arc::new(Semaphore::new(REFUSED)),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
@@ -90,13 +101,22 @@ impl Egress {
         for listener in std::iter::once(sockets.tcp4).chain(sockets.tcp6) {
             spawn(&net, accept(net.clone(), listener));
         }
+        spawn(&net, keep(net.clone()));
         for socket in std::iter::once(sockets.udp4).chain(sockets.udp6) {
             spawn(&net, names::serve(net.clone(), socket));
         }
     }
 
-    /// Its agent has ended.
-    pub(crate) fn leave(&self, id: &AgentId) {
+    /// Its agent has ended: what it asked for is kept to the last byte, and then forgotten here.
+    pub(crate) async fn leave(&self, id: &AgentId) {
+        if let Some(net) = self.of(id) {
+            let begun = Instant::now();
+            // Each connection counts when its task is dropped, and holds the network until then. One is the map's, one is here.
+            while Arc::strong_count(&net) > 2 && begun.elapsed() < LAST {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            net.keep().await;
+        }
         self.remove(id);
     }
 }
@@ -112,6 +132,20 @@ async fn tell(world: Arc<dyn World>, id: AgentId, mut events: mpsc::Receiver<Age
     let mut batch = Vec::new();
     while events.recv_many(&mut batch, EVENTS).await > 0 {
         world.tell(&id, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// Keeps what is asked for, now and then while something is. Nothing is awake for an agent that asks for nothing.
+async fn keep(net: Arc<AgentNet>) {
+    loop {
+        net.asked.notified().await;
+        let mut quiet = false;
+        while !quiet {
+            tokio::time::sleep(KEEP).await;
+            // Looked at first: what ends meanwhile is counted before it ends.
+            quiet = net.open() == 0;
+            net.keep().await;
+        }
     }
 }
 
@@ -197,6 +231,14 @@ impl AgentNet {
     /// Tells people, unless more is told already than can be recorded: the table has it all.
     pub(super) fn tell(&self, event: impl Into<AgentEvent>) {
         let _full = self.events.try_send(event.into());
+    }
+
+    /// Keeps what changed.
+    async fn keep(&self) {
+        let changed = lock(&self.ledger).changed();
+        if !changed.is_empty() {
+            self.world.keep(&self.id, changed).await;
+        }
     }
 
     /// A person's word about a destination that counts for the moment.

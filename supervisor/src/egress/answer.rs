@@ -36,6 +36,7 @@ pub(super) fn denial(net: &AgentNet, host: &Host, port: u16, reason: &Reason) ->
         Reason::Special(..) | Reason::Own(_) => "use a public address: these are never reached from a sandbox".to_owned(),
         Reason::Fronting(_) => "connect to the host that is meant".to_owned(),
         Reason::Limit(_) => "wait until others have ended".to_owned(),
+        Reason::Lookups(_) => "ask for fewer names, or later".to_owned(),
         _ => "correct the request".to_owned(),
     };
     format!("error: {host}:{port} cannot be reached from this sandbox: {reason}\nhint: {hint}\n")

@@ -11,6 +11,9 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::{agent::AgentNet, lock, seam::Scrub};
 
+/// Bytes after which a body that is still under way is counted.
+const PIECE: u64 = 1 << 20;
+
 /// Which way a body goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -37,13 +40,20 @@ impl<B> Counted<B> {
     }
 }
 
-impl<B> Drop for Counted<B> {
-    fn drop(&mut self) {
+impl<B> Counted<B> {
+    fn tell(&mut self) {
+        let more = std::mem::take(&mut self.count);
         let (sent, received) = match self.way {
-            Way::Sent => (self.count, 0),
-            Way::Received => (0, self.count),
+            Way::Sent => (more, 0),
+            Way::Received => (0, more),
         };
         lock(&self.net.ledger).moved(&self.host, self.port, sent, received);
+    }
+}
+
+impl<B> Drop for Counted<B> {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 
@@ -58,6 +68,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
                 && let Some(data) = frame.data_ref()
             {
                 self.count += data.len() as u64;
+                if self.count >= PIECE {
+                    self.tell();
+                }
             }
             let Some(scrub) = &self.scrub else { return Poll::Ready(frame) };
             let rest = match &frame {

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_net::{Host, HostName, Reason, Seen};
+use aether_net::{Host, HostName, LookUp, Reason, Seen};
+use aether_protocol::event::AgentLog;
 use tokio::{net::TcpStream, sync::oneshot, time::timeout};
 
 use super::{agent::AgentNet, caller::Caller, lock};
@@ -44,7 +45,13 @@ impl AgentNet {
     pub(super) async fn dial(&self, from: &Caller, host: &Host, port: u16) -> Result<TcpStream, DialError> {
         let addresses = match host {
             Host::Address(address) => Arc::from([*address]),
-            Host::Name(name) => self.look_up(name).await.map_err(DialError::Unknown)?,
+            Host::Name(name) => match self.known(name) {
+                Some(addresses) => addresses,
+                None => {
+                    self.may_look_up(name).await.map_err(|reason| DialError::Denied(self.deny(host, port, reason)))?;
+                    self.look_up(name).await.map_err(DialError::Unknown)?
+                }
+            },
         };
         self.permit(from, host, port, Seen::Nothing, &addresses).await.map_err(DialError::Denied)?;
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -61,13 +68,35 @@ impl AgentNet {
         Err(DialError::Unreachable(last))
     }
 
+    /// The addresses of a name that were found a moment ago.
+    fn known(&self, name: &HostName) -> Option<Arc<[IpAddr]>> {
+        let found = lock(&self.found);
+        found.get(name).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, addresses)| addresses.clone())
+    }
+
+    /// Waits until a name may be looked up: questions carry their labels to whoever answers.
+    async fn may_look_up(&self, name: &HostName) -> Result<(), Reason> {
+        let asked = lock(&self.looked_up).ask(name, Instant::now());
+        let wait = match asked {
+            LookUp::After(wait) => wait,
+            LookUp::Unusual(wait, domain) => {
+                tracing::warn!(target: "aether::denied", agent = %self.id(), domain, "an agent looks up very many names below one domain");
+                let pid = self.world.about(self.id()).map_or(0, |about| about.number);
+                let message = format!("network: it looks up very many names below {domain}; names can carry data out");
+                self.tell(AgentLog { pid, level: "warn".into(), message });
+                wait
+            }
+            LookUp::TooMany(domain) => {
+                return Err(Reason::Lookups(format!("it looked up as many names below {domain} as it may in an hour")));
+            }
+            LookUp::TooFast => return Err(Reason::Lookups("it looks up more names than 20 a second".to_owned())),
+        };
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
     /// The addresses of a name, by the host's resolver.
     async fn look_up(&self, name: &HostName) -> io::Result<Arc<[IpAddr]>> {
-        if let Some((at, addresses)) = lock(&self.found).get(name)
-            && at.elapsed() < FRESH
-        {
-            return Ok(addresses.clone());
-        }
         let busy = |_| io::Error::other("the service is ending");
         let mine = self.lookups.clone().acquire_owned().await.map_err(busy)?;
         let shared = self.shared.lookups.clone().acquire_owned().await.map_err(busy)?;

@@ -81,6 +81,7 @@ impl AgentNet {
     pub(super) fn record(&self, host: &Host, port: u16, verdict: NetworkVerdict, reason: &Reason) {
         let number = self.world.about(self.id()).map_or(0, |about| about.number);
         let event = lock(&self.ledger).decided(number, &host.to_string(), port, verdict, &reason.to_string());
+        self.asked.notify_one();
         if let Some(event) = event {
             self.tell(event);
         }

@@ -33,6 +33,8 @@ struct Row {
     used: u64,
     told: Option<(NetworkVerdict, Instant)>,
     untold: u32,
+    /// It is not kept as it is now.
+    changed: bool,
 }
 
 impl Default for Ledger {
@@ -104,6 +106,22 @@ impl Ledger {
         rows.into_iter().map(|row| row.shown.clone()).collect()
     }
 
+    /// What was kept of an earlier service, last used first.
+    pub(super) fn remembering(kept: Vec<NetworkDestination>) -> Self {
+        let mut ledger = Self::default();
+        for shown in kept.into_iter().rev() {
+            let row = ledger.row(&shown.host, shown.port);
+            (row.shown, row.changed) = (shown, false);
+        }
+        ledger
+    }
+
+    /// The rows that changed since this was asked last.
+    pub(super) fn changed(&mut self) -> Vec<NetworkDestination> {
+        let rows = self.rows.values_mut();
+        rows.filter_map(|row| std::mem::take(&mut row.changed).then(|| row.shown.clone())).collect()
+    }
+
     fn row(&mut self, host: &str, port: u16) -> &mut Row {
         self.clock += 1;
         let key = (host.to_owned(), port);
@@ -129,8 +147,9 @@ impl Ledger {
             used: 0,
             told: None,
             untold: 0,
+            changed: true,
         });
-        row.used = self.clock;
+        (row.used, row.changed) = (self.clock, true);
         row
     }
 
@@ -160,6 +179,20 @@ mod tests {
         assert_eq!(decide(NetworkVerdict::Allowed).expect("another").count, 3);
         let row = &ledger.shown()[0];
         assert_eq!((row.allowed, row.denied, row.verdict), (1, 3, NetworkVerdict::Allowed));
+    }
+
+    #[test]
+    fn what_was_kept_is_gone_on_with() {
+        let mut ledger = Ledger::default();
+        ledger.decided(1, "a.test", 443, NetworkVerdict::Allowed, "why");
+        ledger.moved("b.test", 80, 5, 7);
+        let kept = ledger.changed();
+        assert_eq!((kept.len(), ledger.changed().len()), (2, 0));
+        let mut next = Ledger::remembering(ledger.shown());
+        assert_eq!((next.shown(), next.changed(), next.sent()), (ledger.shown(), Vec::new(), 0));
+        next.moved("b.test", 80, 5, 0);
+        let changed = next.changed();
+        assert_eq!((changed.len(), changed[0].bytes_sent, changed[0].bytes_received), (1, 10, 7));
     }
 
     #[test]

@@ -32,7 +32,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use aether_protocol::{AgentEvent, AgentId, AgentSpec};
+use aether_protocol::{AgentEvent, AgentId, AgentSpec, network::NetworkDestination};
 use tokio::sync::Semaphore;
 
 use self::{
@@ -44,7 +44,7 @@ use self::{
 use crate::approvals::Approvals;
 
 pub(crate) use authority::Authority;
-pub(crate) use policy::{compile, opens_tls, trust};
+pub(crate) use policy::{compile, opens_tls, proxy, trust};
 
 /// Lookups of all agents together at a time: each holds a thread of the runtime.
 const LOOKUPS: usize = 64;
@@ -54,6 +54,8 @@ const LOOKUPS: usize = 64;
 pub(crate) trait World: Send + Sync {
     /// Records events of an agent.
     async fn tell(&self, agent: &AgentId, events: Vec<AgentEvent>);
+    /// Keeps rows of what an agent asked for beyond this service and the agent's end.
+    async fn keep(&self, agent: &AgentId, rows: Vec<NetworkDestination>);
     /// Number, name and step of an agent.
     fn about(&self, agent: &AgentId) -> Option<About>;
     /// The program that holds a connection, both ends as it has them; nothing when there are several, or that cannot be told.

@@ -26,9 +26,8 @@ use super::{
     caller::Caller,
     cut::{Passed, Reset},
     http::serve_requests,
-    lock,
     pipe::Client,
-    relay::{account, idle},
+    relay::Moved,
     wire::Wire,
 };
 
@@ -101,24 +100,23 @@ impl AgentNet {
 /// Relays what follows an upgrade within TLS.
 pub(super) async fn relay(net: &AgentNet, near: (Wire<Client>, Vec<u8>), far: (Wire<TcpStream>, Vec<u8>), passed: &Passed) {
     let ((mut near, asked), (mut far, answered)) = (near, far);
-    let (sent, received, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let moved = Moved::new(net, passed);
     let both = async {
         let (from_near, to_near) = split(&mut near);
         let (from_far, to_far) = split(&mut far);
-        tokio::try_join!(pump(asked, from_near, to_far, &sent), pump(answered, from_far, to_near, &received)).map(drop)
+        tokio::try_join!(pump(asked, from_near, to_far, &moved.sent), pump(answered, from_far, to_near, &moved.received))
+            .map(drop)
     };
     let whole = tokio::select! {
         outcome = both => outcome.is_ok(),
         () = net.denied(|| Some(passed.clone())) => false,
-        () = idle(&sent, &received) => false,
-        () = account(net, passed, &sent, &told) => false,
+        () = moved.idle() => false,
+        () = moved.tell_always() => false,
     };
     if !whole {
         near.reset();
         far.reset();
     }
-    let left = sent.into_inner().saturating_sub(told.into_inner());
-    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, left, received.into_inner());
 }
 
 /// One way, as [`super::relay`] has it for connections that are not opened.

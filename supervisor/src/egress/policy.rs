@@ -1,6 +1,6 @@
 //! From the wire's rules to those that are judged by.
 
-use aether_net::{HostPattern, Otherwise, Policy, Rule};
+use aether_net::{HostPattern, Otherwise, PROXY_PORT, Policy, Rule, SERVICE};
 use aether_protocol::{
     ApiError, NetworkMode, NetworkRules,
     network::{NetworkOtherwise, NetworkRule},
@@ -49,6 +49,15 @@ pub(crate) fn trust(mode: &NetworkMode) -> Vec<(String, String)> {
     ];
     let wanted: &[(&str, &str)] = if opens_tls(mode) { &VARIABLES } else { &[] };
     wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Variables by which programs find the proxy, on a kernel where it is the only way out.
+pub(crate) fn proxy() -> Vec<(String, String)> {
+    let proxy = format!("http://{SERVICE}:{PROXY_PORT}");
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+    let to_it = names.map(|name| (name.to_owned(), proxy.clone()));
+    let own = ["NO_PROXY", "no_proxy"].map(|name| (name.to_owned(), "localhost,127.0.0.1,::1".to_owned()));
+    to_it.into_iter().chain(own).collect()
 }
 
 fn rule(rule: &NetworkRule) -> Result<Rule, ApiError> {

@@ -43,21 +43,20 @@ pub(super) async fn relay(net: &AgentNet, client: Client, upstream: Client, pass
     let side = |client| Side { client, whole: false };
     let (mut near, mut far) = (side(client), side(upstream));
     let (asked, answered) = (std::mem::take(&mut near.client.first), std::mem::take(&mut far.client.first));
-    let (sent, received, told) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let moved = Moved::new(net, passed);
     let both = async {
         let (from_near, to_near) = near.client.stream.split();
         let (from_far, to_far) = far.client.stream.split();
-        tokio::try_join!(pump(asked, from_near, to_far, &sent), pump(answered, from_far, to_near, &received)).map(drop)
+        tokio::try_join!(pump(asked, from_near, to_far, &moved.sent), pump(answered, from_far, to_near, &moved.received))
+            .map(drop)
     };
     let whole = tokio::select! {
         outcome = both => outcome.is_ok(),
         () = net.denied(|| Some(passed.clone())) => false,
-        () = idle(&sent, &received) => false,
-        () = account(net, passed, &sent, &told) => false,
+        () = moved.idle() => false,
+        () = moved.tell_always() => false,
     };
     (near.whole, far.whole) = (whole, whole);
-    let left = sent.into_inner().saturating_sub(told.into_inner());
-    lock(&net.ledger).moved(&passed.host.to_string(), passed.port, left, received.into_inner());
 }
 
 /// One way. A side that ends is ended on the other side as well, and that one may still speak.
@@ -90,28 +89,61 @@ async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: 
     }
 }
 
-/// Counts what was sent while it is being sent: a budget must not have to wait for the end of a long connection.
-pub(super) async fn account(net: &AgentNet, passed: &Passed, sent: &AtomicU64, told: &AtomicU64) {
-    let host = passed.host.to_string();
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = sent.load(Ordering::Relaxed);
-        let more = now.saturating_sub(told.swap(now, Ordering::Relaxed));
-        if more > 0 {
-            lock(&net.ledger).moved(&host, passed.port, more, 0);
+/// What moved on a connection. The rest of it is counted when this is dropped: also when the agent ends in the middle.
+pub(super) struct Moved<'a> {
+    net: &'a AgentNet,
+    host: String,
+    port: u16,
+    /// By the agent.
+    pub(super) sent: AtomicU64,
+    /// To the agent.
+    pub(super) received: AtomicU64,
+    told: [AtomicU64; 2],
+}
+
+impl<'a> Moved<'a> {
+    /// Nothing yet.
+    pub(super) fn new(net: &'a AgentNet, passed: &Passed) -> Self {
+        let (host, port) = (passed.host.to_string(), passed.port);
+        Self { net, host, port, sent: AtomicU64::new(0), received: AtomicU64::new(0), told: Default::default() }
+    }
+
+    /// Counts while it moves: a budget must not have to wait for the end of a long connection.
+    pub(super) async fn tell_always(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        let [told_sent, told_received] = &self.told;
+        let more = |now: &AtomicU64, told: &AtomicU64| {
+            let now = now.load(Ordering::Relaxed);
+            now.saturating_sub(told.swap(now, Ordering::Relaxed))
+        };
+        let (sent, received) = (more(&self.sent, told_sent), more(&self.received, told_received));
+        if sent + received > 0 {
+            lock(&self.net.ledger).moved(&self.host, self.port, sent, received);
+        }
+    }
+
+    /// Completes when nothing has moved for long.
+    pub(super) async fn idle(&self) {
+        let mut last = u64::MAX;
+        loop {
+            let now = self.sent.load(Ordering::Relaxed).wrapping_add(self.received.load(Ordering::Relaxed));
+            if now == last {
+                return;
+            }
+            last = now;
+            tokio::time::sleep(IDLE).await;
         }
     }
 }
 
-/// Completes when nothing has moved for long.
-pub(super) async fn idle(sent: &AtomicU64, received: &AtomicU64) {
-    let mut last = u64::MAX;
-    loop {
-        let now = sent.load(Ordering::Relaxed).wrapping_add(received.load(Ordering::Relaxed));
-        if now == last {
-            return;
-        }
-        last = now;
-        tokio::time::sleep(IDLE).await;
+impl Drop for Moved<'_> {
+    fn drop(&mut self) {
+        self.tell();
     }
 }

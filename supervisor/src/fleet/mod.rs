@@ -42,6 +42,7 @@ mod registry;
 mod replay;
 mod retire;
 mod screen;
+mod secret_use;
 mod secrets;
 mod steer;
 mod types;

@@ -5,14 +5,14 @@ use std::{net::SocketAddr, sync::Arc};
 use aether_protocol::{
     AgentEvent, AgentId, ApiError, Approval, Decision, NetworkChange, NetworkInfo, NetworkMode, NetworkRules, Program,
     event::{ApprovalDecided, NetworkPolicyChanged},
-    network::{ApprovalWish, NetworkRule},
+    network::{ApprovalWish, NetworkDestination, NetworkRule},
 };
-use aether_store::{AgentField, Change, HeldWord};
+use aether_store::{AgentField, Change, HeldWord, NewHeld};
 use serde_json::json;
 
 use super::{
     Fleet, audit,
-    core::{Core, Live, lock},
+    core::{Core, Live, lock, store_error},
 };
 use crate::{
     approvals::{Claimed, Word},
@@ -25,9 +25,31 @@ struct OfFleet(Arc<Core>);
 #[async_trait::async_trait]
 impl World for OfFleet {
     async fn tell(&self, agent: &AgentId, events: Vec<AgentEvent>) {
-        let change = self.0.with_events(agent, Change::new(), events).relaxed(true);
+        // Kept, so that a number means one question for ever, also when the service ends before anybody answers.
+        let asked = events.iter().filter_map(|event| match event {
+            AgentEvent::ApprovalRequested(asked) => Some(asked.approval.clone()),
+            _ => None,
+        });
+        let held = asked.map(|approval| NewHeld {
+            id: approval.id,
+            agent: approval.agent_id,
+            call: None,
+            digest: None,
+            wish: approval.wish,
+            asked_at: approval.asked_at,
+            expires_at: approval.expires_at,
+        });
+        let change = held.fold(Change::new(), Change::hold);
+        let change = self.0.with_events(agent, change, events).relaxed(true);
         if let Err(error) = self.0.write(change).await {
             tracing::warn!(%agent, error = %error.message, "what an agent's network did was not recorded");
+        }
+    }
+
+    async fn keep(&self, agent: &AgentId, rows: Vec<NetworkDestination>) {
+        let change = Change::new().keep_destinations(agent, rows).relaxed(true);
+        if let Err(error) = self.0.write(change).await {
+            tracing::warn!(%agent, error = %error.message, "what an agent's network asked for was not kept");
         }
     }
 
@@ -66,9 +88,13 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
         let policy = core.entry(&id).and_then(|entry| egress::compile(&entry.info.spec.network));
         match (sockets, policy) {
             (Ok(sockets), Ok(policy)) => {
-                core.egress.serve(Arc::new(OfFleet(core.clone())), &id, policy, sockets, live.over.clone());
+                let kept = core.store.destinations(id.clone()).await.unwrap_or_else(|error| {
+                    tracing::warn!(agent = %id, %error, "what an agent's network asked for before cannot be read");
+                    Vec::new()
+                });
+                core.egress.serve(Arc::new(OfFleet(core.clone())), &id, (policy, kept), sockets, live.over.clone());
                 live.over.cancelled().await;
-                core.egress.leave(&id);
+                core.egress.leave(&id).await;
             }
             (Err(error), _) | (_, Err(error)) => {
                 tracing::error!(agent = %id, error = %error.message, "an agent has no network");
@@ -80,7 +106,7 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
 impl Fleet {
     /// The network of an agent: its policy and what it asked for.
     pub async fn network(&self, id: &AgentId) -> Result<NetworkInfo, ApiError> {
-        shown(&self.core, id)
+        shown(&self.core, id).await
     }
 
     /// Changes the policy of an agent; in force when this returns.
@@ -89,7 +115,7 @@ impl Fleet {
         let what = json!({ "change": change });
         self.act("agent.network", id.as_str(), what, async move {
             change_policy(&core, &agent, change).await?;
-            shown(&core, &agent)
+            shown(&core, &agent).await
         })
         .await
     }
@@ -144,10 +170,12 @@ async fn keep(core: &Arc<Core>, claimed: &Claimed, word: &Word) -> Result<(), Ap
     core.write(core.with_events(&wish.agent_id, change, vec![event.into()])).await.map(drop)
 }
 
-fn shown(core: &Core, id: &AgentId) -> Result<NetworkInfo, ApiError> {
+async fn shown(core: &Core, id: &AgentId) -> Result<NetworkInfo, ApiError> {
     let policy = core.info(id)?.spec.network;
-    let net = core.egress.of(id);
-    let (connections, destinations) = net.map(|net| (net.open(), net.destinations())).unwrap_or_default();
+    let (connections, destinations) = match core.egress.of(id) {
+        Some(net) => (net.open(), net.destinations()),
+        None => (0, core.store.destinations(id.clone()).await.map_err(|error| store_error(&error))?),
+    };
     Ok(NetworkInfo { policy, connections, destinations })
 }
 

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{
     Fleet,
     core::{Core, lock, store_error},
+    secret_use::SecretUses,
 };
 
 /// Grants of one secret at most.
@@ -24,6 +25,7 @@ const MAX_GRANTS: usize = 256;
 pub(crate) struct Secrets {
     vault: Vault,
     kept: Mutex<Kept>,
+    pub(super) uses: SecretUses,
     /// Held while one is changed, so that versions and the mirror keep their order.
     changing: tokio::sync::Mutex<()>,
 }
@@ -45,13 +47,19 @@ impl Secrets {
         let failed = |error| store_error(&error);
         let sealed = store.secrets().await.map_err(failed)?.into_iter().map(|record| (record.name.clone(), record)).collect();
         let kept = Kept { sealed, grants: store.grants().await.map_err(failed)? };
-        Ok(Self { vault, kept: Mutex::new(kept), changing: tokio::sync::Mutex::default() })
+        let uses = SecretUses::open(store).await.map_err(failed)?;
+        Ok(Self { vault, kept: Mutex::new(kept), uses, changing: tokio::sync::Mutex::default() })
     }
 
     /// The value of a secret, for a request that is about to go out. `None` when there is no such secret.
     pub(crate) fn value(&self, name: &SecretName) -> Option<Result<Value, aether_secrets::Unsealable>> {
         let record = lock(&self.kept).sealed.get(name).cloned()?;
         Some(self.vault.unseal(&record.name, record.version, &record.sealed))
+    }
+
+    /// Is there such a secret?
+    pub(crate) fn has(&self, name: &SecretName) -> bool {
+        lock(&self.kept).sealed.contains_key(name)
     }
 
     /// The grant that fits a request; the most exact path first.
@@ -107,12 +115,15 @@ impl Secrets {
     fn info(&self, record: &SecretRecord) -> SecretInfo {
         let kept = lock(&self.kept);
         let of_this = kept.grants.iter().filter(|grant| grant.secret == record.name);
+        let (times_used, used_by) = self.uses.of(&record.name);
         SecretInfo {
             name: record.name.clone(),
             version: record.version,
             created_at: record.created_at.clone(),
             updated_at: record.updated_at.clone(),
             grants: of_this.cloned().collect(),
+            times_used,
+            used_by,
         }
     }
 }
@@ -206,6 +217,7 @@ impl Fleet {
             let mut kept = lock(&core.secrets.kept);
             kept.sealed.remove(&name);
             kept.grants.retain(|grant| grant.secret != name);
+            core.secrets.uses.forget(&name);
             Ok(())
         };
         self.act("secret.remove", &subject, json!({}), work).await

@@ -64,6 +64,14 @@ const fn usual_secret(provider: ModelProvider) -> &'static str {
     }
 }
 
+/// The secret with the key of a provider.
+fn secret_of(core: &Core, provider: ModelProvider) -> Result<SecretName, String> {
+    match &core.config.get().models.upstream(provider).secret {
+        Some(name) => Ok(name.clone()),
+        None => usual_secret(provider).parse().map_err(|error: <SecretName as std::str::FromStr>::Err| error.to_string()),
+    }
+}
+
 #[async_trait]
 impl Desk for FleetDesk {
     fn lent(&self, agent: &AgentId) -> Option<Lent> {
@@ -89,14 +97,9 @@ impl Desk for FleetDesk {
     fn key(&self, provider: ModelProvider) -> Result<Option<Key>, NoKey> {
         let core =
             self.core.upgrade().ok_or_else(|| NoKey { cause: "the service is stopping".into(), hint: "try again".into() })?;
+        let name = secret_of(&core, provider).map_err(|cause| NoKey { cause, hint: String::new() })?;
         let config = core.config.get();
         let upstream = config.models.upstream(provider);
-        let name = match &upstream.secret {
-            Some(name) => name.clone(),
-            None => usual_secret(provider)
-                .parse::<SecretName>()
-                .map_err(|error| NoKey { cause: error.to_string(), hint: String::new() })?,
-        };
         match core.secrets.value(&name) {
             Some(Ok(value)) => Ok(Some(Key { value, place: place(provider) })),
             Some(Err(unsealable)) => Err(NoKey { cause: unsealable.to_string(), hint: "its operator can see to it".into() }),
@@ -113,7 +116,10 @@ impl Desk for FleetDesk {
         let core = self.core.upgrade()?;
         let grant = core.secrets.granted(agent, host, method, path)?;
         match core.secrets.value(&grant.secret)? {
-            Ok(value) => Some(Key { value, place: grant.place }),
+            Ok(value) => {
+                core.secret_used(&grant.secret, agent);
+                Some(Key { value, place: grant.place })
+            }
             Err(error) => {
                 tracing::error!(secret = %grant.secret, %error, "a granted secret cannot be used");
                 None
@@ -133,6 +139,11 @@ impl Desk for FleetDesk {
             ..Spent::default()
         };
         meter::spend(&core, agent, used);
+        if let Ok(name) = secret_of(&core, call.usage.provider)
+            && core.secrets.has(&name)
+        {
+            core.secret_used(&name, agent);
+        }
         // A count that is lost by a power cut was of calls that are over; nothing waits for it.
         if let Err(error) = core.store.submit(Change::new().relaxed(true).model_usage(agent, call.usage)) {
             tracing::error!(%agent, %error, "a call to a model could not be counted");

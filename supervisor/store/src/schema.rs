@@ -16,7 +16,7 @@ use crate::OpenError;
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How many migrations there are.
-const NEWEST: usize = 6;
+const NEWEST: usize = 8;
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     let steps: [M<'static>; NEWEST] = [
@@ -26,6 +26,8 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("migrations/0004_secrets.sql")),
         M::up(include_str!("migrations/0005_minds.sql")),
         M::up(include_str!("migrations/0006_governed.sql")),
+        M::up(include_str!("migrations/0007_below.sql")),
+        M::up(include_str!("migrations/0008_way_out.sql")),
     ];
     steps.into_iter().collect()
 });

@@ -1,9 +1,12 @@
 //! Sealed secrets and what they may be used for. Nothing here can open one.
 
-use aether_protocol::{AgentId, Grant, SecretName, SecretPlace, Timestamp};
+use aether_protocol::{AgentId, Grant, SecretName, SecretPlace, Timestamp, secret::SecretUsed};
 use rusqlite::Connection;
 
-use crate::{Store, StoreError, row};
+use crate::{Change, Store, StoreError, row};
+
+/// Agents remembered as users of one secret; who used it longest ago is forgotten first.
+pub const MAX_USERS: u32 = 32;
 
 /// A secret as it is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,6 +67,37 @@ impl Store {
                 });
             }
             Ok(secrets)
+        })
+        .await
+    }
+
+    /// How often each secret that was ever used was used in all, and by which agents, last used first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn secret_uses(&self) -> Result<Vec<(SecretName, u64, Vec<SecretUsed>)>, StoreError> {
+        self.read(|db| {
+            let mut names = db.prepare_cached("SELECT name, times_used FROM secrets WHERE times_used > 0 ORDER BY name")?;
+            let mut users = db.prepare_cached(
+                "SELECT agent_id, agent, times, last_ms FROM secret_uses WHERE secret = ?1 ORDER BY last_ms DESC",
+            )?;
+            let mut rows = names.query([])?;
+            let mut uses = Vec::new();
+            while let Some(r) = rows.next()? {
+                let name: String = r.get(0)?;
+                let mut used = users.query([&name])?;
+                let mut by = Vec::new();
+                while let Some(u) = used.next()? {
+                    by.push(SecretUsed {
+                        agent: row::parse("agent id", &u.get::<_, String>(0)?)?,
+                        name: u.get(1)?,
+                        times: row::uint(u.get(2)?),
+                        last_at: Timestamp::from_unix_millis(u.get(3)?),
+                    });
+                }
+                uses.push((row::parse("secret name", &name)?, row::uint(r.get(1)?), by));
+            }
+            Ok(uses)
         })
         .await
     }
@@ -134,4 +168,34 @@ pub(crate) fn grant(db: &Connection, new: &NewGrant) -> Result<Grant, StoreError
 pub(crate) fn revoke(db: &Connection, id: u64) -> Result<(), StoreError> {
     let deleted = db.prepare_cached("DELETE FROM grants WHERE id = ?1")?.execute([row::int(id)])?;
     if deleted == 1 { Ok(()) } else { Err(StoreError::Outdated("grant")) }
+}
+
+/// Uses of a secret that was removed meanwhile are dropped with it.
+fn used(db: &Connection, name: &SecretName, by: &SecretUsed) -> Result<(), StoreError> {
+    let more = row::int(by.times);
+    let known =
+        db.prepare_cached("UPDATE secrets SET times_used = times_used + ?2 WHERE name = ?1")?.execute((name.as_str(), more))?;
+    if known == 0 {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "INSERT INTO secret_uses (secret, agent_id, agent, times, last_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (secret, agent_id) DO UPDATE SET agent = ?3, times = times + ?4, last_ms = ?5",
+    )?
+    .execute((name.as_str(), by.agent.as_str(), &by.name, more, by.last_at.unix_millis().unwrap_or(0)))?;
+    db.prepare_cached(
+        "DELETE FROM secret_uses WHERE secret = ?1 AND agent_id IN
+         (SELECT agent_id FROM secret_uses WHERE secret = ?1 ORDER BY last_ms DESC, agent_id LIMIT -1 OFFSET ?2)",
+    )?
+    .execute((name.as_str(), MAX_USERS))?;
+    Ok(())
+}
+
+impl Change {
+    /// Counts uses of a secret by an agent.
+    #[must_use]
+    pub fn used_secret(self, name: &SecretName, by: SecretUsed) -> Self {
+        let name = name.clone();
+        self.with(move |db, _| used(db, &name, &by))
+    }
 }

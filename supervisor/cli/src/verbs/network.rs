@@ -1,6 +1,6 @@
 //! `aether network`
 
-use std::io::Write as _;
+use std::io::Write;
 
 use aether_protocol::{
     NetworkChange, NetworkInfo, NetworkMode, NetworkRules,
@@ -9,7 +9,7 @@ use aether_protocol::{
         NetworkVerdict, NetworkWord,
     },
 };
-use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
+use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 
 use super::{
     Context,
@@ -36,16 +36,26 @@ use crate::{
 ///   aether network A allow github.com=/usr/lib/git-core/git-remote-http
 ///   aether network A deny '*.example.net'
 ///   aether network A ask
+///   aether network A --export csv > reached.csv
 ///
-/// A change is in force at once, also for what is connected.
+/// A change is in force at once, also for what is connected. What an agent reached is kept until it is removed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Network {
     /// The agent
     #[arg(value_name = "A", value_parser = NonEmptyStringValueParser::new())]
     agent: String,
+    /// Only what it asked for, every destination a line: csv (with a header) or json (an object each)
+    #[arg(long, value_name = "FORM")]
+    export: Option<Export>,
     #[command(subcommand)]
     change: Option<ChangeVerb>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Export {
+    Csv,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +87,9 @@ enum ChangeVerb {
 
 impl Network {
     pub(crate) async fn run(self, context: &Context) -> Result<u8, Failure> {
+        if self.export.is_some() && self.change.is_some() {
+            return Err(Failure::usage("--export shows what was reached, and changes nothing", "ask for one after the other"));
+        }
         let uri = uri(&self.agent, "/network");
         let rest = |otherwise| NetworkChange::Otherwise(NetworkRest { otherwise });
         let change = self.change.map(|change| match change {
@@ -92,6 +105,9 @@ impl Network {
             None => context.client.get(&uri).await?,
         };
         let mut out = std::io::stdout().lock();
+        if let Some(form) = self.export {
+            return export(&mut out, form, &answer.data()?);
+        }
         if context.json {
             writeln!(out, "{}", answer.raw()?)?;
             return Ok(0);
@@ -104,6 +120,36 @@ impl Network {
         }
         Ok(0)
     }
+}
+
+/// A line for each destination. What an agent chose is between quotation marks, so that it ends no cell and begins no formula.
+fn export(out: &mut impl Write, form: Export, info: &NetworkInfo) -> Result<u8, Failure> {
+    if form == Export::Csv {
+        writeln!(out, "host,port,verdict,reason,allowed,denied,bytesSent,bytesReceived,program,lastAt")?;
+    }
+    for to in &info.destinations {
+        let NetworkDestination { host, port, verdict, reason, allowed, denied, bytes_sent, bytes_received, program, last_at } =
+            to;
+        match form {
+            Export::Json => writeln!(out, "{}", serde_json::to_string(to).map_err(std::io::Error::other)?)?,
+            Export::Csv => writeln!(
+                out,
+                "{},{port},{},{},{allowed},{denied},{bytes_sent},{bytes_received},{},{}",
+                quoted(host),
+                lower(verdict),
+                quoted(reason),
+                quoted(program.as_deref().unwrap_or_default()),
+                last_at.0
+            )?,
+        }
+    }
+    Ok(0)
+}
+
+/// A cell of CSV (RFC 4180) that a spreadsheet takes for text.
+fn quoted(text: &str) -> String {
+    let formula = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{formula}{}\"", one_line(text).replace('"', "\"\""))
 }
 
 /// The policy, a line for each part.
@@ -162,7 +208,38 @@ fn table(destinations: &[NetworkDestination]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use aether_protocol::Timestamp;
+
     use super::*;
+
+    #[test]
+    fn what_is_exported_is_one_line_each_and_no_formula() {
+        let to = NetworkDestination {
+            host: "a.test".into(),
+            port: 443,
+            verdict: NetworkVerdict::Denied,
+            reason: "this is /home/agent/\"x\",\n=1".into(),
+            allowed: 1,
+            denied: 2,
+            bytes_sent: 3,
+            bytes_received: 4,
+            program: Some("=cmd()".into()),
+            last_at: Timestamp("2026-01-02T03:04:05.000Z".into()),
+        };
+        let info = NetworkInfo { policy: NetworkMode::default(), connections: 0, destinations: vec![to] };
+        let said = |form| {
+            let mut out = Vec::new();
+            export(&mut out, form, &info).expect("written");
+            String::from_utf8(out).expect("text")
+        };
+        let csv = said(Export::Csv);
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 2, "{csv}");
+        assert!(lines[1].starts_with("\"a.test\",443,denied,\"this is /home/agent/\"\"x\"\","), "{csv}");
+        assert!(lines[1].ends_with(",1,2,3,4,\"'=cmd()\",2026-01-02T03:04:05.000Z"), "{csv}");
+        let json = said(Export::Json);
+        assert_eq!((json.lines().count(), json.contains("\"bytesSent\":3")), (1, true), "{json}");
+    }
 
     #[test]
     fn a_policy_reads_as_a_list() {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Read as _, Write as _};
 
 use aether_protocol::{
-    Grant, GrantSpec, SecretInfo, SecretName, SecretPlace, SecretSet,
+    Grant, GrantSpec, SecretInfo, SecretName, SecretPlace, SecretSet, Timestamp,
     secret::{BasicPlace, HeaderPlace, QueryPlace},
 };
 use clap::{ArgGroup, Args, Subcommand};
@@ -17,6 +17,7 @@ use crate::{
         style::{Style, Tone},
         table::{Cell, Table},
         text::one_line,
+        units,
     },
     terminal::{self, Hidden},
 };
@@ -49,7 +50,7 @@ enum SecretVerb {
         #[arg(value_name = "NAME")]
         name: SecretName,
     },
-    /// List secrets and their grants; values are never shown
+    /// List secrets, who used them last, and their grants; values are never shown
     Ls,
     /// Remove secrets with their grants
     Rm {
@@ -172,18 +173,31 @@ async fn list(context: &Context) -> Result<u8, Failure> {
         }
         return Ok(0);
     }
-    let mut table = Table::new(&["NAME", ">VERSION", "SET", ">GRANT", "AGENT", "MAY ASK", "AS"]);
+    let mut table = Table::new(&["NAME", ">VERSION", "SET", ">USED", "LAST BY", ">GRANT", "AGENT", "MAY ASK", "AS"]);
+    let now = Timestamp::now();
     for info in answer.data::<Vec<SecretInfo>>()? {
         let name = Cell::new(Tone::Strong, info.name.as_str());
         let (version, set) = (Cell::from(info.version.to_string()), Cell::new(Tone::Faint, info.updated_at.0.clone()));
+        let (used, last) = (Cell::from(info.times_used.to_string()), last(&info, &now));
         let mut grants = info.grants.iter();
-        table.row([vec![name, version, set], cells(grants.next())].into_iter().flatten().collect());
+        table.row([vec![name, version, set, used, last], cells(grants.next())].into_iter().flatten().collect());
         for grant in grants {
-            table.row([vec!["".into(), "".into(), "".into()], cells(Some(grant))].into_iter().flatten().collect());
+            table.row([empty(), cells(Some(grant))].into_iter().flatten().collect());
         }
     }
     write!(out, "{}", table.render(Style::stdout(), terminal::output_columns()))?;
     Ok(0)
+}
+
+/// Who used a secret last, and how long ago.
+fn last(info: &SecretInfo, now: &Timestamp) -> Cell {
+    let Some(by) = info.used_by.first() else { return Cell::new(Tone::Faint, "nobody") };
+    let ago = units::between(&by.last_at, now).map(|seconds| format!(", {} ago", units::span(seconds))).unwrap_or_default();
+    Cell::new(Tone::Plain, one_line(&format!("{}{ago}", by.name)))
+}
+
+fn empty() -> Vec<Cell> {
+    ["", "", "", "", ""].map(Cell::from).into()
 }
 
 fn cells(grant: Option<&Grant>) -> Vec<Cell> {

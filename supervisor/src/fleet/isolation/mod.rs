@@ -84,6 +84,9 @@ async fn look(core: &Arc<Core>, id: &AgentId) -> Result<IsolationReport, ApiErro
     let mut layers = judge(&facts, &seen, &expected);
     if let Some(network) = layers.iter_mut().find(|layer| layer.name == PlanLayer::Network.name()) {
         network.evidence.extend(way_out(&info.spec, &core.secrets.grants_of(id)));
+        if crate::egress::needs_network(&info.spec) && !core.host.relay.works {
+            network.evidence.push(format!("way out: {}", core.host.relay.detail));
+        }
     }
     Ok(IsolationReport {
         agent: id.clone(),
