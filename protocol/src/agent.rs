@@ -192,6 +192,9 @@ pub struct AgentInfo {
     pub name: AgentName,
     /// Who owns it: `root`, a user name of the host, or `operator`.
     pub owner: String,
+    /// The agent that started it, which may have been removed since.
+    #[serde(default)]
+    pub parent: Option<AgentId>,
     /// Host pid of its PID 1 inside, while it lives.
     pub pid: Option<u32>,
     /// Life-cycle state.

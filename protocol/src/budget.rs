@@ -41,6 +41,20 @@ impl Budget {
         }
     }
 
+    /// The same with another limit of one kind, given in the unit in which that is counted; whole seconds, rounded down.
+    #[must_use]
+    pub const fn with(mut self, kind: BudgetKind, limit: u64) -> Self {
+        match kind {
+            BudgetKind::Tokens => self.tokens = Some(limit),
+            BudgetKind::Cost => self.cost_microusd = Some(limit),
+            BudgetKind::Steps => self.steps = Some(limit),
+            BudgetKind::Wall => self.wall_secs = Some(limit / 1000),
+            BudgetKind::Cpu => self.cpu_secs = Some(limit / 1000),
+            BudgetKind::BytesOut => self.bytes_out = Some(limit),
+        }
+        self
+    }
+
     /// Nothing is limited.
     pub fn is_unlimited(&self) -> bool {
         BudgetKind::ALL.iter().all(|kind| self.of(*kind).is_none())
@@ -236,7 +250,13 @@ pub struct AgentBudget {
     pub budget: Budget,
     /// What it used.
     pub spent: Spent,
-    /// Every limit that holds for it.
+    /// What its children used of its budget, and theirs.
+    #[serde(default)]
+    pub below: Spent,
+    /// What live children may still use of it.
+    #[serde(default)]
+    pub lent: Spent,
+    /// Every limit that holds for it; of those of the agent itself, what its children used and may use counts as used.
     pub lines: Vec<BudgetLine>,
     /// It is frozen because of this.
     pub frozen: Option<String>,

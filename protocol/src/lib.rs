@@ -30,6 +30,7 @@ pub mod spec;
 pub mod system;
 pub mod template;
 pub mod timestamp;
+pub mod tree;
 pub mod tty;
 
 pub use agent::{
@@ -56,6 +57,7 @@ pub use spec::{AgentSpec, CommandSpec, GoalSpec, Layer, Limits, MountSource, Mou
 pub use system::{DoctorReport, Finding, FindingGroup, FindingStatus, HealthInfo, SystemStatus};
 pub use template::Template;
 pub use timestamp::Timestamp;
+pub use tree::{AgentTree, TreeNode};
 pub use tty::{Screen, TtyInfo};
 
 /// Version of this wire surface, sent as `X-Aether-Version` and in `kernel.ready`.

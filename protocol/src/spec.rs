@@ -23,6 +23,14 @@ pub struct AgentSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub name: Option<AgentName>,
+    /// Agent under which it starts, by id, number or name: it gets no more than that one has, and ends with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
+    pub parent: Option<String>,
+    /// It goes on when its parent ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub outlives: bool,
     /// What runs: a program, or the built-in agent with a goal.
     pub program: Program,
     /// Environment added to the agent's defaults.
@@ -148,6 +156,10 @@ pub struct GoalSpec {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub template: Option<String>,
+    /// Where the words of the goal come from, when from outside: what follows is tainted from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional = nullable)]
+    pub outside: Option<String>,
 }
 
 /// A sandbox profile. `standard` is the strongest; each other one names what it gives up and for which work.

@@ -71,6 +71,7 @@ const KNOWN: &str = "\
     POST /api/v1/agents/{ref}/stop
     GET /api/v1/agents/{ref}/terminals
     GET /api/v1/agents/{ref}/timeline
+    GET /api/v1/agents/{ref}/tree
     GET /api/v1/agents/{ref}/wait
     GET /api/v1/approvals
     POST /api/v1/approvals/{id}

@@ -82,7 +82,7 @@ impl World {
     fn who(&self, n: u8, name: Option<&str>) -> Identity {
         let owner = self.there.lock().expect("lock").iter().find(|(m, _)| *m == n).map_or("", |(_, owner)| owner);
         let mind = MindKey { owner: owner.into(), agent: id(n), name: name.map(|name| name.parse().expect("name")) };
-        Identity { store: self.store.clone(), agent: id(n), number: n.into(), mind, ephemeral: false }
+        Identity { store: self.store.clone(), agent: id(n), number: n.into(), mind, ephemeral: false, embedder: None }
     }
 
     fn letters(self: &Arc<Self>, n: u8) -> Letters {
@@ -127,6 +127,7 @@ async fn call(set: &dyn Toolset, tool: &str, args: Value, at: (u32, u32), taint:
         goal: "g".into(),
         role: None,
         network: None,
+        outside: None,
         home: "/home/agent".into(),
         workdir: "/home/agent".into(),
     };

@@ -11,6 +11,8 @@ pub struct Goal {
     pub role: Option<String>,
     /// What its network may reach, in words for the model; nothing when absent.
     pub network: Option<String>,
+    /// Where its words come from, when from outside: everything is tainted from the start.
+    pub outside: Option<String>,
     /// Home directory inside.
     pub home: String,
     /// Where relative paths and commands start, inside.

@@ -1,11 +1,11 @@
 //! What follows from the order of calls and steps.
 
-use crate::{Effect, History, PlannedCall, StepIntent, toolbox::Toolbox, tools};
+use crate::{Effect, Goal, History, PlannedCall, StepIntent, toolbox::Toolbox, tools};
 
 /// Where the calls that run side by side with the one at `from` end.
 pub(crate) fn group_end(intent: &StepIntent, toolbox: &Toolbox<'_>, from: usize) -> usize {
     let alone =
-        |call: &PlannedCall| toolbox.effect(&call.tool) == Effect::Changes || tools::canonical(&call.tool) == tools::COMPLETE;
+        |call: &PlannedCall| toolbox.effect(&call.tool) != Effect::None || tools::canonical(&call.tool) == tools::COMPLETE;
     let rest = intent.calls.get(from..).unwrap_or_default();
     match rest.first() {
         None => from,
@@ -14,9 +14,9 @@ pub(crate) fn group_end(intent: &StepIntent, toolbox: &Toolbox<'_>, from: usize)
     }
 }
 
-/// Where text from outside came from, in all that was read so far.
-pub(crate) fn taint(history: &History) -> Vec<String> {
-    let mut sources: Vec<String> = Vec::new();
+/// Where text from outside came from, in the goal and all that was read so far.
+pub(crate) fn taint(goal: &Goal, history: &History) -> Vec<String> {
+    let mut sources: Vec<String> = goal.outside.iter().cloned().collect();
     for source in history.steps.iter().flat_map(|step| step.outcomes.iter().flatten()).filter_map(|o| o.outside.as_ref()) {
         if !sources.contains(source) {
             sources.push(source.clone());

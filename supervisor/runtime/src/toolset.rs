@@ -15,6 +15,8 @@ pub enum Effect {
     None,
     /// Changes something.
     Changes,
+    /// Changes something, and finds it done when the same call (step and position) is made again: its outcome is never unknown.
+    Once,
 }
 
 /// A tool that a model may be told about.

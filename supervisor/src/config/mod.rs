@@ -104,11 +104,15 @@ pub struct AgentsConfig {
     pub queue_limit: u32,
     /// Steps of a goal that names none.
     pub max_steps: u32,
+    /// Children of one agent that have not ended; 0 for none.
+    pub max_children: u32,
+    /// Generations below an agent that a person started.
+    pub max_depth: u32,
 }
 
 impl Default for AgentsConfig {
     fn default() -> Self {
-        Self { max_concurrent: 20, queue_limit: 1000, max_steps: 50 }
+        Self { max_concurrent: 20, queue_limit: 1000, max_steps: 50, max_children: 8, max_depth: 3 }
     }
 }
 

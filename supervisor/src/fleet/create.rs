@@ -10,6 +10,7 @@ use aether_store::{AuditEntry, Change, Committed, NewAgent};
 
 use super::{
     Caller, audit,
+    children::{self, Bond},
     core::{Core, lock, store_error},
     end, goal, launch,
     log::OutputLog,
@@ -29,6 +30,9 @@ pub(crate) async fn create(
     descriptors: Vec<OwnedFd>,
 ) -> Result<AgentInfo, ApiError> {
     minds::fill(core, &mut spec).await?;
+    let bond = children::bind(core, &mut spec, caller).await?;
+    let owner = bond.as_ref().map_or(caller.owner.as_str(), Bond::owner).to_owned();
+    let caller = &Caller { owner, ..caller.clone() };
     spec.check()?;
     check_host(&spec, &core.host)?;
     core.store.has_room().map_err(|error| store_error(&error))?;
@@ -63,14 +67,14 @@ pub(crate) async fn create(
     let id = new.id.clone();
     audit::about(&id);
     if let Some(claimed) = claimed {
-        ahead(core, new, caller, claimed, creating, granting).await?;
+        ahead(core, (new, caller, bond.as_ref()), claimed, creating, granting).await?;
         return core.info(&id);
     }
     // Not acknowledged before it runs, and that is committed again, for the disk: after a power cut neither sandbox nor promise is
     // there. One that only waits is acknowledged by this commit.
     let relaxed = starts || new.spec.ephemeral;
     let uses = new.spec.secrets.clone();
-    let change = record(new, caller, waiting, None).take_slot_if(starts, &id).relaxed(relaxed);
+    let change = record(new, caller, bond.as_ref(), (waiting, None)).take_slot_if(starts, &id).relaxed(relaxed);
     let committed = core.write(with_grants(change, &id, &uses)?).await?;
     enter(core, committed, granting)?;
     if !parcels.is_empty() {
@@ -102,8 +106,7 @@ async fn claim(core: &Arc<Core>, ready: Option<Ready>, mut new: NewAgent) -> Res
 /// crash leaves in between belongs to nobody and is taken down at the next start.
 async fn ahead(
     core: &Arc<Core>,
-    new: NewAgent,
-    caller: &Caller,
+    (new, caller, bond): (NewAgent, &Caller, Option<&Bond>),
     claimed: Claimed,
     creating: tokio::sync::MutexGuard<'_, ()>,
     granting: Option<Granting<'_>>,
@@ -112,7 +115,8 @@ async fn ahead(
     let (id, spec) = (new.id.clone(), new.spec.clone());
     let recorded = async {
         let fields = launch::running(core, &spec, launched).await?;
-        let change = record(new, caller, 0, Some(launch::first_phase(&spec))).take_prepared(&id).update_agent(&id, fields);
+        let change =
+            record(new, caller, bond, (0, Some(launch::first_phase(&spec)))).take_prepared(&id).update_agent(&id, fields);
         let change = with_grants(change, &id, &spec.secrets)?;
         enter(core, core.write(change.relaxed(spec.ephemeral)).await?, granting)
     };
@@ -220,7 +224,7 @@ fn new_agent(
 }
 
 /// `running`: the phase of an agent that runs already.
-fn record(new: NewAgent, caller: &Caller, waiting: usize, running: Option<AgentPhase>) -> Change {
+fn record(new: NewAgent, caller: &Caller, bond: Option<&Bond>, (waiting, running): (usize, Option<AgentPhase>)) -> Change {
     let (id, reduced, profile) = (new.id.clone(), new.spec.allow_reduced.clone(), new.spec.profile);
     let lent: Vec<_> = new.spec.secrets.iter().map(|one| (one.name.clone(), one.host.clone())).collect();
     let queued = new.state == AgentState::Queued;
@@ -243,7 +247,7 @@ fn record(new: NewAgent, caller: &Caller, waiting: usize, running: Option<AgentP
         subject: id.as_str().to_owned(),
         outcome,
     };
-    let mut change = change;
+    let mut change = bond.into_iter().fold(change, |change, bond| bond.record(&id, change));
     if profile != Profile::Standard {
         change = change.audit(entry("agent.launch.profile", serde_json::to_value(profile).unwrap_or_default()));
     }
@@ -263,6 +267,11 @@ fn default_name(spec: &AgentSpec, number: u64) -> Result<AgentName, ApiError> {
         Program::Goal(goal) => goal.role.as_deref().unwrap_or("agent"),
         Program::Command(command) => command.argv.first().and_then(|p| p.rsplit('/').next()).unwrap_or("agent"),
     };
+    plain_name(source, &number.to_string())
+}
+
+/// What is plain of `source`, with `end`.
+pub(crate) fn plain_name(source: &str, end: &str) -> Result<AgentName, ApiError> {
     let mut base = String::new();
     for c in source.chars().map(|c| c.to_ascii_lowercase()) {
         let c = if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
@@ -272,7 +281,7 @@ fn default_name(spec: &AgentSpec, number: u64) -> Result<AgentName, ApiError> {
     }
     let base = base.trim_end_matches('-');
     let base = if base.is_empty() { "agent" } else { base };
-    format!("{base}-{number}").parse().map_err(|error| ApiError::internal(format!("{error}")))
+    format!("{base}-{end}").parse().map_err(|error| ApiError::internal(format!("{error}")))
 }
 
 #[cfg(test)]

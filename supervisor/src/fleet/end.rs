@@ -9,6 +9,7 @@ use aether_protocol::{
 use aether_store::{AgentField, Change};
 
 use super::{
+    children,
     core::{Core, Live, lock, sandbox_id},
     departed, late,
     registry::Entry,
@@ -62,7 +63,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
         leave(core, id, live.as_deref());
         core.registry().conclude(id, &fields);
     }
-    take_down(core, id).await;
+    tokio::join!(take_down(core, id), children::end_below(core, id));
     if let Some(live) = &live {
         live.over.cancel();
     }
@@ -74,6 +75,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     let own = id.clone();
     let returned = move |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(&own, *slot));
     if entry.info.spec.ephemeral {
+        children::remove_below(core, id).await;
         match remove_home(core, &entry).await {
             Ok(()) => {
                 // Its end and its removal in one commit: nobody asks for a record in between.
@@ -144,6 +146,9 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiErro
         return Ok(());
     }
     core.visits.leave(core, id).await?;
+    if entry.info.spec.ephemeral {
+        children::remove_below(core, id).await;
+    }
     remove_home(core, &entry).await?;
     let event = ProcessReaped { pid: entry.info.number };
     core.write(core.with_events(id, Change::new().delete_agent(id), vec![event.into()])).await?;

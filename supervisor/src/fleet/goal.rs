@@ -20,6 +20,7 @@ use crate::govern::AgentGovernor;
 use super::{
     OutputStream,
     audit::AGENT,
+    children::{self, Children},
     core::{Core, Live},
     drafts::Draft,
     end,
@@ -48,6 +49,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         goal: spec.goal.clone(),
         role: spec.role.clone(),
         network: reach(&info.spec.network),
+        outside: spec.outside.clone(),
         home: AGENT_HOME.to_owned(),
         workdir: launch::workdir(&info.spec),
     };
@@ -92,6 +94,7 @@ async fn run(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, goal: Goal, contr
     let draft = Draft::new(&core.drafts, goal.number);
     let mut toolsets = minds::toolsets(core, id, &goal).await;
     toolsets.push(Arc::new(Web::new(core, id)));
+    toolsets.push(Arc::new(Children::new(core, id)));
     let governor = match AgentGovernor::new(core, id) {
         Ok(governor) => governor,
         Err(error) => return failed(error.message),
@@ -110,10 +113,12 @@ async fn run(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, goal: Goal, contr
     loop {
         let why = match run_goal(&work).await {
             Outcome::Completed(said) => {
+                children::report(core, id, true, &said).await;
                 minds::ended(core, id, &goal.goal, true, &said).await;
                 return Some(ExitInfo { code: 0, signal: None, reason: None });
             }
             Outcome::Failed(why) => {
+                children::report(core, id, false, &why).await;
                 minds::ended(core, id, &goal.goal, false, &why).await;
                 return failed(why);
             }

@@ -7,6 +7,7 @@
 mod audit;
 mod authority;
 mod backup;
+mod children;
 pub(crate) mod control;
 mod core;
 mod create;

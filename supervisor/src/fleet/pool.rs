@@ -103,6 +103,8 @@ fn shape_of(spec: &AgentSpec) -> AgentSpec {
     let program = Program::Command(CommandSpec { argv, tty: false, cols: None, rows: None, stdin: false });
     AgentSpec {
         name: None,
+        parent: None,
+        outlives: false,
         program,
         env: std::collections::BTreeMap::default(),
         workdir: None,

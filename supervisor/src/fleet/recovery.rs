@@ -13,6 +13,7 @@ use nix::libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
 use tokio::task::JoinSet;
 
 use super::{
+    children,
     core::{Core, sandbox_id},
     departed, end, exit, goal, launch, pool, retire, watch,
 };
@@ -75,19 +76,15 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
     sweep_logs(core);
     // Beside each other: a thousand are taken over in the time of a few commits.
     let mut adopted = JoinSet::new();
+    let mut lost = Vec::new();
     for (id, action) in actions {
         match action {
             Action::Keep => {}
             Action::Requeue => {
                 core.commit(&id, vec![AgentField::State(AgentState::Queued)], Vec::new()).await?;
             }
-            Action::Lost => {
-                // Its uids are lent again only when nothing carries them, wherever it was left.
-                if let Some(cgroup) = core.info(&id)?.cgroup {
-                    core.spawner.kill_stray(sandbox_id(&id)?, cgroup).await?;
-                }
-                end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await;
-            }
+            // Later: its children end with it, and are taken over for that.
+            Action::Lost => lost.push(id),
             Action::Adopt => {
                 if let Some((sandbox, pidfd)) = live.remove(id.as_str()) {
                     let core = core.clone();
@@ -99,6 +96,14 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
     while let Some(done) = adopted.join_next().await {
         done.map_err(|error| ApiError::internal(format!("an agent was not taken over: {error}")))??;
     }
+    for id in lost {
+        // Its uids are lent again only when nothing carries them, wherever it was left.
+        if let Some(cgroup) = core.info(&id)?.cgroup {
+            core.spawner.kill_stray(sandbox_id(&id)?, cgroup).await?;
+        }
+        end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await;
+    }
+    children::sweep(core).await?;
     finish_removals(core).await;
     core.queue_moved.notify_one();
     Ok(())

@@ -1,5 +1,6 @@
 //! Every agent in memory: what the store holds, ready to be listed, found and queued. Pure: no I/O, no clock.
 
+mod family;
 mod record;
 
 use std::{
@@ -42,6 +43,8 @@ pub(crate) struct Registry {
     names: BTreeMap<AgentName, AgentId>,
     numbers: BTreeMap<u64, AgentId>,
     queued: BTreeSet<(u8, u64)>,
+    /// Children of agents, until they are forgotten.
+    children: BTreeMap<AgentId, BTreeSet<AgentId>>,
     live: usize,
     newest: u64,
 }
@@ -56,6 +59,7 @@ impl Registry {
         self.newest = self.newest.max(info.number);
         let ended = Arc::new(watch::Sender::new(info.state.is_dead()));
         self.count(&info, 1);
+        self.adopt(&info);
         self.entries
             .insert(info.id.clone(), Entry { info, home, slot, departed: false, ending: false, gate: Arc::default(), ended });
     }
@@ -192,7 +196,9 @@ impl Registry {
     /// Forgets it for good.
     pub(crate) fn forget(&mut self, id: &AgentId) {
         self.depart(id);
-        self.entries.remove(id);
+        if let Some(entry) = self.entries.remove(id) {
+            self.disown(&entry.info);
+        }
     }
 
     /// The id that a reference names.

@@ -10,15 +10,13 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentBudget, AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Program, Spent, Timestamp,
-    event::BudgetWarning,
+    AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Program, Spent, Timestamp, event::BudgetWarning,
 };
-use aether_store::{AgentField, BudgetField, Change, NewSpent};
-use serde_json::json;
+use aether_store::{BudgetField, Change, NewSpent, SpentRecord};
 use tokio::sync::Notify;
 
 use super::post_mortem;
-use crate::fleet::{Core, Fleet, control, lock};
+use crate::fleet::{Core, control, lock};
 
 /// Between two looks at time, CPU time and bytes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +51,9 @@ struct State {
 struct Tally {
     owner: String,
     spent: Spent,
-    /// Of that, what the store does not have yet.
+    /// What its children used, and theirs.
+    below: Spent,
+    /// Of what it used itself, what the store does not have yet.
     unsaved: Spent,
     warned: Vec<String>,
     frozen: Option<String>,
@@ -75,6 +75,11 @@ impl Meter {
     /// What an agent used and why it is frozen.
     pub(crate) fn of(&self, id: &AgentId) -> Option<(Spent, Option<String>)> {
         lock(&self.state).agents.get(id).map(|tally| (tally.spent, tally.frozen.clone()))
+    }
+
+    /// What the children of an agent used.
+    pub(super) fn below(&self, id: &AgentId) -> Option<Spent> {
+        lock(&self.state).agents.get(id).map(|tally| tally.below)
     }
 
     fn roll(state: &mut State) {
@@ -110,7 +115,8 @@ pub(crate) async fn adopt(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError
     let failed = |error| crate::fleet::store_error(&error);
     let known = core.store.spent(id.clone()).await.map_err(failed)?;
     let mut state = lock(&core.meter.state);
-    let tally = Tally { owner, spent: known.spent, warned: known.warned, frozen: known.frozen, ..Tally::default() };
+    let SpentRecord { spent, below, warned, frozen, .. } = known;
+    let tally = Tally { owner, spent, below, warned, frozen, ..Tally::default() };
     state.agents.entry(id.clone()).or_insert(tally);
     Ok(())
 }
@@ -123,6 +129,7 @@ pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent) {
 }
 
 fn note(core: &Core, id: &AgentId, more: Spent) {
+    let above = core.registry().above(id);
     let mut state = lock(&core.meter.state);
     Meter::roll(&mut state);
     let Some(tally) = state.agents.get_mut(id) else { return };
@@ -131,18 +138,50 @@ fn note(core: &Core, id: &AgentId, more: Spent) {
     let owner = tally.owner.clone();
     let of_owner = state.owners.entry(owner).or_default();
     *of_owner = of_owner.plus(more);
+    // Time passes for all of them at once.
+    let shared = Spent { wall_ms: 0, ..more };
+    for id in above {
+        if let Some(tally) = state.agents.get_mut(&id) {
+            tally.below = tally.below.plus(shared);
+        }
+    }
+}
+
+/// What live children of an agent may still use of what it has; nothing is kept of it, so what they leave comes back by itself.
+fn lent(state: &State, below: &[(AgentId, Budget)]) -> Spent {
+    let left = |(child, budget): &(AgentId, Budget)| {
+        let used = state.agents.get(child).map_or_else(Spent::default, |tally| tally.spent.plus(tally.below));
+        let open = |kind| budget.of(kind).map_or(0, |limit| limit.saturating_sub(used.of(kind)));
+        Spent {
+            tokens: open(BudgetKind::Tokens),
+            cost_microusd: open(BudgetKind::Cost),
+            steps: open(BudgetKind::Steps),
+            wall_ms: 0,
+            cpu_ms: open(BudgetKind::Cpu),
+            bytes_out: open(BudgetKind::BytesOut),
+        }
+    };
+    below.iter().map(left).fold(Spent::default(), Spent::plus)
+}
+
+/// What live children may still use of an agent's budget.
+pub(crate) fn lent_by(core: &Core, id: &AgentId) -> Spent {
+    let below = core.registry().below(id);
+    lent(&lock(&core.meter.state), &below)
 }
 
 /// Gives the store what it does not have yet. Nothing waits for it: what a power cut takes back is a second of counting.
 fn keep(core: &Core, ids: &[AgentId]) {
+    let above: Vec<_> = ids.iter().map(|id| core.registry().above(id)).collect();
     let change = {
         let mut state = lock(&core.meter.state);
         let (day, mut change) = (state.day.clone(), Change::new().relaxed(true));
         let mut any = false;
-        for id in ids {
+        for (id, above) in ids.iter().zip(above) {
             if let Some(tally) = state.agents.get_mut(id).filter(|tally| tally.unsaved != Spent::default()) {
                 let more = std::mem::take(&mut tally.unsaved);
-                change = change.spend(NewSpent { agent: id.clone(), owner: tally.owner.clone(), day: day.clone(), more });
+                let (agent, owner, day) = (id.clone(), tally.owner.clone(), day.clone());
+                change = change.spend(NewSpent { agent, above, owner, day, more });
                 any = true;
             }
         }
@@ -162,12 +201,14 @@ pub(crate) fn lines(core: &Core, id: &AgentId) -> Vec<BudgetLine> {
         core.registry().get(id).map(|entry| (entry.info.spec.budget, matches!(entry.info.spec.program, Program::Goal(_))));
     let Some((own, goal)) = about else { return Vec::new() };
     let config = core.config.get();
+    let below = core.registry().below(id);
     let state = lock(&core.meter.state);
     let Some(tally) = state.agents.get(id) else { return Vec::new() };
     let all = state.owners.values().fold(Spent::default(), |sum, spent| sum.plus(*spent));
     let of_owner = state.owners.get(&tally.owner).copied().unwrap_or_default();
+    let charged = tally.spent.plus(tally.below).plus(lent(&state, &below));
     let scopes = [
-        (BudgetScope::Agent, own.or(config.budgets.agent.budget()), tally.spent),
+        (BudgetScope::Agent, own.or(config.budgets.agent.budget()), charged),
         (BudgetScope::OwnerToday, config.budgets.owner_daily.budget(), of_owner),
         (BudgetScope::Today, config.budgets.daily.budget(), all),
     ];
@@ -187,7 +228,7 @@ pub(crate) fn used_up(core: &Core, id: &AgentId) -> Option<BudgetLine> {
 }
 
 /// Warns where a limit is near, and freezes where one is used up.
-fn check(core: &Arc<Core>, id: &AgentId) {
+pub(super) fn check(core: &Arc<Core>, id: &AgentId) {
     let lines = lines(core, id);
     warn(core, id, &lines);
     // The last step that is allowed is made; what stands before the next one asks by itself.
@@ -341,56 +382,4 @@ fn look(core: &Arc<Core>, id: &AgentId) {
     if !frozen {
         check(core, id);
     }
-}
-
-impl Fleet {
-    /// The budget of an agent.
-    pub async fn budget(&self, id: &AgentId) -> Result<AgentBudget, ApiError> {
-        shown(&self.core, id).await
-    }
-
-    /// Sets the limits of an agent; one that was frozen for them goes on if nothing is used up any more.
-    pub async fn set_budget(&self, id: &AgentId, budget: Budget) -> Result<AgentBudget, ApiError> {
-        budget.check()?;
-        let (core, agent) = (self.core.clone(), id.clone());
-        self.act("agent.budget", id.as_str(), json!({ "budget": budget }), async move {
-            set(&core, &agent, budget).await?;
-            shown(&core, &agent).await
-        })
-        .await
-    }
-}
-
-async fn set(core: &Arc<Core>, id: &AgentId, budget: Budget) -> Result<(), ApiError> {
-    {
-        let entry = core.entry(id)?;
-        let _gate = entry.gate.lock().await;
-        let info = core.info(id)?;
-        if info.state.is_dead() {
-            return Err(ApiError::conflict(format!("{} has ended", info.name), "start a new agent"));
-        }
-        let mut spec = info.spec;
-        spec.budget = budget;
-        core.commit(id, vec![AgentField::Spec(Box::new(spec))], Vec::new()).await?;
-    }
-    let frozen = core.meter.of(id).is_some_and(|(_, frozen)| frozen.is_some());
-    if frozen && used_up(core, id).is_none() && core.info(id)?.state == AgentState::Paused {
-        control::resume(core, id).await?;
-    } else if !frozen {
-        check(core, id);
-    }
-    Ok(())
-}
-
-async fn shown(core: &Arc<Core>, id: &AgentId) -> Result<AgentBudget, ApiError> {
-    let info = core.info(id)?;
-    let kept = core.store.spent(id.clone()).await.map_err(|error| crate::fleet::store_error(&error))?;
-    let (spent, frozen) = core.meter.of(id).unwrap_or((kept.spent, None));
-    let budget = info.spec.budget.or(core.config.get().budgets.agent.budget());
-    let mut lines = lines(core, id);
-    if lines.is_empty() {
-        let own = |kind| Some(BudgetLine { scope: BudgetScope::Agent, kind, used: spent.of(kind), limit: budget.of(kind)? });
-        lines = BudgetKind::ALL.into_iter().filter_map(own).collect();
-    }
-    Ok(AgentBudget { budget, spent, lines, frozen, post_mortem: kept.post_mortem })
 }

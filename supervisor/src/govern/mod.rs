@@ -1,5 +1,6 @@
 //! The governor of one built-in agent: its rules, the people who are asked, the guard, circles and its budget.
 
+pub(crate) mod budget;
 mod hold;
 pub(crate) mod meter;
 mod post_mortem;
@@ -177,7 +178,7 @@ impl Governor for AgentGovernor {
             (all, state.allowed.iter().any(|rule| rules::is_like(rule, &facts)))
         };
         let raised = !suspicions.is_empty()
-            && asked.effect == Effect::Changes
+            && asked.effect != Effect::None
             && config.approvals.on_suspicion == OnSuspicion::Ask
             && ruling.effect == RuleEffect::Allow;
         let why = match ruling.effect {

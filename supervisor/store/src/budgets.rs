@@ -10,6 +10,8 @@ use crate::{Change, Store, StoreError, row};
 pub struct SpentRecord {
     /// What it used.
     pub spent: Spent,
+    /// What its children used, and theirs.
+    pub below: Spent,
     /// Why it is frozen, while it is.
     pub frozen: Option<String>,
     /// What was found when it was frozen last.
@@ -25,6 +27,8 @@ pub struct SpentRecord {
 pub struct NewSpent {
     /// By this agent.
     pub agent: AgentId,
+    /// Those above it, out of whose budgets it is.
+    pub above: Vec<AgentId>,
     /// Of this owner.
     pub owner: String,
     /// On this day, `YYYY-MM-DD`.
@@ -47,6 +51,7 @@ pub enum BudgetField {
 }
 
 const COLUMNS: &str = "tokens, cost_microusd, steps, wall_ms, cpu_ms, bytes_out";
+const BELOW: &str = "below_tokens, below_cost_microusd, below_steps, 0, below_cpu_ms, below_bytes_out";
 
 impl Store {
     /// What is kept about the budget of an agent.
@@ -55,13 +60,15 @@ impl Store {
     /// When the database fails.
     pub async fn spent(&self, agent: AgentId) -> Result<SpentRecord, StoreError> {
         self.read(move |db| {
-            let sql =
-                format!("SELECT {COLUMNS}, frozen, post_mortem, warned, circles_after FROM agent_spent WHERE agent_id = ?1");
+            let sql = format!(
+                "SELECT {COLUMNS}, frozen, post_mortem, warned, circles_after, {BELOW} FROM agent_spent WHERE agent_id = ?1"
+            );
             let mut statement = db.prepare_cached(&sql)?;
             let mut rows = statement.query([agent.as_str()])?;
             let Some(r) = rows.next()? else { return Ok(SpentRecord::default()) };
             Ok(SpentRecord {
                 spent: spent_of(r, 0)?,
+                below: spent_of(r, 10)?,
                 frozen: r.get(6)?,
                 post_mortem: r.get::<_, Option<String>>(7)?.map(|text| row::from_json("post-mortem", &text)).transpose()?,
                 warned: row::from_json("warnings", &r.get::<_, String>(8)?)?,
@@ -101,7 +108,7 @@ fn spent_of(r: &Row<'_>, from: usize) -> rusqlite::Result<Spent> {
     })
 }
 
-/// Adds to the agent and to the day. The day counts also when the agent is gone.
+/// Adds to the agent, to those above it and to the day. The day counts also when the agent is gone.
 fn spend(db: &Connection, new: &NewSpent) -> Result<(), StoreError> {
     let more = &new.more;
     let numbers = [more.tokens, more.cost_microusd, more.steps, more.wall_ms, more.cpu_ms, more.bytes_out].map(row::int);
@@ -115,6 +122,15 @@ fn spend(db: &Connection, new: &NewSpent) -> Result<(), StoreError> {
                cpu_ms = cpu_ms + ?6, bytes_out = bytes_out + ?7 WHERE agent_id = ?1",
         )?
         .execute((new.agent.as_str(), tokens, cost, steps, wall, cpu, bytes))?;
+    }
+    for above in &new.above {
+        make(db, above)?;
+        db.prepare_cached(
+            "UPDATE agent_spent SET below_tokens = below_tokens + ?2, below_cost_microusd = below_cost_microusd + ?3,
+               below_steps = below_steps + ?4, below_cpu_ms = below_cpu_ms + ?5, below_bytes_out = below_bytes_out + ?6
+             WHERE agent_id = ?1",
+        )?
+        .execute((above.as_str(), tokens, cost, steps, cpu, bytes))?;
     }
     db.prepare_cached(
         "INSERT INTO day_spent (day, owner, tokens, cost_microusd, steps, wall_ms, cpu_ms, bytes_out) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)

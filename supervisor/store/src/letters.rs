@@ -64,11 +64,22 @@ impl Change {
         })
     }
 
-    /// Records who started an agent that is recorded before or in this change.
+    /// Records who started an agent that is recorded before or in this change, and the events that follow: they may need its number.
     #[must_use]
-    pub fn adopt_child(self, child: &AgentId, parent: &AgentId, kept: bool) -> Self {
+    pub fn adopt_child(
+        self,
+        child: &AgentId,
+        parent: &AgentId,
+        kept: bool,
+        then: impl FnOnce(u64) -> Vec<NewEvent> + Send + 'static,
+    ) -> Self {
         let (child, parent) = (child.clone(), parent.clone());
-        self.with(move |db, _| adopt(db, &child, &parent, kept))
+        self.with(move |db, done| {
+            for event in then(adopt(db, &child, &parent, kept)?) {
+                done.events.push(events::append(db, event)?);
+            }
+            Ok(())
+        })
     }
 }
 
@@ -191,12 +202,13 @@ fn take(db: &Connection, to: &AgentId, call: &str) -> Result<Vec<Letter>, StoreE
     given(db, to, call)
 }
 
-/// Records who started whom.
-fn adopt(db: &Connection, child: &AgentId, parent: &AgentId, kept: bool) -> Result<(), StoreError> {
+/// Records who started whom; the number of the child.
+fn adopt(db: &Connection, child: &AgentId, parent: &AgentId, kept: bool) -> Result<u64, StoreError> {
     db.prepare_cached("INSERT INTO children (child, parent, kept) VALUES (?1, ?2, ?3)")?.execute((
         child.as_str(),
         parent.as_str(),
         kept,
     ))?;
-    Ok(())
+    let mut statement = db.prepare_cached("SELECT number FROM agents WHERE id = ?1")?;
+    Ok(row::uint(statement.query_row([child.as_str()], |r| r.get(0))?))
 }

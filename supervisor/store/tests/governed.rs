@@ -67,9 +67,20 @@ async fn what_was_used_adds_up_and_the_day_outlives_the_agent() {
     let one = agent(1);
     with_agent(&store, &one, "one").await;
     let more = Spent { tokens: 5, cost_microusd: 7, steps: 1, wall_ms: 20, cpu_ms: 10, bytes_out: 3 };
-    let spend =
-        |agent: &AgentId, owner: &str| NewSpent { agent: agent.clone(), owner: owner.into(), day: "2026-01-02".into(), more };
+    let spend = |agent: &AgentId, owner: &str| NewSpent {
+        agent: agent.clone(),
+        above: Vec::new(),
+        owner: owner.into(),
+        day: "2026-01-02".into(),
+        more,
+    };
     store.commit(Change::new().spend(spend(&one, "root")).spend(spend(&one, "root"))).await.expect("spent");
+    let top = agent(2);
+    with_agent(&store, &top, "top").await;
+    let under = NewSpent { above: vec![top.clone(), agent(8)], day: "2026-01-04".into(), ..spend(&agent(7), "root") };
+    store.commit(Change::new().spend(under.clone()).spend(under)).await.expect("of two that are gone");
+    let above = store.spent(top).await.expect("spent");
+    assert_eq!((above.spent, above.below), (Spent::default(), Spent { wall_ms: 0, ..more.plus(more) }));
     store.commit(Change::new().spend(spend(&agent(9), "ann"))).await.expect("an agent that is gone");
     let found = PostMortem {
         at: Timestamp::now(),

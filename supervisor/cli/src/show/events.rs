@@ -2,7 +2,7 @@
 
 use aether_protocol::{
     AgentEvent, Event,
-    event::{AgentCompacted, AgentSteered, PlanCreated, PlanUpdated},
+    event::{AgentCompacted, AgentSteered, ChildSpawned, PlanCreated, PlanUpdated},
     network::{ApprovalWish, NetworkVerdict},
 };
 
@@ -23,6 +23,7 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
         AgentEvent::Log(e) => (if e.level == "info" { Tone::Faint } else { Tone::Warning }, "note", None, e.message.clone()),
         AgentEvent::Compacted(e) => (Tone::Faint, "note", Some(e.step), compacted(e)),
         AgentEvent::Steered(e) => (Tone::Strong, "steered", None, steered(e)),
+        AgentEvent::ChildSpawned(e) => (Tone::Strong, "started", None, started(e)),
         AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
         AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
         AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
@@ -66,6 +67,7 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         AgentEvent::UserMessage(e) => e.content.clone(),
         AgentEvent::Compacted(e) => compacted(e),
         AgentEvent::Steered(e) => steered(e),
+        AgentEvent::ChildSpawned(e) => started(e),
         AgentEvent::Log(e) => format!("{}: {}", e.level, e.message),
         AgentEvent::FsChanged(e) => format!("{} {}", e.change_type, e.path),
         AgentEvent::TtyOpened(e) => format!("{} {}", e.tty.tty_id, e.tty.title),
@@ -107,6 +109,10 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
 
 fn compacted(e: &AgentCompacted) -> String {
     format!("steps 1 to {} are summed up ({} tokens became {})", e.summed_up, e.tokens_before, e.tokens_after)
+}
+
+fn started(e: &ChildSpawned) -> String {
+    format!("agent {} ({}) below it", e.child_pid, e.child)
 }
 
 fn steered(e: &AgentSteered) -> String {

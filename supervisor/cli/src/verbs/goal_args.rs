@@ -29,6 +29,12 @@ pub(super) struct GoalArgs {
     /// Give it only these tools, for example read_file,list_files
     #[arg(long, value_name = "TOOL,…", value_delimiter = ',', conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
     tools: Option<Vec<String>>,
+    /// Start it under this agent: it gets no more than that one has, a part of its budget, and ends with it
+    #[arg(long, value_name = "AGENT", conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) parent: Option<String>,
+    /// It goes on when its parent ends
+    #[arg(long, requires = "parent")]
+    pub(super) outlive: bool,
     /// The goal, with a template
     #[arg(value_name = "GOAL", conflicts_with = "command", value_parser = NonEmptyStringValueParser::new())]
     words: Option<String>,
@@ -61,6 +67,7 @@ impl GoalArgs {
             tools: self.tools.clone(),
             memory: self.mind.clone(),
             template: self.template.clone(),
+            outside: None,
         }))
     }
 }

@@ -1,6 +1,9 @@
 //! `aether ps`
 
-use std::io::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+};
 
 use aether_protocol::{AgentInfo, AgentPhase, AgentState, EnforcementMode, Profile, Timestamp};
 use clap::Args;
@@ -23,6 +26,9 @@ pub(crate) struct Ps {
     /// Also those that have ended
     #[arg(short = 'a', long)]
     all: bool,
+    /// Agents below the one that started them
+    #[arg(long)]
+    tree: bool,
     /// Only the ids
     #[arg(short = 'q', long)]
     quiet: bool,
@@ -37,7 +43,8 @@ impl Ps {
             writeln!(out, "[{}]", objects.join(",\n "))?;
             return Ok(0);
         }
-        let infos = parse(&agents)?;
+        let mut infos = parse(&agents)?;
+        let depths = if self.tree { family(&mut infos) } else { vec![0; infos.len()] };
         if self.quiet {
             for info in &infos {
                 writeln!(out, "{}", info.id)?;
@@ -46,8 +53,8 @@ impl Ps {
         }
         let mut table = Table::new(&["NAME", "ID", "STATE", "PHASE", ">UPTIME", ">CPU", ">MEM", "ISOLATION", "WHAT"]);
         let now = Timestamp::now();
-        for info in &infos {
-            table.row(row(info, &now));
+        for (info, depth) in infos.iter().zip(depths) {
+            table.row(row(info, depth, &now));
         }
         out.write_all(table.render(Style::stdout(), terminal::output_columns()).as_bytes())?;
         Ok(0)
@@ -59,7 +66,29 @@ pub(super) fn parse(agents: &[Box<serde_json::value::RawValue>]) -> Result<Vec<A
     agents.iter().map(|agent| serde_json::from_str(agent.get()).map_err(|error| Failure::garbled(&error.to_string()))).collect()
 }
 
-fn row(info: &AgentInfo, now: &Timestamp) -> Vec<Cell> {
+/// Puts each agent behind the one that started it, in the order of the list otherwise; how deep each one is.
+fn family(infos: &mut Vec<AgentInfo>) -> Vec<usize> {
+    let listed: BTreeSet<_> = infos.iter().map(|info| info.id.clone()).collect();
+    let mut below: BTreeMap<_, Vec<AgentInfo>> = BTreeMap::new();
+    let mut open = Vec::new();
+    for info in std::mem::take(infos) {
+        match info.parent.clone().filter(|parent| listed.contains(parent)) {
+            Some(parent) => below.entry(parent).or_default().push(info),
+            None => open.push((0, info)),
+        }
+    }
+    open.reverse();
+    let mut depths = Vec::new();
+    while let Some((depth, info)) = open.pop() {
+        // The list has the newest first; what was started in a row reads better in its order, and the last pushed is the next.
+        open.extend(below.remove(&info.id).into_iter().flatten().map(|child| (depth + 1, child)));
+        depths.push(depth);
+        infos.push(info);
+    }
+    depths
+}
+
+fn row(info: &AgentInfo, depth: usize, now: &Timestamp) -> Vec<Cell> {
     let uptime = info.started_at.as_ref().and_then(|at| units::between(at, info.ended_at.as_ref().unwrap_or(now)));
     let live = info.usage.as_ref().filter(|_| info.state.is_live());
     let state = match (&info.exit, info.queue_position) {
@@ -68,7 +97,7 @@ fn row(info: &AgentInfo, now: &Timestamp) -> Vec<Cell> {
         _ => lower(&info.state),
     };
     vec![
-        Cell::new(Tone::Strong, info.name.as_str()),
+        Cell::new(Tone::Strong, format!("{}{}", "  ".repeat(depth), info.name)),
         Cell::new(Tone::Faint, info.id.as_str()),
         Cell::new(state_tone(info), state),
         Cell::new(phase_tone(info.phase), lower(&info.phase)),

@@ -45,6 +45,7 @@ const TAKE_DOWN: Duration = Duration::from_secs(15);
 ///   aether run --secret GITHUB_TOKEN=api.github.com/repos/me -- ./release.sh
 ///   aether run --goal "inspect this machine and write a report"
 ///   aether run --template code-developer --use-memory builder "make the tests in ~/project pass"
+///   aether run --parent builder --budget tokens=20000 --goal "review what builder wrote"
 ///
 /// With a program the exit status is the program's; 125 our failure, 126 not executable,
 /// 127 not found, 128+n signal n. With a goal it is 0 when completed and 1 when failed.
@@ -236,6 +237,8 @@ impl Run {
         });
         Ok(AgentSpec {
             name: self.name.clone(),
+            parent: self.goal.parent.clone(),
+            outlives: self.goal.outlive,
             program,
             env: self.env.iter().cloned().collect(),
             workdir: self.workdir.clone(),

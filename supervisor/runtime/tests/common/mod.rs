@@ -285,7 +285,7 @@ impl Models for Always<'_> {
 
 pub(crate) fn goal(home: &Path, text: &str) -> Goal {
     let home = home.display().to_string();
-    Goal { number: 7, goal: text.into(), role: None, network: None, workdir: home.clone(), home }
+    Goal { number: 7, goal: text.into(), role: None, network: None, outside: None, workdir: home.clone(), home }
 }
 
 /// A loop with what a test does not care about filled in.

@@ -20,6 +20,7 @@ mod steer;
 mod stop;
 mod terminals;
 mod timeline;
+mod tree;
 mod wait;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(wait::wait))
         .routes(routes!(budget::budget, budget::set))
         .routes(routes!(models::models))
+        .routes(routes!(tree::tree))
         .routes(routes!(timeline::timeline))
         .routes(routes!(logs::logs))
         .routes(routes!(screen::screen))

@@ -12,6 +12,8 @@ pub(crate) fn info(record: AgentRecord) -> AgentInfo {
     };
     let range = record.slot.and_then(IdRange::new).map(|ids| UidRange { start: ids.start(), size: RANGE_SIZE });
     AgentInfo {
+        // Stored as an id, whatever it was asked for by.
+        parent: record.spec.parent.as_ref().and_then(|parent| parent.parse().ok()),
         uid: format!("agent_{}", record.number),
         id: record.id,
         number: record.number,
