@@ -87,7 +87,7 @@ if [ -z "${AETHER_REDUCED:-}" ]; then
   echo "127.0.0.1 localhost" >"$work/hosts"
   echo "93.184.216.34 allowed.test held.test other.test bad.test else.test" >>"$work/hosts"
   echo "hosts: files" >"$work/nsswitch"
-  printf '[models.ollama]\nbase_url = "http://93.184.216.34:11434"\n[models.prices."small"]\ninput = 1.0\noutput = 4.0\n' >"$work/aether.toml"
+  printf '[models.ollama]\nbase_url = "http://93.184.216.34:11434"\n[models.prices."small"]\ninput = 1.0\noutput = 4.0\n[llm.ollama]\nbase_url = "http://93.184.216.34:11434"\nmodel = "small"\n' >"$work/aether.toml"
   # Without the function: its shell would be what is ended, and not the server.
   $SUDO nsenter --net="/proc/$far/ns/net" node webui/e2e/far.mjs 93.184.216.34 >"$work/far" &
   server=$!

@@ -95,7 +95,7 @@ export async function hostileWords(page, url) {
       await page.getByText(printer).first().waitFor();
       await calm(path);
     }
-    for (const pane of ['terminal', 'timeline', 'files', 'isolation', 'events'])
+    for (const pane of ['terminal', 'timeline', 'mind', 'files', 'isolation', 'events'])
       for (const name of [printer, goal]) {
         await page.goto(`${url}/agents/${name}?pane=${pane}`);
         await page.getByRole('tabpanel').waitFor();

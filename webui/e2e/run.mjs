@@ -1,6 +1,7 @@
 // Browser tests of Mission Control. AETHER_URL and AETHER_SIGNIN name a running service; without them a fixture serves.
 import { Failures, PHONE, WIDE, checkAxe, checkWidth, openBrowser, openPage, shoot } from './browser.mjs';
 import { startFixture } from './fixture.mjs';
+import * as goals from './goals.mjs';
 import * as network from './network.mjs';
 import { hostileWords, noOpenRedirect } from './hostile.mjs';
 import { firstRun, journey } from './paths.mjs';
@@ -90,6 +91,8 @@ if (process.env.AETHER_NETWORK) {
   await run('approvals: held, shown everywhere, answered anywhere', network.approvals);
   await run('the network of an agent: table, export, rules', network.table);
   await run('models and alarms', network.modelsAndAlarms);
+  await run('a goal with a model: rules, budget, freezing and raising', goals.governed);
+  await run('memory, feedback and steering', goals.minded);
   await context.close();
   if (failures.length > 0) await end();
   const stop = network.keepAsking();
@@ -184,11 +187,23 @@ const PAGES = [
   ['no-match', '/?q=nothing-is-called-this', (page) => page.getByText('No agent matches').waitFor()],
   ['deploy-goal', '/?deploy=goal', (page) => page.getByLabel('Goal', { exact: true }).waitFor()],
   ['deploy-program', '/?deploy=program', (page) => page.getByLabel('Command', { exact: true }).waitFor()],
+  [
+    'templates',
+    '/templates',
+    (page) =>
+      page
+        .getByRole('button', { name: /^Start / })
+        .first()
+        .waitFor(),
+  ],
+  ['models', '/models', (page) => page.getByRole('list', { name: 'Providers' }).waitFor()],
   ['history', '/history', (page) => page.getByRole('heading', { name: 'History' }).waitFor()],
   ['system', '/system', (page) => page.getByText('landlock').first().waitFor()],
   ['unknown-agent', '/agents/no-such-agent', (page) => page.getByText('There is no agent').waitFor()],
 ];
-const PANES = ['terminal', 'timeline', 'files', 'resources', 'isolation', 'events'];
+const PANES = ['terminal', 'timeline', 'mind', 'files', 'resources', 'isolation', 'events'];
+
+const GOAL_PANES = new Set(['timeline', 'mind', 'events']);
 
 for (const theme of ['dark', 'light']) {
   for (const [label, size] of [
@@ -202,7 +217,7 @@ for (const theme of ['dark', 'light']) {
       await visit(name, path, ready);
     }
     for (const pane of PANES) {
-      const ref = pane === 'timeline' || pane === 'events' ? target?.goal : target?.program;
+      const ref = GOAL_PANES.has(pane) ? target?.goal : target?.program;
       if (ref)
         await visit(`pane-${pane}`, `/agents/${ref}?pane=${pane}`, (p) => p.getByRole('tabpanel').waitFor());
     }
@@ -216,6 +231,11 @@ for (const theme of ['dark', 'light']) {
 }
 
 if (fixture) {
+  await step('a goal at work: what is written, what it costs, its plan, memory and budget', async () => {
+    const { context, page } = await pageIn('dark', WIDE);
+    await goals.atWork(page, url, fixture.say);
+    await context.close();
+  });
   await step(
     'a crowd of 1,000: only what is in view exists, and only its screens are asked for',
     async () => {
