@@ -1,8 +1,11 @@
 //! Who an agent is to its memory.
 
+use std::{sync::Arc, time::Duration};
+
+use aether_llm::Embedder;
 use aether_protocol::{AgentEvent, AgentId};
 use aether_runtime::HandsError;
-use aether_store::{Change, Committed, MindKey, NewEvent, Store, StoreError};
+use aether_store::{Change, Committed, MindKey, Near, NewEvent, Store, StoreError};
 
 /// One agent, for as long as it runs.
 #[derive(Debug, Clone)]
@@ -17,6 +20,21 @@ pub struct Identity {
     pub mind: MindKey,
     /// Nothing of it has to outlive a power cut.
     pub ephemeral: bool,
+    /// Who makes vectors, where somebody does.
+    pub embedder: Option<Arc<dyn Embedder>>,
+}
+
+/// Longest wait for the vector of a question.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Characters of a text that become a vector: models take a few thousand tokens.
+pub const EMBEDDED: usize = 4000;
+
+/// A question as a vector. Without one, or where it takes too long, words alone find something too.
+pub async fn near(embedder: Option<&Arc<dyn Embedder>>, query: Option<&str>) -> Option<Near> {
+    let (embedder, query) = (embedder?, query.filter(|query| !query.trim().is_empty())?);
+    let text = [query.chars().take(EMBEDDED).collect::<String>()];
+    let vectors = tokio::time::timeout(PATIENCE, embedder.embed(&text)).await.ok()?.ok()?;
+    Some(Near { model: embedder.name().to_owned(), vector: vectors.into_iter().next()? })
 }
 
 impl Identity {

@@ -11,7 +11,7 @@ pub mod plans;
 pub mod remembering;
 pub mod tree;
 
-pub use identity::Identity;
+pub use identity::{EMBEDDED, Identity, near};
 pub use letters::{Letters, Neighbour, Neighbours};
 pub use plans::Plans;
 pub use remembering::Memories;

@@ -15,7 +15,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::{Identity, identity::refusal};
+use crate::{
+    Identity,
+    identity::{near, refusal},
+};
 
 /// Marks what was remembered after something from outside had been read. It is never shown to the agent unasked, and taints whoever
 /// recalls it, so that nothing becomes trusted by being remembered.
@@ -181,7 +184,8 @@ impl Memories {
 
     async fn recall(&self, args: RecallArgs) -> Result<CallOutcome, HandsError> {
         let limit = args.limit.unwrap_or(RECALLED.0).clamp(1, RECALLED.1);
-        let what = Recall { query: args.query, layer: args.layer.map(Into::into), tags: args.tags, limit };
+        let near = near(self.who.embedder.as_ref(), args.query.as_deref()).await;
+        let what = Recall { query: args.query, near, layer: args.layer.map(Into::into), tags: args.tags, limit };
         let found = self.recalled(what).await?;
         if found.is_empty() {
             return Ok(CallOutcome::done("nothing is remembered about that"));
@@ -236,7 +240,8 @@ impl Memories {
 
     /// What the agent starts with: half of it by the words of its goal, the rest by weight. Nothing that came from outside.
     async fn at_start(&self) -> Option<String> {
-        let by_goal = Recall { query: Some(self.goal.clone()), limit: AT_START, ..Recall::default() };
+        let near = near(self.who.embedder.as_ref(), Some(&self.goal)).await;
+        let by_goal = Recall { query: Some(self.goal.clone()), near, limit: AT_START, ..Recall::default() };
         let by_weight = Recall { limit: 4 * AT_START, ..Recall::default() };
         let mut kept: Vec<Memory> = Vec::new();
         for (what, most) in [(by_goal, AT_START / 2), (by_weight, AT_START)] {

@@ -22,6 +22,8 @@ pub struct ModelsConfig {
     pub default: Option<String>,
     /// Models that answer when the one that was wished for cannot, in order.
     pub fallback: Vec<String>,
+    /// `PROVIDER/MODEL` that turns what agents remember into vectors (default: none, and words alone find memories).
+    pub embedding: Option<String>,
     /// Models by what they can do and cost, for `auto`.
     pub tiers: TiersConfig,
     /// Which tier a step gets: the first rule that fits.
@@ -130,7 +132,8 @@ impl ModelsConfig {
         let default = self.default.iter().filter(move |wish| *wish != "auto" || !has_tiers).map(|wish| ("models.default", wish));
         let fallback = self.fallback.iter().map(|wish| ("models.fallback", wish));
         let tiers = tiers.into_iter().flatten().map(|wish| ("models.tiers", wish));
-        default.chain(fallback).chain(tiers).map(|(key, wish)| (key, wish.as_str()))
+        let embedding = self.embedding.iter().map(|wish| ("models.embedding", wish));
+        default.chain(fallback).chain(tiers).chain(embedding).map(|(key, wish)| (key, wish.as_str()))
     }
 
     /// What makes no sense: key and cause.
@@ -145,6 +148,10 @@ impl ModelsConfig {
         }
         if let Some((_, url)) = self.hosts.iter().find(|(_, url)| !is_url(url)) {
             return Some(("models.hosts", format!("{url:?} is not a base URL, such as http://10.0.0.5:8080")));
+        }
+        if let Some(wish) = self.embedding.as_ref().filter(|wish| wish.split_once('/').is_none_or(|(_, model)| model.is_empty()))
+        {
+            return Some(("models.embedding", format!("{wish:?} is not PROVIDER/MODEL, such as openai/text-embedding-3-small")));
         }
         let bad = |price: &f64| !(0.0..=1e6).contains(price);
         let prices = |price: &PriceConfig| [Some(price.input), Some(price.output), price.cached, price.cache_written];
@@ -162,6 +169,8 @@ mod tests {
         let problem = |text: &str| toml::from_str::<ModelsConfig>(text).expect("TOML").problem().map(|(key, _)| key);
         assert_eq!(problem("[openai]\nbase_url = \"http://127.0.0.1:8000/v1\"\nsecret = \"MY_KEY\""), None);
         assert_eq!(problem("[openai]\nbase_url = \"localhost\""), Some("models.base_url"));
+        assert_eq!(problem("embedding = \"openai\""), Some("models.embedding"));
+        assert_eq!(problem("embedding = \"openai/text-embedding-3-small\""), None);
         assert_eq!(problem("[hosts]\n\"a.test\" = \"ftp://x\""), Some("models.hosts"));
         assert_eq!(problem("[prices.\"gpt-5\"]\ninput = -1.0\noutput = 1.0"), Some("models.prices"));
         assert!(toml::from_str::<ModelsConfig>("[openai]\nsecret = \"a b\"").is_err());

@@ -73,6 +73,7 @@ impl Fleet {
         lasting::keep("disk", with(&core, disk::sample));
         lasting::keep("meter", with(&core, crate::govern::meter::sample));
         lasting::keep("memories", with(&core, minds::tidy));
+        lasting::keep("vectors", with(&core, minds::vectors::keep));
         let fleet = Self { core };
         let version = env!("CARGO_PKG_VERSION");
         fleet.audit(SERVICE, "service.start", "", json!({ "version": version, "kernel": fleet.core.host.kernel })).await;

@@ -31,6 +31,7 @@ pub mod secrets;
 pub mod settings;
 pub mod steps;
 mod store;
+pub mod vectors;
 mod writer;
 
 pub use agents::{AgentField, AgentFilter, AgentRecord, NewAgent};
@@ -49,6 +50,7 @@ pub use minds::{MindKey, RunCounts};
 pub use secrets::{MAX_USERS, NewGrant, SecretRecord};
 pub use steps::{CallRecord, NewCall, NewStep, StepRecord};
 pub use store::{Notice, Options, Store};
+pub use vectors::Near;
 
 /// Version of the SQLite that is linked: built with the program, not the host's.
 pub fn sqlite_version() -> &'static str {

@@ -10,6 +10,7 @@ use crate::{
     Change, NewEvent, Store, StoreError, events,
     minds::{self, MindKey, now},
     row,
+    vectors::{self, Near},
 };
 
 /// Memories of one layer of one mind; the lightest go first.
@@ -21,6 +22,8 @@ const DAY_MS: f64 = 86_400_000.0;
 const WORDS: usize = 32;
 /// Memories that a question may match before they are weighed.
 const MATCHES: usize = 200;
+/// Softens the difference between the first places of two orders that are joined (Cormack and others, "Reciprocal rank fusion").
+const SOFT: f64 = 60.0;
 /// Weight below which a memory that was not used for [`FADED_DAYS`] is forgotten.
 const FADED: f64 = 0.05;
 const FADED_DAYS: f64 = 30.0;
@@ -30,6 +33,8 @@ const FADED_DAYS: f64 = 30.0;
 pub struct Recall {
     /// Words to look for; the weightiest memories when there are none.
     pub query: Option<String>,
+    /// The same question as a vector: what is near it is found beside what has its words.
+    pub near: Option<Near>,
     /// Only of this layer.
     pub layer: Option<MemoryLayer>,
     /// Only with all of these tags.
@@ -111,7 +116,8 @@ fn question(query: &str) -> Option<String> {
 }
 
 const COLUMNS: &str = "m.id, m.layer, m.content, m.tags, m.importance, m.created_ms, m.accessed_ms, m.accesses, m.expires_ms";
-const WHICH: &str = "m.mind = ?1 AND (?2 IS NULL OR m.layer = ?2) AND (m.expires_ms IS NULL OR m.expires_ms > ?3)
+/// What of a mind is meant: its number, layer, now, tags.
+pub(crate) const WHICH: &str = "m.mind = ?1 AND (?2 IS NULL OR m.layer = ?2) AND (m.expires_ms IS NULL OR m.expires_ms > ?3)
     AND NOT EXISTS (SELECT 1 FROM json_each(?4) AS want WHERE want.value NOT IN (SELECT value FROM json_each(m.tags)))";
 
 fn recall(db: &Connection, mind: u64, what: &Recall) -> Result<Vec<Memory>, StoreError> {
@@ -140,10 +146,39 @@ fn recall(db: &Connection, mind: u64, what: &Recall) -> Result<Vec<Memory>, Stor
         let memory = read(r, at)?;
         // bm25 is the smaller the better it fits, and below 0.
         let fits: f64 = r.get(9)?;
-        found.push((-fits * (0.2 + memory.strength), memory));
+        found.push((weighed(-fits, memory.importance, r.get(6)?, at), memory));
     }
     found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    Ok(found.into_iter().map(|(_, memory)| memory).take(what.limit).collect())
+    let by_words: Vec<Memory> = found.into_iter().map(|(_, memory)| memory).collect();
+    let near = match &what.near {
+        Some(near) => vectors::nearest(db, mind, what, near, MATCHES)?,
+        None => Vec::new(),
+    };
+    joined(db, by_words, &near, what.limit, at)
+}
+
+/// How well a memory fits, with its weight at this time.
+pub(crate) fn weighed(fits: f64, importance: f64, accessed_ms: i64, at_ms: i64) -> f64 {
+    fits * (0.2 + weight(importance, accessed_ms, at_ms))
+}
+
+/// Two orders as one: a place near the front of either counts, of both more.
+fn joined(db: &Connection, by_words: Vec<Memory>, near: &[i64], limit: usize, at: i64) -> Result<Vec<Memory>, StoreError> {
+    let place = |at: usize| 1.0 / (SOFT + at as f64);
+    let mut all: Vec<(f64, Memory)> = by_words.into_iter().enumerate().map(|(i, memory)| (place(i), memory)).collect();
+    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM memories m WHERE m.id = ?1"))?;
+    for (i, id) in near.iter().enumerate() {
+        match all.iter_mut().find(|(_, memory)| memory.id == row::uint(*id)) {
+            Some((score, _)) => *score += place(i),
+            None => {
+                if let Some(memory) = statement.query_row([id], |r| Ok(read(r, at))).optional()? {
+                    all.push((place(i), memory?));
+                }
+            }
+        }
+    }
+    all.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    Ok(all.into_iter().map(|(_, memory)| memory).take(limit).collect())
 }
 
 fn read(r: &Row<'_>, at: i64) -> Result<Memory, StoreError> {

@@ -7,7 +7,7 @@ use aether_protocol::{
     PlanStatus, Reflection, Timestamp,
 };
 use aether_store::{
-    Change, MindKey, NewAgent, NewLetter, NewStep, Options, Recall, RunCounts, Store, StoreError, letters, memories,
+    Change, MindKey, Near, NewAgent, NewLetter, NewStep, Options, Recall, RunCounts, Store, StoreError, letters, memories,
 };
 use serde_json::json;
 
@@ -289,4 +289,44 @@ async fn letters_wait_are_taken_once_and_do_not_flood() {
     let next = take("2.0").await.expect("taken").letters;
     assert!(next[0].id > first[19].id);
     send(2, 99).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn what_is_near_is_found_without_its_words() {
+    let dir = tempfile::tempdir().expect("dir");
+    let store = open(&dir.path().join("aether.db"));
+    for n in [1, 2] {
+        store.commit(agent(n, "ann")).await.expect("agent");
+    }
+    let (key, other) = (own(1, "ann"), own(2, "ann"));
+    let near = |model: &str, vector: Vec<f32>| Recall {
+        query: Some("ocean level".into()),
+        near: Some(Near { model: model.into(), vector }),
+        limit: 2,
+        ..Recall::default()
+    };
+    let said = |found: Vec<aether_protocol::Memory>| found.into_iter().map(|memory| memory.content).collect::<Vec<_>>();
+    for (who, content) in [(&key, "The tide turns at noon"), (&key, "The baker opens at six"), (&other, "Another tide")] {
+        keep(&store, who, memory(MemoryLayer::Semantic, content, 0.5)).await;
+    }
+    let bare = store.without_vector("p/m".into(), 0, 10).await.expect("bare");
+    assert_eq!(bare.len(), 3);
+    let vectors =
+        vec![(bare[0].0, vec![0.6, 0.8]), (bare[1].0, vec![-0.8, 0.6]), (bare[2].0, vec![0.6, 0.8]), (9999, vec![1.0, 0.0])];
+    store.commit(Change::new().keep_vectors("p/m", vectors)).await.expect("vectors");
+    assert!(store.without_vector("p/m".into(), 0, 10).await.expect("bare").is_empty());
+
+    let seen = store.recall(key.clone(), near("p/m", vec![0.8, 0.6])).await.expect("recall");
+    assert_eq!(said(seen), ["The tide turns at noon"], "no word of the question is in it, and the other mind's is not seen");
+    for wrong in [near("p/other", vec![0.8, 0.6]), near("p/m", vec![1.0]), near("p/m", vec![0.5; 3])] {
+        assert!(store.recall(key.clone(), wrong).await.expect("recall").is_empty(), "another model or length says nothing");
+    }
+    let both = Recall { query: Some("when does the baker open".into()), ..near("p/m", vec![0.6, 0.8]) };
+    assert_eq!(said(store.recall(key.clone(), both).await.expect("recall")).len(), 2, "words and nearness are joined");
+    // Another model's vectors take their place, one by one.
+    assert_eq!(store.without_vector("p/new".into(), bare[0].0, 10).await.expect("bare").len(), 2);
+    store.commit(Change::new().keep_vectors("p/new", vec![(bare[0].0, vec![1.0])])).await.expect("vectors");
+    assert!(store.recall(key.clone(), near("p/m", vec![0.6, 0.8])).await.expect("recall").is_empty(), "the old vector is gone");
+    store.commit(Change::new().forget(key.clone(), bare[0].0)).await.expect("forget");
+    assert!(store.recall(key, near("p/new", vec![1.0])).await.expect("recall").is_empty());
 }

@@ -30,7 +30,7 @@ async fn act(state: &ApiState, command: Command) -> Result<Value, ApiError> {
         Command::MemoryStore(c) => data(&fleet.remember(&agent(state, &c.pid)?, c.memory).await?),
         Command::MemoryRecall(c) => {
             let limit = c.limit.unwrap_or(USUAL).clamp(1, MOST) as usize;
-            let what = Recall { query: c.query, layer: c.layer, tags: c.tags, limit };
+            let what = Recall { query: c.query, layer: c.layer, tags: c.tags, limit, near: None };
             data(&fleet.recall(&agent(state, &c.pid)?, what).await?)
         }
         Command::MemoryList(c) => {

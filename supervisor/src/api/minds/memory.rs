@@ -55,7 +55,7 @@ pub(crate) async fn recall(
     let tags = query.tags.unwrap_or_default();
     let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect();
     let limit = query.limit.unwrap_or(10).clamp(1, 1000);
-    let found = state.fleet().recall(&id, Recall { query: query.q, layer: query.layer, tags, limit }).await?;
+    let found = state.fleet().recall(&id, Recall { query: query.q, layer: query.layer, tags, limit, near: None }).await?;
     Ok(Listing::whole(found))
 }
 

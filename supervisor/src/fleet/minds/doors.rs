@@ -79,7 +79,9 @@ impl Fleet {
 
     /// What an agent remembers, the most fitting first. Looking does not make it weigh more.
     pub async fn recall(&self, id: &AgentId, what: Recall) -> Result<Vec<Memory>, ApiError> {
-        self.core.store.recall(self.mind(id)?, what).await.map_err(|error| failed(&error))
+        let mind = self.mind(id)?;
+        let near = aether_memory::near(self.core.providers.embedder().as_ref(), what.query.as_deref()).await;
+        self.core.store.recall(mind, Recall { near, ..what }).await.map_err(|error| failed(&error))
     }
 
     /// Has an agent remember something.

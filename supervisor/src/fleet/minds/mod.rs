@@ -2,6 +2,7 @@
 
 mod doors;
 mod ended;
+pub(crate) mod vectors;
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +38,7 @@ fn identity(core: &Core, info: &AgentInfo) -> Identity {
         mind: mind_of(info),
         // What a named memory keeps outlives its agent, also an ephemeral one.
         ephemeral: info.spec.ephemeral && mind_of(info).name.is_none(),
+        embedder: core.providers.embedder(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aether_llm::{Endpoint, Interface, KeySource, Remote, Secret};
+use aether_llm::{Embedding, Endpoint, Interface, KeySource, Remote, Secret};
 use aether_protocol::SecretName;
 
 use crate::config::LlmProvider;
@@ -120,6 +120,12 @@ impl Entry {
         let remote = self.remote.as_ref().map_err(Clone::clone)?;
         (self.key)().map_err(Problem::NoKey)?;
         Ok(remote)
+    }
+
+    /// This model of it, for vectors. A key that comes later is used.
+    pub(super) fn embedding(&self, model: &str) -> Result<Embedding, String> {
+        let remote = self.remote.as_ref().map_err(|problem| problem.why().to_owned())?;
+        Embedding::new(remote.clone(), model).map_err(|error| error.to_string())
     }
 
     fn new(

@@ -7,7 +7,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use aether_llm::{Breakers, Chain, Link, Price, Prices, Provider, Rule, Situation, Tier, choose, router};
+use aether_llm::{Breakers, Chain, Embedder, Link, Price, Prices, Provider, Rule, Situation, Tier, choose, router};
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, ModelsReport, Program, system::ProviderStatus};
 use aether_runtime::{Choice, Heuristic, Models, Wish};
 
@@ -31,6 +31,7 @@ pub(crate) struct Providers {
     rules: Vec<Rule>,
     prices: Arc<Prices>,
     breakers: Breakers,
+    embedder: Option<Arc<dyn Embedder>>,
     looked: tokio::sync::Mutex<Option<(tokio::time::Instant, ModelsReport)>>,
 }
 
@@ -74,9 +75,11 @@ impl Providers {
         };
         let tiers = &models.tiers;
         let rules: Vec<Rule> = models.rules.iter().map(rule).collect();
+        let entries = Entry::all(llm, environment, sealed);
         Self {
             heuristic: Arc::new(Heuristic),
-            entries: Entry::all(llm, environment, sealed),
+            embedder: models.embedding.as_deref().and_then(|wish| embedder(&entries, wish)),
+            entries,
             default: models.default.clone(),
             fallback: models.fallback.clone(),
             tiers: [tiers.flash.clone(), tiers.standard.clone(), tiers.frontier.clone()],
@@ -167,6 +170,11 @@ impl Providers {
         nearest.iter().find_map(|tier| Some((*tier, model(tier)?)))
     }
 
+    /// Who makes vectors of what agents remember, where somebody is configured.
+    pub(crate) fn embedder(&self) -> Option<Arc<dyn Embedder>> {
+        self.embedder.clone()
+    }
+
     /// For people, without asking anybody.
     pub(crate) fn status(&self) -> Vec<ProviderStatus> {
         let mut all: Vec<ProviderStatus> = self
@@ -220,6 +228,19 @@ impl Models for Providers {
         let model = first.model.clone();
         let chain = Chain::new(first, others, self.breakers.clone(), self.prices.clone());
         Ok(Choice { provider: Arc::new(chain), model: Some(model), why })
+    }
+}
+
+/// The model that makes vectors; without it words find memories.
+fn embedder(entries: &[Entry], wish: &str) -> Option<Arc<dyn Embedder>> {
+    let (provider, model) = wish.split_once('/')?;
+    let made = entries.iter().find(|entry| entry.name == provider)?.embedding(model);
+    match made {
+        Ok(embedding) => Some(Arc::new(embedding)),
+        Err(why) => {
+            tracing::warn!(model = wish, why, "no vectors are made of memories; correct models.embedding");
+            None
+        }
     }
 }
 
