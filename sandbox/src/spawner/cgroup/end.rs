@@ -16,42 +16,52 @@ use nix::{
 use super::{Group, Tree, write_at};
 use crate::plan::SandboxId;
 
-/// `cgroup.events` of a cgroup.
+/// What `cgroup.events` says once nothing is left.
+const EMPTY: &str = "populated 0";
+
+/// `cgroup.events` of a cgroup; nothing when somebody else has removed that: a spawner that ends takes down what nobody had, and the next one
+/// may find it half gone.
 #[derive(Debug)]
-pub(in super::super) struct Events(File);
+pub(in super::super) struct Events(Option<File>);
 
 impl Events {
     /// Has nothing in it, as `populated 0` says, or is frozen, `frozen 1`?
     pub(in super::super) fn say(&mut self, event: &str) -> io::Result<bool> {
+        let Some(file) = &mut self.0 else { return Ok(event == EMPTY) };
         let mut text = [0; 128];
-        self.0.rewind()?;
-        let length = self.0.read(&mut text)?;
+        let length = match file.rewind().and_then(|()| file.read(&mut text)) {
+            Err(error) if event == EMPTY && is_removed(&error) => return Ok(true),
+            length => length?,
+        };
         let text = text.get(..length).unwrap_or_default();
         Ok(text.split(|byte| *byte == b'\n').any(|line| line == event.as_bytes()))
     }
+}
 
-    pub(super) fn file(&self) -> &File {
-        &self.0
-    }
+/// What the kernel says of a file of a cgroup that is there no more, open or not (kernfs).
+fn is_removed(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENOENT))
 }
 
 impl Group {
     /// Kills every process in it; [`Events::say`] tells when none is left.
     pub(in super::super) fn begin_kill(&self) -> io::Result<Events> {
         // A frozen task dies of cgroup.kill, too, but only a thawed cgroup lets later ones in: none are made after this.
-        write_at(self.unified.as_fd(), "cgroup.kill", "1")?;
-        self.events()
+        match write_at(self.unified.as_fd(), "cgroup.kill", "1").and_then(|()| self.events()) {
+            Err(error) if is_removed(&error) => Ok(Events(None)),
+            events => events,
+        }
     }
 
     /// Kills every process in it and waits until none is left; `ETIMEDOUT` when one is.
     pub(in super::super) fn kill(&self, limit: Duration) -> io::Result<()> {
         let deadline = Instant::now() + limit;
-        Self::wait_for(&mut self.begin_kill()?, "populated 0", deadline)
+        Self::wait_for(&mut self.begin_kill()?, EMPTY, deadline)
     }
 
     pub(super) fn events(&self) -> io::Result<Events> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        Ok(Events(File::from(openat(self.unified.as_fd(), "cgroup.events", flags, Mode::empty())?)))
+        Ok(Events(Some(File::from(openat(self.unified.as_fd(), "cgroup.events", flags, Mode::empty())?))))
     }
 
     pub(super) fn wait_for(events: &mut Events, event: &str, deadline: Instant) -> io::Result<()> {
@@ -70,7 +80,8 @@ impl Group {
                 continue;
             }
             // kernfs signals a change of cgroup.events as POLLPRI (cgroups(7)).
-            let mut poll = [nix::poll::PollFd::new(events.file().as_fd(), nix::poll::PollFlags::POLLPRI)];
+            let Some(file) = &events.0 else { return Ok(()) };
+            let mut poll = [nix::poll::PollFd::new(file.as_fd(), nix::poll::PollFlags::POLLPRI)];
             let millis = u16::try_from(left.as_millis().min(20)).unwrap_or(20);
             nix::poll::poll(&mut poll, millis)?;
         }
