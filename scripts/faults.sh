@@ -1,47 +1,48 @@
 #!/usr/bin/env bash
 # `make test-faults`: kills at 200 random moments, and a fault at every system call of an agent's life. Takes hours.
 # Writes docs/RELIABILITY.md from what came of them. `make test` runs a slice of the same tests.
-# Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_POINTS=N (so many of each kind, chosen by names and seed, as in `make test`).
+# Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_TIMES=N (N times as many of each kind as in `make test`, chosen by names and seed).
+# `scripts/faults.sh page DIR` writes the page from reports that are in DIR already (AETHER_FAULT_REPORT, and soak.log).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
 
-require_toolchain
-require_packages gcc libc6-dev ca-certificates strace python3 btrfs-progs e2fsprogs
-if [ -z "${AETHER_BIN_DIR:-}" ]; then
-  scripts/build.sh
+if [ "${1:-}" = page ]; then
+  report="${2:?page DIR}"
+else
+  require_toolchain
+  require_packages gcc libc6-dev ca-certificates strace python3 btrfs-progs e2fsprogs
+  [ -n "${AETHER_BIN_DIR:-}" ] || scripts/build.sh
+  report="$(mktemp -d)"
+  trap 'rm -rf "$report"' EXIT
 fi
-
-report="$(mktemp -d)"
-trap 'rm -rf "$report"' EXIT
 # table NAME TITLE WORDS: one section, when that test came to an end.
 table() {
   printf '\n## %s\n\n%s\n\n' "$2" "$3"
   if [ -f "$report/$1.md" ]; then cat "$report/$1.md"; else printf 'Not run to its end.\n'; fi
 }
 
-export AETHER_FAULT_REPORT="$report" AETHER_FAULT_POINTS="${AETHER_FAULT_POINTS:-200}"
-[ -n "${AETHER_FAULT_SLICE:-}" ] || export AETHER_FAULT_EVERY=1
+export AETHER_FAULT_REPORT="$report"
+[ -n "${AETHER_FAULT_SLICE:-}" ] || export AETHER_FAULT_EVERY=1 AETHER_FAULT_POINTS="${AETHER_FAULT_POINTS:-200}"
 runner=()
 [ -z "$SUDO" ] || runner=("$SUDO" -E env "PATH=$PATH")
 status=0
-for suite in faults faults_points; do
-  binary="$(cargo test --locked -p aether-tests --test "$suite" --no-run --message-format=json 2>/dev/null |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
-  "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
-done
-
-cargo test --locked -p aether-runtime --test model_faults -- --nocapture || status=$?
-
-# Two sections are written by scripts/test-vm.sh.
-machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded)$/ } keep' docs/RELIABILITY.md)"
-if scripts/soak.sh >"$report/soak.log"; then
-  sed -n '/^| what/,$p' "$report/soak.log" >"$report/soak.md"
-else
-  status=1
+if [ "${1:-}" != page ]; then
+  for suite in faults faults_points faults_start; do
+    binary="$(cargo test --locked -p aether-tests --test "$suite" --no-run --message-format=json 2>/dev/null |
+      sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
+    "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?
+  done
+  cargo test --locked -p aether-runtime --test model_faults -- --nocapture || status=$?
+  scripts/soak.sh | tee "$report/soak.log" || status=1
 fi
-cat "$report/soak.log"
+
+# Three sections are written by scripts/test-vm.sh, and one by hand.
+machine="$(awk '/^## / { keep = /^## (The power fails|The package is upgraded|An older version is replaced|Where each fault is tried)$/ } keep' docs/RELIABILITY.md)"
+if grep -q '^| what' "$report/soak.log" 2>/dev/null; then
+  sed -n '/^| what/,/ seconds\.$/p' "$report/soak.log" >"$report/soak.md"
+fi
 
 {
   printf '# Reliability\n\n'
@@ -65,6 +66,9 @@ every layer that an undisturbed agent has: filters, capabilities, namespaces, mo
   table soak 'A mixed load with faults' \
     'make soak: three clients, every ninth command of which is killed, and SIGKILL of some process of a sandbox every 1.5 seconds, pooled
 sandboxes included. Figures are taken whenever the service rests; the first third is warm-up. The state grows by events and output that are kept.'
+  table start-errors 'A call of a start fails' 'Each error at calls of aetherd and its spawner while they start, with ten agents to take over. Whatever comes of it, the ten live, the next start
+has them all within three seconds, and nothing is left.'
+  table start-kills 'A start is killed at a call' 'The same.'
   table goal-kills 'The daemon is killed while the built-in agent is at work' 'Its loop goes on with the next daemon, and the goal is reached.'
   table models 'A provider of models fails' \
     'Each of these faults, 25 times with each of the five interfaces, over real sockets, in the middle of a goal with three effects: at each of three answers, once,

@@ -2,8 +2,10 @@
 # `make test-vm`: the suites whose results depend on systemd, pure cgroup v2 and the age of Landlock, in a virtual machine of their own.
 # The machine: tests/vm. Its kernel and file system are built when they are first needed (minutes) and kept in AETHER_VM_CACHE (default
 # ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
-# AETHER_UPDATE=1 writes docs/ISOLATION-v2.md, and two sections of docs/RELIABILITY.md. AETHER_VM_CUTS: how often the power fails (default 5).
-# `scripts/test-vm.sh PART...` runs only these: suites, power, package, or package-short, which leaves twenty upgrades and the restart out. `make test`
+# AETHER_UPDATE=1 writes docs/ISOLATION-v2.md, and three sections of docs/RELIABILITY.md. AETHER_VM_CUTS: how often the power fails (default 5).
+# AETHER_VM_OLDER: the commit whose package is upgraded (default: the last one whose database had an older schema).
+# `scripts/test-vm.sh PART...` runs only these: suites, power, package, faults (clock, memory and descriptors of the service), versions (an older
+# package is replaced by this one), or package-short, which leaves twenty upgrades and the restart out. `make test`
 # runs `slice`: the package in a machine with the kernel that the distribution ships ready-made, which is there at once, but has no Landlock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,11 +13,11 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 require_packages gcc libc6-dev e2fsprogs
 
-parts=" ${*:-suites power package} "
+parts=" ${*:-suites power package faults versions} "
 for name in $parts; do
   case "$name" in
-    suites | power | package | package-short | slice) ;;
-    *) fail "there is no part $name" "suites, power, package, package-short, slice" ;;
+    suites | power | package | package-short | faults | versions | slice) ;;
+    *) fail "there is no part $name" "suites, power, package, package-short, faults, versions, slice" ;;
   esac
 done
 # wanted PART: shall it run?
@@ -121,6 +123,38 @@ elif wanted package; then
   printf '\n-- rpm\n'
   AETHER_BIN_DIR="$binaries" scripts/package.sh rpm
   tests/vm/rpm.sh target/package/aether-*.rpm | tee -a "$share/log" || status=$?
+fi
+
+# this_package: aether.deb, of what is tested.
+this_package() {
+  AETHER_PACKAGE_FAST=1 AETHER_BIN_DIR="$binaries" scripts/package.sh deb
+  cp target/package/aether_*.deb "$share/aether.deb"
+}
+if wanted faults; then
+  printf '\n-- faults\n'
+  this_package
+  tests/vm/exec.sh -s "$share" -o "$share/out" -t 1200 -- 'bash /host/vm/faults.sh' | tee -a "$share/log" || status=$?
+fi
+if wanted versions; then
+  printf '\n-- versions\n'
+  this_package
+  newest="$(git log -1 --diff-filter=A --format=%H -- supervisor/store/src/migrations)"
+  older="${AETHER_VM_OLDER:-$newest~1}"
+  cp "$(tests/vm/older.sh "$older")" "$share/older.deb"
+  tests/vm/exec.sh -s "$share" -o "$share/out" -t 600 -- 'bash /host/vm/upgrade.sh' | tee -a "$share/log" || status=$?
+  if [ -f "$share/out/versions" ]; then
+    {
+      printf 'Written by scripts/test-vm.sh (make test-vm): the package of %s is replaced by that of %s in a virtual machine with systemd, while five agents\n' \
+        "$(git log -1 --date=format:'%-d %B, %H:%M' --format=%cd "$older")" "$(git log -1 --date=format:'%-d %B, %H:%M' --format=%cd)"
+      printf 'are there: one that prints, one with a terminal, one with a network, one that is frozen, one with a directory lent.\n\n'
+      printf '| schema before | schema after | agents | of them died |\n| ---: | ---: | ---: | ---: |\n'
+      cat "$share/out/versions"
+      printf '\nTheir inits are those of the older version. A copy of the database was kept before it got the newer schema; the older version is refused by the package,\n'
+      printf 'and, installed anew, by the database, which it leaves as it is.\n'
+    } >"$share/versions.md"
+    cat "$share/versions.md"
+    [ "$status" -ne 0 ] || recorded 'An older version is replaced' "$share/versions.md"
+  fi
 fi
 
 if wanted slice; then

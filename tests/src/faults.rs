@@ -125,12 +125,13 @@ pub fn most_calls(trace: &str) -> BTreeMap<String, usize> {
     most
 }
 
-/// How many points: `AETHER_FAULT_POINTS`, or a slice that ends in minutes.
+/// How many points: `AETHER_FAULT_POINTS`, or `AETHER_FAULT_TIMES` as many as a slice that ends in minutes.
 ///
 /// # Panics
-/// When the variable is no number.
+/// When a variable is no number.
 pub fn points(slice: usize) -> usize {
-    env::var("AETHER_FAULT_POINTS").map_or(slice, |points| points.parse().expect("AETHER_FAULT_POINTS is a number"))
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")));
+    number("AETHER_FAULT_POINTS").unwrap_or_else(|| slice * number("AETHER_FAULT_TIMES").unwrap_or(1))
 }
 
 /// Seed of what is chosen: `AETHER_FAULT_SEED`, or 1.
