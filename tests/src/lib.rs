@@ -22,6 +22,7 @@ pub mod routes;
 pub mod scripted;
 pub mod stranger;
 pub mod terminal;
+pub mod tongues;
 pub mod unit;
 pub mod wait;
 

@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::tongues::Tongue;
+
 /// Tokens that each answer costs.
 pub const TOKENS: u64 = 13;
 
@@ -20,7 +22,7 @@ pub type Turn = Vec<(&'static str, Value)>;
 /// The model; it ends with the test process.
 pub struct Scripted {
     port: u16,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<(Tongue, String)>>>,
 }
 
 /// One call.
@@ -53,9 +55,24 @@ impl Scripted {
         format!("[llm.openai]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m-1\"\n", self.port)
     }
 
+    /// Configuration of a daemon that can ask it by every interface: `chat/m-1`, `gemini/m-1` and so on.
+    pub fn every_tongue(&self) -> String {
+        let at = |name: &str| {
+            let root = if ["chat", "responses"].contains(&name) { "/v1" } else { "" };
+            let url = format!("http://127.0.0.1:{}{root}", self.port);
+            format!("[llm.endpoints.{name}]\ninterface = \"{name}\"\nbase_url = \"{url}\"\napi_key = \"k\"\nmodel = \"m-1\"\n")
+        };
+        Tongue::ALL.iter().map(|(name, _)| at(name)).collect()
+    }
+
     /// Every request so far, as text.
     pub fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// How many of them came by one interface.
+    pub fn seen_by(&self, tongue: Tongue) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|(by, _)| *by == tongue).count()
     }
 
     /// Was this text in a request whose goal contains `name`?
@@ -64,13 +81,16 @@ impl Scripted {
     }
 }
 
-fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, log: &Mutex<Vec<String>>) {
+fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, log: &Mutex<Vec<(Tongue, String)>>) {
     let mut reader = BufReader::new(stream);
-    let mut length = 0;
+    let (mut length, mut path) = (0, String::new());
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).is_ok_and(|read| read == 0) || line == "\r\n" {
             break;
+        }
+        if path.is_empty() {
+            line.split(' ').nth(1).unwrap_or_default().clone_into(&mut path);
         }
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
             length = value.trim().parse().unwrap_or(0);
@@ -82,36 +102,18 @@ fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, log: &Mutex<Vec
     }
     let text = String::from_utf8_lossy(&body).into_owned();
     let asked: Value = serde_json::from_str(&text).unwrap_or_default();
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(text);
-    let events: String = answer(&asked, scripts).iter().map(|event| format!("data: {event}\n\n")).collect();
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
-    drop(reader.into_inner().write_all(format!("{head}{events}data: [DONE]\n\n").as_bytes()));
+    let tongue = Tongue::of(&path);
+    log.lock().unwrap_or_else(PoisonError::into_inner).push((tongue, text));
+    let (turn, calls) = calls(tongue, &asked, scripts);
+    let (kind, body) = tongue.answer(turn, &calls, (TOKENS - 4, 4));
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
+    drop(reader.into_inner().write_all(format!("{head}{body}").as_bytes()));
 }
 
-fn answer(asked: &Value, scripts: &BTreeMap<&str, Vec<Turn>>) -> Vec<Value> {
-    let messages = asked["messages"].as_array().cloned().unwrap_or_default();
-    let turn = messages.iter().filter(|message| message["role"] == "assistant").count();
-    let goal = messages.iter().find(|message| message["role"] == "user").map(|m| m["content"].to_string()).unwrap_or_default();
+/// The calls of the turn that a question asks for.
+fn calls(tongue: Tongue, asked: &Value, scripts: &BTreeMap<&str, Vec<Turn>>) -> (usize, Turn) {
+    let (turn, goal) = tongue.so_far(asked);
     let script = scripts.iter().find(|(name, _)| goal.contains(**name)).map(|(_, turns)| turns);
-    let end = call("complete", json!({ "summary": "done" }));
-    let calls: Vec<Value> = script
-        .and_then(|turns| turns.get(turn))
-        .unwrap_or(&end)
-        .iter()
-        .enumerate()
-        .map(|(index, (tool, args))| {
-            let function = json!({ "name": tool, "arguments": args.to_string() });
-            json!({ "index": index, "id": format!("call-{turn}-{index}"), "type": "function", "function": function })
-        })
-        .collect();
-    let chunk = |delta: Value, end: Value| {
-        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m-1",
-            "choices": [{ "index": 0, "delta": delta, "finish_reason": end }] })
-    };
-    let usage = json!({ "prompt_tokens": TOKENS - 4, "completion_tokens": 4, "total_tokens": TOKENS });
-    vec![
-        chunk(json!({ "role": "assistant", "content": "so", "tool_calls": calls }), Value::Null),
-        chunk(json!({}), json!("tool_calls")),
-        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m-1", "choices": [], "usage": usage }),
-    ]
+    let end = || call("complete", json!({ "summary": "done" }));
+    (turn, script.and_then(|turns| turns.get(turn).cloned()).unwrap_or_else(end))
 }
