@@ -126,8 +126,8 @@ export async function minded(page, url) {
   await mine.getByRole('button', { name: 'Forget it' }).click();
   await page.getByText('Nothing that it remembers matches.').waitFor();
   await page.getByRole('tab', { name: 'Timeline' }).click();
-  await page.getByRole('button', { name: 'Step 2 was good' }).click();
-  await page.getByRole('button', { name: 'Step 2 was good', pressed: true }).waitFor();
+  await page.getByRole('button', { name: 'Step 7 was good' }).click();
+  await page.getByRole('button', { name: 'Step 7 was good', pressed: true }).waitFor();
   await page.goto(`${url}/models`);
   await page.getByRole('list', { name: 'Providers' }).getByText('ollama').first().waitFor();
 }

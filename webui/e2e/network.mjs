@@ -68,7 +68,7 @@ export async function deployAsking(page, url) {
   await dialog.getByLabel('Host', { exact: true }).fill('allowed.test');
   await dialog
     .getByText(
-      'aether run -d --name asker --net ask --allow allowed.test --models ollama --model-tokens 5000 -- sleep 900',
+      'aether run -d --name asker --net ask --allow allowed.test --models ollama --model-tokens 5000 --secret SITE_TOKEN=allowed.test -- sleep 900',
     )
     .waitFor();
   await dialog.getByRole('button', { name: 'Deploy' }).click();
@@ -91,6 +91,7 @@ export async function secretIsUsed(page, url) {
   await page.goto(`${url}/secrets`);
   const grants = page.getByRole('list', { name: 'Grants of SITE_TOKEN' });
   await grants.getByText('asker').waitFor();
+  await page.getByRole('note', { name: 'Used by, of SITE_TOKEN' }).getByText('asker').waitFor();
   await grants.getByText('as bearer token').waitFor();
 }
 
@@ -270,5 +271,15 @@ export const PICTURES = [
   ],
   ['pane-network-timeline', asker('timeline'), (page) => page.getByText('Asks').first().waitFor()],
   ['pane-network-isolation', asker('isolation'), (page) => page.getByText('asks about the rest').waitFor()],
+  [
+    'pane-goal',
+    '/agents/scripted',
+    (page) => page.getByRole('log', { name: 'Timeline' }).getByText('Completed').waitFor(),
+  ],
+  [
+    'pane-goal-mind',
+    '/agents/scripted?pane=mind',
+    (page) => page.getByRole('list', { name: 'Memories' }).waitFor(),
+  ],
   ['pane-no-network', '/agents/quiet?pane=network', (page) => page.getByText('It has no network').waitFor()],
 ];

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useEffect } from 'react';
 import type { AgentInfo, TreeNode } from '@/api/generated';
 import { useAgent, useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 import { shortAmount } from '@/lib/budget';
 import { moodOf, purposeOf, wordOf } from '@/lib/mood';
 import { Mark } from '@/ui/Mark';
@@ -15,10 +15,7 @@ export function useFamily(agent: AgentInfo): readonly TreeNode[] {
     queryFn: ({ signal }) => api.tree(agent.id, signal),
   });
   const changes = useChanges('tree', agent.id);
-  const { refetch } = tree;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, tree);
   const nodes = tree.data?.nodes ?? [];
   return nodes.length > 1 ? nodes : NOBODY;
 }

@@ -1,10 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useEffect } from 'react';
 import type { AgentInfo, Letter } from '@/api/generated';
 import { refusalOf } from '@/api/http';
 import { useAgent, useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 import { count } from '@/lib/format';
 import { Card } from '@/ui/Card';
 import { ErrorNotice } from '@/ui/Notice';
@@ -17,10 +17,7 @@ export function LetterList({ agent }: { agent: AgentInfo }) {
     queryFn: ({ signal }) => api.letters(agent.id, signal),
   });
   const changes = useChanges('letters', agent.id);
-  const { refetch } = letters;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, letters);
   const all = letters.data ?? [];
   const waiting = all.filter((each) => each.to === agent.id && each.readAt == null).length;
   return (

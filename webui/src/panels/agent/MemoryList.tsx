@@ -1,10 +1,11 @@
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, Search, Share2, Trash2 } from 'lucide-react';
-import { useDeferredValue, useEffect, useState } from 'react';
+import { useDeferredValue, useState } from 'react';
 import type { AgentInfo, Memory, MemoryLayer } from '@/api/generated';
 import { refusalOf } from '@/api/http';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 import { count } from '@/lib/format';
 import { LAYERS, LAYER_NAMES } from '@/lib/memory';
 import { Button, IconButton } from '@/ui/Button';
@@ -32,9 +33,7 @@ export function MemoryList({ agent }: { agent: AgentInfo }) {
   });
   const changes = useChanges('memory', agent.id);
   const again = () => void queries.invalidateQueries({ queryKey: ['memory', agent.id] });
-  useEffect(() => {
-    if (changes > 0) void queries.invalidateQueries({ queryKey: ['memory', agent.id] });
-  }, [changes, queries, agent.id]);
+  useAgain(changes, found);
   const forget = (memory: Memory) =>
     void api.forget(agent.id, memory.id).then(
       () => {

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
 import type { AgentInfo } from '@/api/generated';
 import { refusalOf } from '@/api/http';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 import { recordText } from '@/lib/memory';
 import { Card } from '@/ui/Card';
 import { Mark } from '@/ui/Mark';
@@ -91,12 +91,8 @@ function Known({ agent }: { agent: AgentInfo }) {
   });
   const { all: feedback } = useRatings(agent.id, true);
   const changes = useChanges('memory', agent.id);
-  const [askProfile, askLooks] = [profile.refetch, looks.refetch];
-  useEffect(() => {
-    if (changes === 0) return;
-    void askProfile();
-    void askLooks();
-  }, [changes, askProfile, askLooks]);
+  useAgain(changes, profile);
+  useAgain(changes, looks);
   const it = profile.data;
   return (
     <Card title="Profile" about={it && recordText(it)}>

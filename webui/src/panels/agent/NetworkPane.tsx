@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { AgentInfo, NetworkChange } from '@/api/generated';
 import { refusalOf, type Refusal } from '@/api/http';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/network';
+import { useAgain } from '@/lib/again';
 import { hasNetwork } from '@/lib/network';
 import { Empty, ErrorNotice } from '@/ui/Notice';
 import { NetworkPolicy } from './NetworkPolicy';
@@ -22,10 +23,7 @@ export function NetworkPane({ agent }: { agent: AgentInfo }) {
     refetchInterval: live ? 3000 : false,
   });
   const changes = useChanges('network', agent.id);
-  const { refetch } = info;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, info);
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refusal | null>(null);
 

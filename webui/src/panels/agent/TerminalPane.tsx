@@ -1,11 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { Plus, X } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { terminals } from '@/api/agents';
 import type { AgentInfo, TtyInfo } from '@/api/generated';
 import { refusalOf, type Refusal } from '@/api/http';
 import { kernel, useChanges } from '@/api/live';
+import { useAgain } from '@/lib/again';
 import { Button, IconButton } from '@/ui/Button';
 import { Empty, ErrorNotice } from '@/ui/Notice';
 import { LogView } from './LogView';
@@ -23,9 +24,7 @@ export function TerminalPane({ agent }: { agent: AgentInfo }) {
     enabled: !ended && agent.state !== 'queued',
   });
   const { refetch } = open;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, open);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Refusal | null>(null);
 

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect } from 'react';
+import { useCallback } from 'react';
 import type { AgentBudget, AgentInfo } from '@/api/generated';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 
 const EVERY_MS = 3000;
 
@@ -16,10 +17,7 @@ export function useBudget(agent: AgentInfo) {
     refetchInterval: live ? EVERY_MS : false,
   });
   const changes = useChanges('budget', agent.id);
-  const { refetch } = budget;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, budget);
   const set = useCallback(
     (next: AgentBudget) => queries.setQueryData(['budget', agent.id], next),
     [queries, agent.id],

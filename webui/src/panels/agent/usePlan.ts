@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
 import { refusalOf } from '@/api/http';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 
 /** The newest plan of an agent; null when it has none. */
 export function usePlan(id: string) {
@@ -18,9 +18,6 @@ export function usePlan(id: string) {
     },
   });
   const changes = useChanges('plan', id);
-  const { refetch } = plan;
-  useEffect(() => {
-    if (changes > 0) void refetch();
-  }, [changes, refetch]);
+  useAgain(changes, plan);
   return plan;
 }

@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { refusalOf } from '@/api/http';
 import { useChanges } from '@/api/live';
 import * as api from '@/api/minds';
+import { useAgain } from '@/lib/again';
 import { toast } from '@/ui/toast';
 
 /** What people thought of the steps of an agent, newest word first, and how to say so. */
@@ -11,10 +12,7 @@ export function useRatings(id: string, enabled: boolean) {
   const key = useMemo(() => ['feedback', id], [id]);
   const said = useQuery({ queryKey: key, queryFn: ({ signal }) => api.feedback(id, signal), enabled });
   const changes = useChanges('memory', id);
-  const { refetch } = said;
-  useEffect(() => {
-    if (changes > 0 && enabled) void refetch();
-  }, [changes, enabled, refetch]);
+  useAgain(changes, said, enabled);
   const rate = useCallback(
     (step: number, rating: 1 | -1) =>
       void api.rate(id, { step, rating }).then(
