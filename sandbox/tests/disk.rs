@@ -51,6 +51,7 @@ impl Service {
             sockets: dir.join("sockets"),
             state: state.clone(),
             init: env!("CARGO_BIN_EXE_aether-init").into(),
+            networks: 8,
             volume,
             service_uid: 0,
             service_gid: 0,

@@ -44,6 +44,7 @@ impl Client {
             init: env!("CARGO_BIN_EXE_aether-init").into(),
             service_uid: 0,
             service_gid: 0,
+            networks: 8,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-test-{}", std::process::id()),
             cgroup_root: None,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use aether_tests::{Daemon, proc, wait::until};
+use aether_tests::{Daemon, http, proc, wait::until};
 
 /// Ids of the sandboxes that nobody has claimed: those with a control socket and without a record.
 fn waiting(daemon: &Daemon) -> BTreeSet<String> {
@@ -12,6 +12,10 @@ fn waiting(daemon: &Daemon) -> BTreeSet<String> {
     let sockets = fs::read_dir(daemon.run_dir().join("agents")).expect("sockets").flatten();
     let ids = sockets.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".sock")?.to_owned()));
     ids.filter(|id| !known.contains(id.as_str())).collect()
+}
+
+fn figures(daemon: &Daemon) -> String {
+    String::from_utf8(http::unix(&daemon.socket(), "GET", "/metrics").send().body).expect("text")
 }
 
 fn full(daemon: &Daemon, size: usize) -> BTreeSet<String> {
@@ -46,6 +50,10 @@ fn an_agent_gets_one_and_another_takes_its_place() {
     let other = daemon.agent(&[], "exec sleep 600");
     assert!(after.contains(other.info()["id"].as_str().expect("id")));
     assert_ne!(agent.info()["uidRange"], other.info()["uidRange"]);
+    let figures = figures(&daemon);
+    for line in [r#"aether_pool_takes_total{outcome="hit"} 2"#, r#"aether_network_pool_takes_total{outcome="hit"} 2"#, "aether_pool_size 2"] {
+        assert!(figures.lines().any(|figure| figure == line), "{line} is not in {figures}");
+    }
     // Once used, never again: the next ones have other names.
     agent.remove();
     assert!(!full(&daemon, 2).contains(&id));
@@ -72,6 +80,7 @@ fn none_is_built_where_none_is_wanted() {
     let daemon = Daemon::with("[pool]\nsize = 0\n");
     let agent = daemon.agent(&[], "exec sleep 600");
     assert!(waiting(&daemon).is_empty());
+    assert!(!figures(&daemon).contains("aether_pool_takes_total"), "nobody could be given one");
     agent.remove();
 }
 

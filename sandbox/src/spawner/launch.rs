@@ -61,10 +61,10 @@ pub(super) fn begin(spawner: &Spawner, plan: &SandboxPlan, weakened: &Weakened, 
     // Before the clone, so that the child installs this very filter.
     let policies = spawner.confinement.policies(plan.profile, &plan.mounts, weakened);
     let begun = policies.and_then(|Policies { filters, ruleset }| {
-        let (pid, pidfd, child) = start(spawner, plan, weakened, lent, &group)?;
+        let (pid, pidfd, child, network_ready) = start(spawner, plan, weakened, lent, &group)?;
         home.close()?;
         let (cgroup, limits) = (group.path.clone(), plan.limits);
-        Ok(Begun { launched: Launched { pid, cgroup, layers, filters, ruleset, limits, disk }, pidfd, child })
+        Ok(Begun { launched: Launched { pid, cgroup, layers, filters, ruleset, limits, disk, network_ready }, pidfd, child })
     });
     begun.inspect_err(|_| discard(spawner, &plan.id))
 }
@@ -120,7 +120,7 @@ fn start(
     weakened: &Weakened,
     lent: &[OwnedFd],
     group: &Group,
-) -> Result<(u32, OwnedFd, OwnedFd), SpawnFailure> {
+) -> Result<(u32, OwnedFd, OwnedFd, bool), SpawnFailure> {
     let listener = listen(spawner, &plan.id).map_err(at(PlanLayer::Filesystem, "bind the control socket"))?;
     let pair = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
     let (ours, theirs) = pair.map_err(|e| at(PlanLayer::Namespaces, "make a socket pair")(e.into()))?;
@@ -154,7 +154,7 @@ fn start(
         Cloned::Parent { pid, pidfd } => {
             drop(theirs);
             raise(spawner, (plan, weakened), lent, pid, &ours)?;
-            Ok((pid, pidfd, ours))
+            Ok((pid, pidfd, ours, net.is_some_and(|net| net.was_ready)))
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct SpawnerConfig {
     pub service_uid: u32,
     /// Gid the service runs as.
     pub service_gid: u32,
+    /// Network namespaces of each kind that are kept ready: 1 to [`MOST_NETWORKS`].
+    pub networks: u8,
     /// The volume that is made for homes where the state directory's file system limits none.
     pub volume: VolumeSize,
     /// Name of this service's cgroup below its own one: `[a-z0-9-]`, 1 to 64 characters.
@@ -75,6 +77,9 @@ pub struct SpawnerConfig {
     /// Cgroup below which it lies instead: a path below the cgroup2 mount point, which exists.
     pub cgroup_root: Option<String>,
 }
+
+/// Most network namespaces of a kind that are kept ready: as many as wait in a socket at once (`net.unix.max_dgram_qlen`, unix(7)).
+pub const MOST_NETWORKS: u8 = 10;
 
 /// A spawner that runs.
 #[derive(Debug)]

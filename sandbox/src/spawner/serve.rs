@@ -13,7 +13,7 @@ use nix::{
 };
 
 use super::{
-    SpawnerConfig,
+    MOST_NETWORKS, SpawnerConfig,
     cgroup::{Group, Tree},
     confine::{self, Confinement},
     disk::Disk,
@@ -175,7 +175,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     ignore_signal(libc::SIGCHLD);
     let null = reserve_low_descriptors()?;
     // Before anything is given up that it needs.
-    let net = NetPool::start(null.as_fd())?;
+    let net = NetPool::start(null.as_fd(), config.networks.clamp(1, MOST_NETWORKS))?;
     set_undumpable()?;
     set_securebits(NO_SETUID_FIXUP)?;
     confine::keep_core_limit()?;

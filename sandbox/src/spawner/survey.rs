@@ -82,6 +82,7 @@ fn file_systems(state: PathBuf) -> io::Result<FileSystems> {
         base_root: state.join("base/root"),
         base_home: state.join("base/home"),
         init: PathBuf::new(),
+        networks: 8,
         volume: super::VolumeSize::None,
         service_uid: 0,
         service_gid: 0,

@@ -173,6 +173,8 @@ pub struct Launched {
     pub limits: CgroupLimits,
     /// What its home may take up; `None` where nothing keeps it from more.
     pub disk: Option<DiskLimits>,
+    /// Its network namespace was ready; otherwise it had to be waited for or made.
+    pub network_ready: bool,
 }
 
 /// A sandbox found alive.

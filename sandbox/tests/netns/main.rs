@@ -105,6 +105,7 @@ impl Host {
             init: env!("CARGO_BIN_EXE_aether-init").into(),
             service_uid: 0,
             service_gid: 0,
+            networks: 8,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-netns-test-{}", std::process::id()),
             cgroup_root: None,

@@ -13,6 +13,12 @@ use crate::fleet::{Fleet, ListFilter};
 pub const LAUNCHES: &str = "aether_launches_total";
 /// Seconds from the decision to launch until init was ready.
 pub const LAUNCH_SECONDS: &str = "aether_launch_seconds";
+/// Agents that could be given a sandbox built ahead (label `outcome`: `hit`, or `miss` when none of their kind was ready).
+pub const POOL_TAKES: &str = "aether_pool_takes_total";
+/// Sandboxes built (label `outcome`: `hit` when a network namespace was ready, `miss` when one had to be waited for or made).
+pub const NETWORK_TAKES: &str = "aether_network_pool_takes_total";
+const POOL_READY: &str = "aether_pool_ready";
+const POOL_SIZE: &str = "aether_pool_size";
 const AGENTS: &str = "aether_agents";
 const ACTIVE: &str = "aether_agents_active";
 const EVENTS: &str = "aether_events_emitted_total";
@@ -54,6 +60,9 @@ impl Metrics {
             gauge!(AGENTS, "state" => format!("{state:?}").to_lowercase()).set(number as f64);
         }
         gauge!(ACTIVE).set(agents.iter().filter(|agent| agent.state.is_live()).count() as f64);
+        let (ready, size) = fleet.pool();
+        gauge!(POOL_READY).set(ready as f64);
+        gauge!(POOL_SIZE).set(size as f64);
         counter!(EVENTS).absolute(fleet.events().newest().await);
         gauge!(UPTIME).set(fleet.uptime() as f64);
         if let Some(bytes) = resident_bytes() {
@@ -110,6 +119,10 @@ fn install() -> PrometheusHandle {
     }
     describe_counter!(LAUNCHES, "Sandboxes launched.");
     describe_histogram!(LAUNCH_SECONDS, "Seconds from the decision to launch until init was ready.");
+    describe_counter!(POOL_TAKES, "Agents that could be given a sandbox built ahead, by whether one was ready.");
+    describe_counter!(NETWORK_TAKES, "Sandboxes built, by whether a network namespace was ready.");
+    describe_gauge!(POOL_READY, "Sandboxes built ahead that wait for their agent.");
+    describe_gauge!(POOL_SIZE, "Sandboxes that are kept ready, as configured.");
     describe_gauge!(AGENTS, "Agents by state.");
     describe_gauge!(ACTIVE, "Agents that have a sandbox.");
     describe_counter!(EVENTS, "Durable events since the first start.");

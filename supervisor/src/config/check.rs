@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fs, path::Path};
 
-use aether_sandbox::spawner::VolumeSize;
+use aether_sandbox::spawner::{MOST_NETWORKS, VolumeSize};
 
 use super::Config;
 
@@ -32,6 +32,9 @@ impl Config {
         }
         if self.pool.size > 32 {
             return range("pool.size", "must be 0 to 32");
+        }
+        if !(1..=MOST_NETWORKS).contains(&self.pool.networks) {
+            return range("pool.networks", &format!("must be 1 to {MOST_NETWORKS}"));
         }
         if self.limits.memory.0 < 8 << 20 {
             return range("limits.memory", "must be at least 8M");

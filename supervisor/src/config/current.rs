@@ -26,7 +26,7 @@ impl Current {
         let mut next = Config::clone(&old);
         next.agents = new.agents.clone();
         next.limits = new.limits;
-        next.pool = new.pool;
+        next.pool.size = new.pool.size;
         *place = Arc::new(next);
         let differs = [
             ("state", old.state != new.state),
@@ -40,6 +40,7 @@ impl Current {
             ("llm", old.llm != new.llm),
             ("models", old.models != new.models),
             ("cgroup", old.cgroup != new.cgroup),
+            ("pool.networks", old.pool.networks != new.pool.networks),
         ];
         differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }

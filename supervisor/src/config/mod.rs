@@ -116,17 +116,19 @@ impl Default for AgentsConfig {
     }
 }
 
-/// Sandboxes built ahead, so that an agent that asks for nothing unusual starts at once.
+/// What is built ahead, so that an agent that asks for nothing unusual starts at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PoolConfig {
     /// How many; 0 builds each sandbox when it is asked for.
     pub size: u32,
+    /// Network namespaces of each kind that are kept ready, for sandboxes built ahead and others.
+    pub networks: u8,
 }
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self { size: 4 }
+        Self { size: 4, networks: 8 }
     }
 }
 

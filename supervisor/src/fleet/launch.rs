@@ -31,7 +31,7 @@ use super::{
     watch,
 };
 use crate::{
-    api::metrics::{LAUNCH_SECONDS, LAUNCHES},
+    api::metrics::{LAUNCH_SECONDS, LAUNCHES, NETWORK_TAKES},
     compile::{Lent, compile},
     egress, gateway,
     links::init::{InitLink, unexpected},
@@ -204,13 +204,17 @@ async fn sandbox(core: &Core, id: &AgentId, spec: &AgentSpec, parcels: Vec<Parce
     }
     let begun = Instant::now();
     let launched = core.spawner.launch(plan, lent).await;
-    count(begun, launched.is_ok());
+    count(begun, &launched);
     launched
 }
 
 /// Adds a launch to the metrics.
-pub(crate) fn count(begun: Instant, succeeded: bool) {
-    metrics::counter!(LAUNCHES, "outcome" => if succeeded { "ok" } else { "failed" }).increment(1);
+pub(crate) fn count(begun: Instant, launched: &Result<(Launched, OwnedFd), ApiError>) {
+    if let Ok((launched, _)) = launched {
+        let outcome = if launched.network_ready { "hit" } else { "miss" };
+        metrics::counter!(NETWORK_TAKES, "outcome" => outcome).increment(1);
+    }
+    metrics::counter!(LAUNCHES, "outcome" => if launched.is_ok() { "ok" } else { "failed" }).increment(1);
     metrics::histogram!(LAUNCH_SECONDS).record(begun.elapsed().as_secs_f64());
 }
 

@@ -109,6 +109,11 @@ impl Fleet {
         self.core.registry().list(filter)
     }
 
+    /// Sandboxes built ahead: how many are ready, and how many are to be.
+    pub fn pool(&self) -> (usize, usize) {
+        pool::level(&self.core)
+    }
+
     /// The queue, first to start first.
     pub fn queue(&self) -> Vec<AgentInfo> {
         self.core.registry().queue()

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use super::core::{Core, lock, sandbox_id, store_error};
 use super::launch;
 use crate::{
+    api::metrics::POOL_TAKES,
     compile::{Lent, check_host, compile},
     links::init::InitLink,
 };
@@ -80,6 +81,8 @@ impl Pool {
             let place = ready.iter().position(|ready| ready.fits(core, spec));
             place.and_then(|place| ready.remove(place))
         };
+        let outcome = if found.is_some() { "hit" } else { "miss" };
+        metrics::counter!(POOL_TAKES, "outcome" => outcome).increment(1);
         if found.is_none() {
             *lock(&self.shape) = shape_of(spec);
         }
@@ -92,7 +95,8 @@ impl Pool {
         lock(&self.ready).push_front(ready);
     }
 
-    fn len(&self) -> usize {
+    /// How many are ready.
+    pub(crate) fn len(&self) -> usize {
         lock(&self.ready).len()
     }
 }
@@ -132,7 +136,7 @@ impl Ready {
         let plan = self.plan_for(core, spec, name)?;
         let begun = Instant::now();
         let claimed = core.spawner.claim(plan).await;
-        launch::count(begun, claimed.is_ok());
+        launch::count(begun, &claimed);
         let (launched, pidfd) = claimed?;
         Ok(Claimed { launched, pidfd, init: self.init })
     }
@@ -176,6 +180,11 @@ pub(crate) async fn keep(core: Arc<Core>) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// How many are ready, and how many are to be.
+pub(crate) fn level(core: &Core) -> (usize, usize) {
+    (core.pool.len(), wanted(core))
 }
 
 /// How many are to be ready. None on a host that lacks a layer: who allows that has to say so for each agent.

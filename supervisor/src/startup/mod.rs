@@ -93,6 +93,7 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
         init,
         service_uid: identity.uid.as_raw(),
         service_gid: identity.gid.as_raw(),
+        networks: config.pool.networks,
         volume: config.storage.volume.0,
         cgroup_name: places.cgroup_name(),
         cgroup_root,

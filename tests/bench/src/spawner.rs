@@ -47,6 +47,7 @@ impl Spawner {
             init: bin_dir().join("aether-init"),
             service_uid: 0,
             service_gid: 0,
+            networks: 8,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name: format!("aether-bench-{}", std::process::id()),
             cgroup_root: None,

@@ -67,6 +67,7 @@ impl Bench {
             init: "/proc/self/exe".into(),
             service_uid: 0,
             service_gid: 0,
+            networks: 8,
             volume: aether_sandbox::spawner::VolumeSize::None,
             cgroup_name,
             cgroup_root: None,

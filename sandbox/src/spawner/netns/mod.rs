@@ -18,6 +18,7 @@ use std::{
 
 use nix::{
     fcntl::{OFlag, open},
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sched::{CloneFlags, setns},
     sys::{
         socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt::ReceiveTimeout},
@@ -38,8 +39,6 @@ use crate::{
     },
 };
 
-/// Namespaces of each kind that wait to be taken.
-const AHEAD: usize = 8;
 /// Longest time that one may take to be made, seconds.
 const PATIENCE: i64 = 10;
 
@@ -77,6 +76,8 @@ pub(super) struct PreparedNet {
     pub(super) namespace: OwnedFd,
     /// Only of [`NetworkPlan::Relayed`].
     pub(super) sockets: Option<NetSockets>,
+    /// Nobody had to wait for it.
+    pub(super) was_ready: bool,
 }
 
 /// The namespaces that are ready, and the maker of more.
@@ -85,6 +86,8 @@ pub(super) struct NetPool {
     bare: OwnedFd,
     relayed: OwnedFd,
     relay: OnceCell<Feature>,
+    /// Namespaces of each kind that wait to be taken.
+    ahead: u8,
 }
 
 /// Numbers of the maker's descriptors.
@@ -94,7 +97,7 @@ const RELAYED: i32 = 5;
 
 impl NetPool {
     /// Starts the maker and its keeper. To be called while the process has one thread and all its privileges; no descriptor below 10 may be free.
-    pub(super) fn start(null: BorrowedFd<'_>) -> io::Result<Self> {
+    pub(super) fn start(null: BorrowedFd<'_>, ahead: u8) -> io::Result<Self> {
         let home = open("/proc/self/ns/net", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let pair = || socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC);
         let ((bare, bare_maker), (relayed, relayed_maker)) = (pair()?, pair()?);
@@ -105,11 +108,11 @@ impl NetPool {
         send_packet(relayed.as_fd(), maker::RELAY, &[])?;
         for line in [&bare, &relayed] {
             setsockopt(line, ReceiveTimeout, &TimeVal::new(PATIENCE, 0))?;
-            for _ in 0..AHEAD {
+            for _ in 0..ahead {
                 send_packet(line.as_fd(), maker::MORE, &[])?;
             }
         }
-        Ok(Self { home, bare, relayed, relay: OnceCell::new() })
+        Ok(Self { home, bare, relayed, relay: OnceCell::new(), ahead })
     }
 
     /// Can connections to every address be relayed? The first time it may wait until the maker has tried it.
@@ -134,9 +137,10 @@ impl NetPool {
                 &self.relayed
             }
         };
+        let was_ready = poll(&mut [PollFd::new(line.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO) == Ok(1);
         let mut failed = io::Error::from(io::ErrorKind::TimedOut);
         // What could not be made some time ago may work now: every failure that waits is passed over, and one more is tried.
-        for _ in 0..=AHEAD {
+        for _ in 0..=self.ahead {
             let (made, mut fds) = receive(line)?;
             if let Made::Relay(_) = made {
                 // Said again by a maker whose forerunner died before it could strike the question off.
@@ -153,7 +157,7 @@ impl NetPool {
                     if sockets.is_none() && kind == NetworkPlan::Relayed {
                         return Err(strange());
                     }
-                    return Ok(PreparedNet { namespace, sockets });
+                    return Ok(PreparedNet { namespace, sockets, was_ready });
                 }
                 Made::Failed(step, 0, words) => failed = io::Error::other(format!("{step}: {words}")),
                 Made::Failed(_, errno, _) => failed = io::Error::from_raw_os_error(errno),
