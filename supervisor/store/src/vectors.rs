@@ -68,7 +68,7 @@ fn bytes(vector: &[f32]) -> Vec<u8> {
 
 /// The cosine of two vectors of length 1; `None` where they have nothing to do with each other.
 fn cosine(question: &[f32], stored: &[u8]) -> Option<f64> {
-    if stored.len() != question.len() * size_of::<f32>() {
+    if stored.len() != size_of_val(question) {
         return None;
     }
     let numbers = stored.chunks_exact(size_of::<f32>()).map(|four| four.try_into().map_or(0.0, f32::from_le_bytes));
