@@ -29,7 +29,7 @@ runner=()
 [ -z "$SUDO" ] || runner=("$SUDO" -E env "PATH=$PATH")
 status=0
 if [ "${1:-}" != page ]; then
-  for suite in faults faults_points faults_start; do
+  for suite in faults faults_points faults_start repair; do
     binary="$(cargo test --locked -p aether-tests --test "$suite" --no-run --message-format=json 2>/dev/null |
       sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)"
     "${runner[@]}" "$binary" --test-threads=1 --nocapture || status=$?

@@ -55,12 +55,12 @@ impl Scripted {
         format!("[llm.openai]\nbase_url = \"http://127.0.0.1:{}/v1\"\nmodel = \"m-1\"\n", self.port)
     }
 
-    /// Configuration of a daemon that can ask it by every interface: `chat/m-1`, `gemini/m-1` and so on.
+    /// Configuration of a daemon that can ask it by every interface: `as-chat/m-1`, `as-gemini/m-1` and so on.
     pub fn every_tongue(&self) -> String {
         let at = |name: &str| {
             let root = if ["chat", "responses"].contains(&name) { "/v1" } else { "" };
             let url = format!("http://127.0.0.1:{}{root}", self.port);
-            format!("[llm.endpoints.{name}]\ninterface = \"{name}\"\nbase_url = \"{url}\"\napi_key = \"k\"\nmodel = \"m-1\"\n")
+            format!("[llm.endpoints.as-{name}]\ninterface = \"{name}\"\nbase_url = \"{url}\"\nmodel = \"m-1\"\n")
         };
         Tongue::ALL.iter().map(|(name, _)| at(name)).collect()
     }
