@@ -274,7 +274,8 @@ export const PICTURES = [
   [
     'pane-goal',
     '/agents/scripted',
-    (page) => page.getByRole('log', { name: 'Timeline' }).getByText('Completed').waitFor(),
+    (page) =>
+      page.getByRole('log', { name: 'Timeline' }).getByText('Everything was tried.').first().waitFor(),
   ],
   [
     'pane-goal-mind',
