@@ -135,10 +135,26 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
             _ => {}
         }
     }
+    let unpooled = without_a_pool(daemon, &stage, rounds / 3)?;
+    report.times("Aether, ephemeral, nothing built ahead (rounds of its own)", unpooled.0);
+    report.times("bubblewrap in those rounds", unpooled.1);
     report.at_most("create → exit, ephemeral, p50 / bubblewrap's", ephemeral / bwrap, 0.6, "×");
     report.at_most("create → exit, ephemeral, p99 / p50", spread, 3.0, "×");
     report.at_most("create → exit, kept, p50", kept, ephemeral + sync, "ms");
     Ok(())
+}
+
+/// The same with `[pool] size = 0`, beside bubblewrap.
+fn without_a_pool(pooled: Daemon, stage: &peers::Stage, rounds: usize) -> Result<(Sample, Sample)> {
+    drop(pooled);
+    let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n[pool]\nsize = 0\n");
+    let mut api = Api::connect(&daemon.socket())?;
+    let mut contestants: Vec<Contestant<'_>> = vec![
+        ("Aether, nothing built ahead", Box::new(move |_| aether(&mut api, true))),
+        ("bubblewrap", Box::new(|_| stage.run(peers::bubblewrap()))),
+    ];
+    let mut samples = interleave(&mut contestants, rounds)?.into_iter();
+    samples.next().zip(samples.next()).context("two contestants")
 }
 
 fn aether(api: &mut Api, ephemeral: bool) -> Result<Duration> {

@@ -113,6 +113,8 @@ pub(crate) fn come_and_go(socket: &Path, until: Instant, done: &AtomicU64) -> Re
 
 fn dense(report: &mut Report, count: u32) -> Result<()> {
     let daemon = Daemon::with(&format!("[agents]\nmax_concurrent = {}\n[limits]\nmemory = \"64M\"\n", count + 50));
+    let mut floor = Floor::start(0)?;
+    let floor_alone = floor_rounds(&mut floor)?;
     let mut api = Api::connect(&daemon.socket())?;
     let before = (host::available(), host::memory(daemon.pid(), "VmRSS"));
     let mut first = Vec::new();
@@ -148,6 +150,11 @@ fn dense(report: &mut Report, count: u32) -> Result<()> {
     report.figure(&format!("RSS of aetherd at {count}"), rss, "MiB");
     report.figure(&format!("CPU of aetherd at {count} idle agents"), busy, "% of a core");
     report.times(&format!("list of {count}"), lists);
+    let floor_among = floor_rounds(&mut floor)?;
+    floor.stop()?;
+    report.figure(&format!("the floor program at {count} live / at 0"), floor_among.p50() / floor_alone.p50(), "×");
+    report.times("the floor program, before them", floor_alone);
+    report.times(&format!("the floor program, beside {count}"), floor_among);
     let (first, last) = (Sample::from(first), Sample::from(last));
     let ratio = last.p50() / first.p50();
     report.times("create, among the first 50", first);
@@ -161,6 +168,11 @@ fn dense(report: &mut Report, count: u32) -> Result<()> {
     daemon_stop(daemon).context("stop")?;
     report.figure(&format!("stop of the service with {count} agents"), start.elapsed().as_secs_f64(), "s");
     Ok(())
+}
+
+fn floor_rounds(floor: &mut Floor) -> Result<Sample> {
+    let times: Result<Vec<Duration>> = (0..60).map(|_| Ok(floor.round()?.0)).collect();
+    Ok(times?.split_off(10).into())
 }
 
 fn daemon_stop(mut daemon: Daemon) -> Result<()> {
