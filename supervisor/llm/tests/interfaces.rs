@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aether_llm::{
-    Completion, CompletionRequest, Delta, Endpoint, Image, Interface, Message, Provider, Remote, Secret, StopReason, TokenUsage,
-    ToolCall, ToolSpec,
+    Completion, CompletionRequest, Delta, Embedder, Embedding, Endpoint, Image, Interface, Message, Provider, Remote, Secret,
+    StopReason, TokenUsage, ToolCall, ToolSpec,
 };
 use common::{Act, Server, answer, scripts, stream_of};
 use serde_json::{Value, json};
@@ -227,4 +227,39 @@ async fn the_list_of_models_shows_whether_a_provider_can_be_used() {
     let error = remote(Interface::Chat, &server.url, false).models(Duration::from_millis(50)).await.expect_err("silent");
     assert_eq!(error.to_string(), "the provider did not answer within 0.05 s");
     assert_eq!(stream_of(Interface::Ollama, &[]).len(), 1, "a head");
+}
+
+#[tokio::test]
+async fn vectors_come_from_every_interface_that_has_them_and_from_no_other() {
+    let texts = ["the tide".to_owned(), "the baker".to_owned()];
+    let answers = [
+        (
+            Interface::Chat,
+            "/v1/embeddings",
+            json!({"data": [{"index": 1, "embedding": [0, 2]}, {"index": 0, "embedding": [3, 4]}]}),
+        ),
+        (
+            Interface::Gemini,
+            "/v1/v1beta/models/e:batchEmbedContents",
+            json!({"embeddings": [{"values": [3, 4]}, {"values": [0, 1]}]}),
+        ),
+        (Interface::Ollama, "/v1/api/embed", json!({"embeddings": [[3, 4], [0, 9]]})),
+    ];
+    for (interface, path, vectors) in answers {
+        let busy = answer("429 Too Many Requests", "retry-after: 0\r\n", "{}");
+        let good = answer("200 OK", "content-type: application/json\r\n", &vectors.to_string());
+        let refusal = answer("400 Bad Request", "", r#"{"error": {"message": "sk-secret is no key of mine"}}"#);
+        let server = Server::play(vec![busy, good, refusal]).await;
+        let embedding = Embedding::new(Arc::new(remote(interface, &server.url, false)), "e").expect("it has vectors");
+        assert_eq!(embedding.name(), format!("{}/e", interface.name()));
+        assert_eq!(embedding.embed(&texts).await, Ok(vec![vec![0.6, 0.8], vec![0.0, 1.0]]), "{interface:?}, after a wait");
+        let refused = embedding.embed(&texts).await.expect_err("refused").to_string();
+        assert!(refused.contains("[redacted] is no key") && !refused.contains("sk-secret"), "{refused}");
+        assert!(embedding.embed(&[const { String::new() }; 65]).await.is_err_and(|error| error.to_string().contains("65 texts")));
+        let asked = server.requests.lock().expect("lock").clone();
+        assert!(asked.len() == 3 && asked[1].starts_with(&format!("POST {path} HTTP/1.1")), "{}", asked[1]);
+        assert!(asked[1].contains("sk-secret") && asked[1].contains("the tide") && asked[1].contains("the baker"));
+    }
+    let none = Embedding::new(Arc::new(remote(Interface::Anthropic, "http://127.0.0.1:1", false)), "e");
+    assert!(none.is_err_and(|error| error.to_string().contains("the interface anthropic has no embeddings")));
 }

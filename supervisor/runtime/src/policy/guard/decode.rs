@@ -56,6 +56,15 @@ fn add_decoded(text: &str, depth: u32, all: &mut Vec<String>) {
     if text.matches('%').count() >= 4 {
         found.extend(percent(text));
     }
+    if text.matches("&#").count() >= 4 {
+        found.extend(numbered(text, "&#", ';'));
+    }
+    if text.matches("\\u").count() >= 4 {
+        found.extend(numbered(text, "\\u", '\\'));
+    }
+    if text.contains('\u{202e}') || text.contains("ackward") {
+        found.push(text.chars().rev().collect());
+    }
     for run in text
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_')))
         .filter(|run| run.len() >= SHORTEST)
@@ -63,18 +72,42 @@ fn add_decoded(text: &str, depth: u32, all: &mut Vec<String>) {
     {
         found.extend(hex(run).or_else(|| base64(run)));
     }
-    // A code broken into lines is one code.
-    let joined: String = text.split_whitespace().collect();
-    if joined.len() >= SHORTEST
-        && joined.len() < text.len()
-        && joined.bytes().all(|c| c.is_ascii_alphanumeric() || b"+/=-_".contains(&c))
-    {
+    // A code broken into lines is one code, also between lines of something else.
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for block in lines.split(|line| line.starts_with("--") || !is_code(line)).filter(|block| block.len() > 1).take(RUNS) {
+        let joined = block.concat();
         found.extend(hex(&joined).or_else(|| base64(&joined)));
     }
     for decoded in found {
         add_decoded(&decoded, depth - 1, all);
         all.push(decoded);
     }
+}
+
+fn is_code(line: &str) -> bool {
+    !line.is_empty() && line.bytes().all(|c| c.is_ascii_alphanumeric() || b"+/=-_".contains(&c))
+}
+
+/// Characters by number: `&#73;`, `&#x49;`, `\u0049`.
+fn numbered(text: &str, mark: &str, end: char) -> Option<String> {
+    let mut parts = text.split(mark);
+    let mut decoded = parts.next()?.to_owned();
+    for part in parts {
+        let (digits, radix) = match (mark, part.strip_prefix(['x', 'X'])) {
+            ("&#", Some(digits)) => (digits, 16),
+            ("&#", None) => (part, 10),
+            _ => (part, 16),
+        };
+        let most = if mark == "&#" { 7 } else { 4 };
+        let length = digits.bytes().take(most).take_while(|digit| (*digit as char).is_digit(radix)).count();
+        let (number, rest) = digits.split_at_checked(length)?;
+        match u32::from_str_radix(number, radix).ok().and_then(char::from_u32) {
+            Some(letter) => decoded.push(letter),
+            None => decoded.push_str(mark),
+        }
+        decoded.push_str(rest.strip_prefix(end).unwrap_or(rest));
+    }
+    (decoded != text).then_some(decoded)
 }
 
 fn percent(text: &str) -> Option<String> {
@@ -92,6 +125,7 @@ fn percent(text: &str) -> Option<String> {
 }
 
 fn hex(run: &str) -> Option<String> {
+    let run = run.strip_prefix("0x").unwrap_or(run);
     if !run.len().is_multiple_of(2) || !run.bytes().all(|c| c.is_ascii_hexdigit()) {
         return None;
     }
@@ -120,11 +154,11 @@ fn base64(run: &str) -> Option<String> {
     words(engine.decode(standard.get(..whole)?).ok()?)
 }
 
-/// Bytes that are text with blanks in it; anything else decodes to noise.
+/// Bytes that are text with blanks in it, or a code again; anything else decodes to noise.
 fn words(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
     let odd = text.chars().filter(|c| c.is_control() && !c.is_whitespace()).count();
-    (odd == 0 && text.contains(' ')).then_some(text)
+    (odd == 0 && (text.contains(' ') || (text.len() >= SHORTEST && is_code(&text)))).then_some(text)
 }
 
 /// Small letters of the Latin alphabet for everything that looks like them, invisible characters left out.

@@ -4,6 +4,7 @@
 //! that was fooled can do is bounded by its sandbox, its network, its rules and its budget.
 
 mod decode;
+mod languages;
 mod phrases;
 
 pub use decode::readings;

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
+use super::languages;
+
 /// What a shape is, and the shape. Texts come in small letters with one blank between words.
 const SHAPES: &[(&str, &str)] = &[
     (
@@ -18,6 +20,43 @@ const SHAPES: &[(&str, &str)] = &[
         "an order to disregard instructions",
         r"\byour (real|true|actual|new|updated|only|revised) (instructions|task|goal|objective|orders|directives?) (is|are|from now|follows?|as follows)\b",
     ),
+    (
+        "an order to disregard instructions",
+        r"\b(ignore|disregard|forget|drop|override|bypass) (all |any |the |your |these |those |my )*(rules|instructions?|guidelines|directives?|directions|orders|policies|restrictions) (above|before this|so far|given (above|before|to you)|you (were|have been|are) (given|under)|of your (system|developer|operator|owner|user))\b",
+    ),
+    (
+        "an order to disregard instructions",
+        r"\byour (previous |earlier |original |prior |current |safety )*(instructions|rules|orders|guidelines|restrictions|policies|task|goal|policy) (have been|has been|are|is) (hereby |now )*(updated|changed|replaced|cancell?ed|void|lifted|suspended|revoked|overridden|disabled)\b",
+    ),
+    (
+        "an order to disregard instructions",
+        r"\b(the )?(previous|prior|earlier|original) (task|goal|instructions?|orders) (is|are|was|were|has been|have been) (hereby |now )*(cancell?ed|void|revoked|replaced|suspended)\b|\b(new|real) task ?: .{0,80}\b(send|read|delete|remove|run|fetch|open|upload|wipe)\b",
+    ),
+    (
+        "an order to disregard instructions",
+        r"\b(you are|you're) (now |hereby )*(no longer bound|free from|released from|not bound|no longer subject)( by| to)? ?(any |all |your |the )*(rules|restrictions|guidelines|instructions|policies|limits)?",
+    ),
+    (
+        "a new role for the model",
+        r"\b(from now on,? |henceforth )you (work|act|speak|operate) (only )?for me\b|\bfrom now on you are (an?|the) .{0,30}\b(agent|assistant|model|ai)\b",
+    ),
+    (
+        "words to a model that reads this",
+        r"\b(todo|fixme) ?\((the )?(ai |llm |coding )?(ai|llms?|assistants?|agents?)\)|\b(note|hint|task|action item|message|instructions?|reminder|request)s? (for|to) (the |all |any |every )*((ai|llms?)\b|language models?|(ai |coding |automated |autonomous )(assistants?|agents?)|(assistants?|agents?):)",
+    ),
+    (
+        "words to a model that reads this",
+        r"\b(ai|llm|coding|automated|autonomous|language model) ?(agents?|assistants?|models?)?,?:? (must|should|shall|needs? to|has to|have to|are (asked|required|instructed) to|may process this)\b.{0,60}\b(send|post|upload|fetch|open|visit|load|run|execute|add|append|write|delete|remove|wipe|reveal|print|publish|forward|tell|request)\b",
+    ),
+    (
+        "words to a model that reads this",
+        r"(^|[.!?\n#:*>(\u{22}-] ?)(ai |coding )?(assistants?|agents?|ai|llm|dear (language|ai|large language) model),? ?[:,(-] ?(please |also |now |first |always |silently |quietly |immediately |then )*(send|post|upload|fetch|open|visit|load|run|execute|add|append|write|delete|remove|rm |wipe|erase|reveal|print|publish|forward|tell|share|search|substitute|clean up)\b",
+    ),
+    (
+        "an order to send secrets away",
+        r"\b(contents?|value|values|text) of (every file|all files|the file|the files|~/|\.env|your |the environment|the (private|secret|ssh)).{0,80}\b(to|at|in) (the )?(url|link|https?://)",
+    ),
+    ("an order to send secrets away", r"!\[[^\]]{0,40}\]\(https?://[^)]{0,80}=(put_|\{|<|\[|your_|secret|insert)"),
     (
         "a new role for the model",
         r"\b(you are now|from now on,? you('re| are| will| must| shall)|you will now (act|behave|be)|pretend (that )?you are|act as if you (are|were|have)) .{0,60}\b(dan\b|jailbroken|unrestricted|unfiltered|uncensored|developer mode|god mode|no (longer )?(restrictions|limits|rules|filters)|without (any )?(restrictions|limits|rules|filters)|not bound|root access|administrator|new (instructions|goal|task|rules))",
@@ -64,15 +103,19 @@ const SHAPES: &[(&str, &str)] = &[
     ),
 ];
 
-static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(SHAPES.iter().map(|(_, shape)| shape)).ok());
-static EACH: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| SHAPES.iter().map(|(_, shape)| Regex::new(shape).ok()).collect());
+fn shapes() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    SHAPES.iter().chain(languages::SHAPES)
+}
+
+static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(shapes().map(|(_, shape)| shape)).ok());
+static EACH: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| shapes().map(|(_, shape)| Regex::new(shape).ok()).collect());
 
 /// What is found in a folded text: the kind and the place.
 pub(super) fn find(text: &str) -> Vec<(&'static str, String)> {
     let Some(set) = SET.as_ref() else { return Vec::new() };
     let hits = set.matches(text);
     let found = hits.iter().filter_map(|number| {
-        let (kind, _) = SHAPES.get(number)?;
+        let (kind, _) = shapes().nth(number)?;
         let place = EACH.get(number)?.as_ref()?.find(text)?;
         Some((*kind, place.as_str().to_owned()))
     });
