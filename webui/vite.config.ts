@@ -51,10 +51,10 @@ const LATIN = [
   [0xfffd, 0xfffd],
 ] as const;
 
-/** Weights that this page sets, and whether it uses glyphs that only features reach (tabular figures; never ligatures). */
+/** Weights that this page sets. */
 const FONTS = [
-  { file: /inter-latin-wght-normal.*woff2$/, max: 600, features: true },
-  { file: /jetbrains-mono-latin-wght-normal.*woff2$/, max: 700, features: false },
+  { file: /inter-latin-wght-normal.*woff2$/, max: 600 },
+  { file: /jetbrains-mono-latin-wght-normal.*woff2$/, max: 700 },
 ];
 
 /** Every visit begins with these two fonts: they carry what the page shows and no more. */
@@ -72,7 +72,8 @@ function slimFonts(): Plugin {
         part.source = await subset(Buffer.from(part.source), text, {
           targetFormat: 'woff2',
           variationAxes: { wght: { min: 400, max: font.max } },
-          noLayoutClosure: !font.features,
+          // Figures of one width are those of the other font, and ligatures are never wanted.
+          noLayoutClosure: true,
         });
       }
     },

@@ -221,9 +221,12 @@ export async function modelsAndAlarms(page, url) {
   await page.getByText('asks about the rest').waitFor();
 }
 
-/** Something waits on every picture: each of these is held until it is denied. */
-export function keepAsking() {
-  const hosts = ['registry.packages.test:8443', 'a-rather-long-name-of-a-host.of.some.vendor.test'];
+/** Something waits on every picture of a round, by names that nobody was asked about: an answer, or none in time, counts for a minute. */
+export function keepAsking(round) {
+  const hosts = [
+    `registry-${round}.packages.test:8443`,
+    `a-rather-long-name-of-host-${round}.of.some.vendor.test`,
+  ];
   const held = hosts.map((host) =>
     leave('asker', `while :; do curl -s -m 110 http://${host}/ -o /dev/null; sleep 1; done`),
   );

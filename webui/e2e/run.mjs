@@ -95,17 +95,19 @@ if (process.env.AETHER_NETWORK) {
   await run('memory, feedback and steering', goals.minded);
   await context.close();
   if (failures.length > 0) await end();
-  const stop = network.keepAsking();
+  let round = 0;
   for (const theme of ['dark', 'light'])
     for (const [label, size] of [
       ['wide', WIDE],
       ['phone', PHONE],
     ]) {
+      round += 1;
+      const stop = network.keepAsking(round);
       const pictures = await pageIn(theme, size);
       for (const picture of network.PICTURES) await look(pictures.page, theme, label, ...picture);
       await pictures.context.close();
+      stop();
     }
-  stop();
   await end();
 }
 

@@ -95,8 +95,8 @@ describe('destinations', () => {
   it('leave as CSV that no spreadsheet runs', () => {
     const text = toCsv([row('=HYPERLINK("x")', { reason: 'one, two\n"three"' })]);
     expect(text).toBe(
-      'host,port,verdict,reason,allowed,denied,bytesSent,bytesReceived,lastAt\r\n' +
-        `"'=HYPERLINK(""x"")",443,allowed,"one, two\n""three""",1,0,10,20,2026-11-20T12:00:00.000Z\r\n`,
+      'host,port,verdict,reason,allowed,denied,bytesSent,bytesReceived,program,lastAt\r\n' +
+        `"'=HYPERLINK(""x"")",443,allowed,"one, two\n""three""",1,0,10,20,,2026-11-20T12:00:00.000Z\r\n`,
     );
   });
 });

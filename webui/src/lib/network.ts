@@ -171,12 +171,16 @@ const COLUMNS = [
   'denied',
   'bytesSent',
   'bytesReceived',
+  'program',
   'lastAt',
 ] as const;
 
 /** Destinations as CSV (RFC 4180). */
 export function toCsv(rows: readonly NetworkDestination[]): string {
-  const lines = [COLUMNS.join(','), ...rows.map((row) => COLUMNS.map((key) => cell(row[key])).join(','))];
+  const lines = [
+    COLUMNS.join(','),
+    ...rows.map((row) => COLUMNS.map((key) => cell(row[key] ?? '')).join(',')),
+  ];
   return `${lines.join('\r\n')}\r\n`;
 }
 

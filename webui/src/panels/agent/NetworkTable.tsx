@@ -96,7 +96,7 @@ export function NetworkTable({ agent, info, onAllow }: Props) {
           {all.length > 0
             ? 'No destination matches.'
             : agent.pid === null
-              ? 'The table is kept while an agent runs; its timeline has what was decided.'
+              ? 'It asked for no destination.'
               : 'It has not asked for any destination yet.'}
         </p>
       ) : (
@@ -118,13 +118,18 @@ export function NetworkTable({ agent, info, onAllow }: Props) {
           </div>
           <div role="rowgroup" className="divide-y divide-line">
             {shown.map((each) => (
-              <Row key={destinationText(each)} to={each} onAllow={isNamed(each) ? undefined : onAllow} />
+              <Row
+                key={`${destinationText(each)} ${each.program ?? ''}`}
+                to={each}
+                onAllow={isNamed(each) ? undefined : onAllow}
+              />
             ))}
           </div>
         </div>
       )}
       <p className="mt-2 text-12 text-muted">
-        Counted since the service took the agent over. “Asked” counts connections and requests.
+        Kept until the agent is removed, the last 1,024. “Asked” counts connections and requests.{' '}
+        <code className="font-mono">aether network {agent.name} --export csv</code> gives the same.
       </p>
     </section>
   );
@@ -166,6 +171,9 @@ function Row({ to, onAllow }: { to: NetworkDestination; onAllow?: (rule: Network
         className={`order-last basis-full break-words @3xl:order-none @3xl:basis-auto ${denied ? 'text-failed' : 'text-muted'}`}
       >
         {to.reason}
+        {to.program !== null && (
+          <span className="block font-mono text-12 break-all text-muted">{to.program}</span>
+        )}
       </span>
       <span role="cell" className="text-12 text-muted">
         <Ago at={to.lastAt} />

@@ -132,6 +132,13 @@ function neighbour(card: HTMLElement): HTMLElement | null {
 function Effect({ approval, short }: { approval: Approval; short: boolean }) {
   const { wish } = approval;
   const text = effectText(wish);
+  if (wish.type === 'connect' && wish.program) {
+    return (
+      <p className="mt-0.5 pl-[18px] text-12 text-muted">
+        By <span className="font-mono break-all text-text">{visible(wish.program)}</span>
+      </p>
+    );
+  }
   if (wish.type !== 'call' || text === null) return null;
   return (
     <div className="mt-1 pl-[18px] text-12 text-muted">
@@ -196,12 +203,12 @@ function Waiting({ approval }: { approval: Approval }) {
       className={`mt-0.5 pl-[18px] text-12 ${left < 20 ? 'text-failed' : 'text-muted'}`}
       title={`asked ${exactTime(approval.askedAt)}`}
     >
-      Held for <span className="tabular-nums">{waited}</span>,{' '}
+      Held for <span className="figures">{waited}</span>,{' '}
       {left === 0 ? (
         'time is up'
       ) : (
         <>
-          denied in <span className="tabular-nums">{duration(left * 1000)}</span> without an answer
+          denied in <span className="figures">{duration(left * 1000)}</span> without an answer
         </>
       )}
     </p>
