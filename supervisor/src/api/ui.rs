@@ -3,7 +3,7 @@
 use aether_protocol::ApiError;
 use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
-    response::{Html, IntoResponse, Response},
+    response::{AppendHeaders, Html, IntoResponse, Response},
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -44,20 +44,20 @@ fn is_page(path: &str, headers: &HeaderMap) -> bool {
 }
 
 fn file(name: &str, found: EmbeddedFile, headers: &HeaderMap) -> Response {
+    // The bundler leaves a packed copy beside what is worth it; nothing is packed here. Each of both has a tag of its own.
+    let packed = Files::get(&format!("{name}.gz")).filter(|_| takes_gzip(headers));
+    let coding = packed.as_ref().map(|_| [(header::CONTENT_ENCODING, "gzip")]);
+    let found = packed.unwrap_or(found);
     let tag = format!("\"{}\"", found.metadata.sha256_hash().iter().take(16).map(|b| format!("{b:02x}")).collect::<String>());
     // The bundler puts a hash of the content into the names below assets/, so they never change.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let head = [(header::CACHE_CONTROL, cache.to_owned()), (header::ETAG, tag.clone())];
+    let head =
+        [(header::CACHE_CONTROL, cache.to_owned()), (header::ETAG, tag.clone()), (header::VARY, "accept-encoding".to_owned())];
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)) {
         return (StatusCode::NOT_MODIFIED, head).into_response();
     }
-    let kind = [(header::CONTENT_TYPE, content_type(name)), (header::VARY, "accept-encoding")];
-    // The bundler leaves a packed copy beside what is worth it; nothing is packed here.
-    match Files::get(&format!("{name}.gz")).filter(|_| takes_gzip(headers)) {
-        Some(packed) => (head, kind, [(header::CONTENT_ENCODING, "gzip")], packed.data).into_response(),
-        None => (head, kind, found.data).into_response(),
-    }
+    (head, [(header::CONTENT_TYPE, content_type(name))], coding.map(AppendHeaders), found.data).into_response()
 }
 
 /// `Accept-Encoding` names gzip, and not only to refuse it (RFC 9110, 12.5.3).
