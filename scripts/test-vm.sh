@@ -144,8 +144,8 @@ if wanted versions; then
   tests/vm/exec.sh -s "$share" -o "$share/out" -t 600 -- 'bash /host/vm/upgrade.sh' | tee -a "$share/log" || status=$?
   if [ -f "$share/out/versions" ]; then
     {
-      printf 'Written by scripts/test-vm.sh (make test-vm): the package of %s is replaced by that of %s in a virtual machine with systemd, while five agents\n' \
-        "$(git log -1 --date=format:'%-d %B, %H:%M' --format=%cd "$older")" "$(git log -1 --date=format:'%-d %B, %H:%M' --format=%cd)"
+      printf 'Written by scripts/test-vm.sh (make test-vm): the package of %s is replaced by the one under test in a virtual machine with systemd, while five agents\n' \
+        "$(git log -1 --date=format:'%-d %B, %H:%M' --format=%cd "$older")"
       printf 'are there: one that prints, one with a terminal, one with a network, one that is frozen, one with a directory lent.\n\n'
       printf '| schema before | schema after | agents | of them died |\n| ---: | ---: | ---: | ---: |\n'
       cat "$share/out/versions"

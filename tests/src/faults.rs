@@ -134,6 +134,18 @@ pub fn points(slice: usize) -> usize {
     number("AETHER_FAULT_POINTS").unwrap_or_else(|| slice * number("AETHER_FAULT_TIMES").unwrap_or(1))
 }
 
+/// A limit of time for a machine that has nothing else to do; longer by as much as more wants to run than there are processors.
+///
+/// # Panics
+/// When the load cannot be read.
+pub fn unhurried(limit: Duration) -> Duration {
+    let text = fs::read_to_string("/proc/loadavg").expect("the load");
+    let load: f64 = text.split(' ').next().and_then(|word| word.parse().ok()).expect("a number");
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let processors = f64::from(u32::try_from(processors).unwrap_or(1));
+    limit.mul_f64((load / processors).max(1.0))
+}
+
 /// Seed of what is chosen: `AETHER_FAULT_SEED`, or 1.
 ///
 /// # Panics

@@ -51,7 +51,11 @@ fn an_agent_gets_one_and_another_takes_its_place() {
     assert!(after.contains(other.info()["id"].as_str().expect("id")));
     assert_ne!(agent.info()["uidRange"], other.info()["uidRange"]);
     let figures = figures(&daemon);
-    for line in [r#"aether_pool_takes_total{outcome="hit"} 2"#, r#"aether_network_pool_takes_total{outcome="hit"} 2"#, "aether_pool_size 2"] {
+    for line in [
+        r#"aether_pool_takes_total{outcome="hit"} 2"#,
+        r#"aether_network_pool_takes_total{outcome="hit"} 2"#,
+        "aether_pool_size 2",
+    ] {
         assert!(figures.lines().any(|figure| figure == line), "{line} is not in {figures}");
     }
     // Once used, never again: the next ones have other names.
