@@ -324,6 +324,9 @@ pub(crate) fn given(core: &Core, id: &AgentId, spec: &AgentSpec) -> BTreeMap<Str
     let variables: Vec<_> = spec.secrets.iter().map(|one| one.variable().clone()).chain(granted).collect();
     let mut env = gateway::environment(&spec.models, &variables, &core.secrets.placeholder(id));
     env.extend(egress::trust(&spec.network));
+    if egress::needs_network(spec) && !core.host.relay.works {
+        env.extend(egress::proxy());
+    }
     env
 }
 
