@@ -2,14 +2,15 @@
 # `make test-faults`: kills at 200 random moments, and a fault at every system call of an agent's life. Takes hours.
 # Writes docs/RELIABILITY.md from what came of them. `make test` runs a slice of the same tests.
 # Fewer points: AETHER_FAULT_SLICE=1 AETHER_FAULT_TIMES=N (N times as many of each kind as in `make test`, chosen by names and seed).
-# `scripts/faults.sh page DIR` writes the page from reports that are in DIR already (AETHER_FAULT_REPORT, and soak.log).
+# `scripts/faults.sh page DIR` writes the page from reports that are in DIR already (AETHER_FAULT_REPORT, and soak.log); what is not there stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/packages.sh
 . scripts/packages.sh
 
+before=''
 if [ "${1:-}" = page ]; then
-  report="${2:?page DIR}"
+  report="${2:?page DIR}" before="$(cat docs/RELIABILITY.md)"
 else
   require_toolchain
   require_packages gcc libc6-dev ca-certificates strace python3 btrfs-progs e2fsprogs
@@ -20,7 +21,14 @@ fi
 # table NAME TITLE WORDS: one section, when that test came to an end.
 table() {
   printf '\n## %s\n\n%s\n\n' "$2" "$3"
-  if [ -f "$report/$1.md" ]; then cat "$report/$1.md"; else printf 'Not run to its end.\n'; fi
+  if [ -f "$report/$1.md" ]; then
+    cat "$report/$1.md"
+  elif [ -n "$before" ]; then
+    # As it was: the table, without its words.
+    TITLE="## $2" awk '/^## / { on = $0 == ENVIRON["TITLE"]; seen = 0 } on && /^\|/ { seen = 1 } on && seen' <<<"$before" | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
+  else
+    printf 'Not run to its end.\n'
+  fi
 }
 
 export AETHER_FAULT_REPORT="$report"
