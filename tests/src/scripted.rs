@@ -19,6 +19,16 @@ pub const TOKENS: u64 = 13;
 /// Calls of one turn: the tool and its arguments.
 pub type Turn = Vec<(&'static str, Value)>;
 
+/// What a call is told whose outcome nobody knows.
+const UNKNOWN: &str = "unknown outcome (supervisor restarted)";
+
+/// What a model does about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    GoOn,
+    Again,
+}
+
 /// The model; it ends with the test process.
 pub struct Scripted {
     port: u16,
@@ -36,6 +46,18 @@ impl Scripted {
     /// # Panics
     /// Without a free port.
     pub fn start(scripts: impl IntoIterator<Item = (&'static str, Vec<Turn>)>) -> Self {
+        Self::with(scripts, Doubt::GoOn)
+    }
+
+    /// Starts one that takes a turn again when it is told that its outcome is unknown.
+    ///
+    /// # Panics
+    /// As [`Scripted::start`].
+    pub fn careful(scripts: impl IntoIterator<Item = (&'static str, Vec<Turn>)>) -> Self {
+        Self::with(scripts, Doubt::Again)
+    }
+
+    fn with(scripts: impl IntoIterator<Item = (&'static str, Vec<Turn>)>, doubt: Doubt) -> Self {
         let scripts: Arc<BTreeMap<_, _>> = Arc::new(scripts.into_iter().collect());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -44,7 +66,7 @@ impl Scripted {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (scripts, log) = (scripts.clone(), log.clone());
-                thread::spawn(move || serve(stream, &scripts, &log));
+                thread::spawn(move || serve(stream, &scripts, doubt, &log));
             }
         });
         Self { port, seen }
@@ -81,7 +103,7 @@ impl Scripted {
     }
 }
 
-fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, log: &Mutex<Vec<(Tongue, String)>>) {
+fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, doubt: Doubt, log: &Mutex<Vec<(Tongue, String)>>) {
     let mut reader = BufReader::new(stream);
     let (mut length, mut path) = (0, String::new());
     loop {
@@ -104,16 +126,18 @@ fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, log: &Mutex<Vec
     let asked: Value = serde_json::from_str(&text).unwrap_or_default();
     let tongue = Tongue::of(&path);
     log.lock().unwrap_or_else(PoisonError::into_inner).push((tongue, text));
-    let (turn, calls) = calls(tongue, &asked, scripts);
+    let (turn, calls) = calls(tongue, &asked, scripts, doubt);
     let (kind, body) = tongue.answer(turn, &calls, (TOKENS - 4, 4));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
     drop(reader.into_inner().write_all(format!("{head}{body}").as_bytes()));
 }
 
 /// The calls of the turn that a question asks for.
-fn calls(tongue: Tongue, asked: &Value, scripts: &BTreeMap<&str, Vec<Turn>>) -> (usize, Turn) {
-    let (turn, goal) = tongue.so_far(asked);
+fn calls(tongue: Tongue, asked: &Value, scripts: &BTreeMap<&str, Vec<Turn>>, doubt: Doubt) -> (usize, Turn) {
+    let (taken, goal) = tongue.so_far(asked);
+    let unknown = if doubt == Doubt::Again { asked.to_string().matches(UNKNOWN).count() } else { 0 };
+    let turn = taken.saturating_sub(unknown);
     let script = scripts.iter().find(|(name, _)| goal.contains(**name)).map(|(_, turns)| turns);
     let end = || call("complete", json!({ "summary": "done" }));
-    (turn, script.and_then(|turns| turns.get(turn).cloned()).unwrap_or_else(end))
+    (taken, script.and_then(|turns| turns.get(turn).cloned()).unwrap_or_else(end))
 }

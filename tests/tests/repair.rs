@@ -26,7 +26,8 @@ const FIXED: &str = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@a.test GIT_COMM
 fn prepare() -> Turn {
     let text = format!(
         "mkdir -p ~/sums && {FIXED} git init -q -b main . && printf '%s' \"$SUMS\" > sums.py && printf '%s' \"$TEST\" > test_sums.py && \
-         printf '__pycache__/\\n' > .gitignore && git add . && git commit -qm 'Add up prices'"
+         printf '__pycache__/\\n' > .gitignore && git add . && \
+         if ! git rev-parse -q --verify HEAD; then git commit -qm 'Add up prices'; fi"
     );
     call("run_command", json!({ "command": text }))
 }
@@ -90,7 +91,7 @@ fn the_repair_is_the_same_in_every_providers_words() {
         assert!(!seen[1].0 && seen[1].1.contains("FAILED (failures=1)"), "{name}: the test failed before: {seen:?}");
         assert!(seen[5].0 && seen[5].1.contains("OK"), "{name}: it passes: {seen:?}");
         let asked = model.seen_by(tongue);
-        assert!(asked >= turns().len() + 1, "{name}: asked in its own words {asked} times");
+        assert!(asked > turns().len(), "{name}: asked in its own words {asked} times");
         results.push(result(&daemon, name));
     }
     let (commit, count, content) = &results[0];
@@ -125,7 +126,7 @@ fn killed_between_any_two_steps_the_repair_is_the_same() {
 /// The service is killed at whatever it is doing: twice here, and in every provider's words over and over in `make test-faults`.
 #[test]
 fn killed_at_any_moment_the_repair_is_the_same_in_every_providers_words() {
-    let model = Scripted::start([("failing test", turns())]);
+    let model = Scripted::careful([("failing test", turns())]);
     let mut daemon = Daemon::with(&model.every_tongue());
     start(&daemon, "whole", &["--model", "as-chat/m-1"]);
     ended(&daemon, "whole");
@@ -139,12 +140,7 @@ fn killed_at_any_moment_the_repair_is_the_same_in_every_providers_words() {
             daemon.kill9();
             daemon.revive();
             ended(&daemon, &name);
-            let seen = observations(&daemon, &name);
-            let unknown = seen.iter().any(|one| one.1.contains("unknown outcome"));
-            let found = result(&daemon, &name);
-            // A model that is told that an outcome is unknown looks; this one goes on, so only its files are compared then.
-            assert_eq!(found.2, wanted.2, "{name}: {seen:?}");
-            assert!(found == wanted || unknown, "{name}: {found:?}: {seen:?}");
+            assert_eq!(result(&daemon, &name), wanted, "{name}: {:?}", observations(&daemon, &name));
         }
     }
 }
