@@ -149,6 +149,13 @@ fn text(budget: &AgentBudget, style: Style, columns: Option<usize>) -> String {
         }
     }
     let mut text = table.render(style, columns);
+    for kind in BudgetKind::ALL {
+        let (below, lent) = (budget.below.of(kind), budget.lent.of(kind));
+        if below > 0 || lent > 0 {
+            let (below, lent) = (kind.amount(below), kind.amount(lent));
+            text.push_str(&format!("of its {} its children used {below} and may still use {lent}\n", kind.words()));
+        }
+    }
     if let Some(why) = &budget.frozen {
         text.push_str(&format!("{}\n", style.paint(Tone::Bad, &format!("frozen: {}", one_line(why)))));
     }
