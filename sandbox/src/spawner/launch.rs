@@ -276,7 +276,8 @@ pub(super) fn layers(host: &HostSupport, plan: &SandboxPlan) -> Result<Vec<Layer
             let optional =
                 matches!(layer, PlanLayer::Memory | PlanLayer::Pids | PlanLayer::Cpu | PlanLayer::Landlock | PlanLayer::Seccomp);
             if feature.works || (optional && plan.may_miss.contains(&layer)) {
-                let detail = if feature.works { describe(layer, plan, &feature.detail, &host.relay) } else { feature.detail.clone() };
+                let detail =
+                    if feature.works { describe(layer, plan, &feature.detail, &host.relay) } else { feature.detail.clone() };
                 return Ok(LayerState { layer, active: feature.works, detail });
             }
             Err(refused(Some(layer), format!("set up {}", layer.name()), feature.detail.clone(), feature.fix.clone()))
