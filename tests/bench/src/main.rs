@@ -8,9 +8,11 @@ mod cold;
 mod events;
 mod host;
 mod inside;
+mod loops;
 mod many;
 mod peers;
 mod pressed;
+mod relay;
 mod report;
 mod sample;
 mod spawner;
@@ -34,13 +36,15 @@ struct Wishes {
 
 type Section = fn(&mut Report, bool) -> Result<()>;
 
-const SECTIONS: [(&str, Section); 7] = [
+const SECTIONS: [(&str, Section); 9] = [
     ("cold", cold::section),
     ("spawner", spawner::section),
     ("inside", inside::section),
     ("streams", streams::section),
     ("events", events::section),
+    ("relay", relay::section),
     ("many", many::section),
+    ("loops", loops::section),
     ("pressed", pressed::section),
 ];
 
