@@ -32,7 +32,6 @@ impl Style {
     }
 
     /// Never any colour.
-    #[cfg(test)]
     pub(crate) const fn off() -> Self {
         Self { on: false }
     }

@@ -12,7 +12,7 @@ use crate::{
     show::{
         style::{Style, Tone},
         table::{Cell, Table},
-        text::one_line,
+        text::{one_line, width},
     },
     terminal,
 };
@@ -47,11 +47,7 @@ impl Models {
             return Ok(0);
         }
         let report: ModelsReport = answer.data()?;
-        let mut table = Table::new(&["PROVIDER", "STATE", "DEFAULT MODEL", ">MODELS", "IMAGES", "DETAIL"]);
-        for provider in &report.providers {
-            table.row(found(provider));
-        }
-        write!(out, "{}", table.render(Style::stdout(), terminal::output_columns()))?;
+        write!(out, "{}", providers(&report.providers, Style::stdout(), terminal::output_columns()))?;
         writeln!(out, "a goal without --model gets {}", one_line(&report.default_model))?;
         if !report.fallback.is_empty() {
             writeln!(out, "when a model cannot answer: {}", one_line(&report.fallback.join(", ")))?;
@@ -69,6 +65,43 @@ impl Models {
     }
 }
 
+/// The table; where the reasons do not fit beside the rest, each stands whole below its provider.
+fn providers(all: &[ProviderReport], style: Style, columns: Option<usize>) -> String {
+    let mut wide = Table::new(&["PROVIDER", "STATE", "DEFAULT MODEL", ">MODELS", "IMAGES", "DETAIL"]);
+    let mut narrow = Table::new(&["PROVIDER", "STATE", "DEFAULT MODEL", ">MODELS", "IMAGES"]);
+    for provider in all {
+        let mut cells = found(provider);
+        narrow.row(found(provider));
+        cells.push(one_line(&provider.detail).into());
+        wide.row(cells);
+    }
+    let fits = |columns: usize| wide.render(Style::off(), None).lines().all(|line| width(line) <= columns);
+    let Some(columns) = columns.filter(|columns| !fits(*columns)) else { return wide.render(style, None) };
+    let table = narrow.render(style, Some(columns));
+    let mut lines = table.lines();
+    let mut out = String::new();
+    out.extend(lines.next().into_iter().flat_map(|header| [header, "\n"]));
+    for (line, provider) in lines.zip(all) {
+        out.extend([line, "\n"]);
+        for part in wrapped(&one_line(&provider.detail), columns.saturating_sub(2)) {
+            out.extend(["  ", &style.paint(Tone::Faint, &part), "\n"]);
+        }
+    }
+    out
+}
+
+/// A text in lines of at most so many columns, between words.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn found(provider: &ProviderReport) -> Vec<Cell> {
     let tone = match provider.state {
         ProviderState::Available => Tone::Good,
@@ -83,7 +116,6 @@ fn found(provider: &ProviderReport) -> Vec<Cell> {
         one_line(&provider.default_model).into(),
         count.into(),
         (if provider.images { "yes" } else { "no" }).to_owned().into(),
-        one_line(&provider.detail).into(),
     ]
 }
 
@@ -122,4 +154,30 @@ fn row(usage: &ModelUsage) -> Vec<Cell> {
         cost.into(),
         one_line(&usage.model).into(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_whole_at_any_width() {
+        let one = |name: &str, state, detail: &str| ProviderReport {
+            name: name.into(),
+            interface: "chat".into(),
+            state,
+            detail: detail.into(),
+            default_model: "gpt-5.2".into(),
+            images: true,
+            models: Vec::new(),
+        };
+        let why = "aether secret set OPENAI_API_KEY, or set OPENAI_API_KEY for the service, or [llm.openai] api_key_file";
+        let all = [one("openai", ProviderState::NoKey, why), one("heuristic", ProviderState::Available, "")];
+        let narrow = providers(&all, Style::off(), Some(80));
+        assert!(narrow.lines().all(|line| width(line) <= 80), "{narrow}");
+        assert!(narrow.split_whitespace().collect::<Vec<_>>().join(" ").contains(why), "{narrow}");
+        assert_eq!(narrow.lines().count(), 5, "{narrow}");
+        assert_eq!(providers(&all, Style::off(), Some(200)).lines().count(), 3);
+        assert_eq!(providers(&all, Style::off(), None), providers(&all, Style::off(), Some(200)));
+    }
 }
