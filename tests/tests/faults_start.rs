@@ -175,5 +175,8 @@ fn a_start_that_fails_or_is_killed_costs_no_agent() {
     let mut ten = Ten::start();
     let calls = ten.calls();
     ten.try_all(&calls, "start-errors", &["error=ENOSPC", "error=EMFILE", "error=EIO", "error=ENOMEM"], 2);
-    ten.try_all(&calls, "start-kills", &["signal=SIGKILL"], 1);
+    // In `make test-faults` alone: the kills of other tests are at calls of a service that runs, and this takes its time.
+    if env::var_os("AETHER_FAULT_REPORT").is_some() {
+        ten.try_all(&calls, "start-kills", &["signal=SIGKILL"], 1);
+    }
 }
