@@ -215,12 +215,13 @@ fn without_the_daemon_there_is_no_network_and_after_a_restart_there_is() {
 
     // What was asked for is remembered over that, over the agent's end and another restart, and goes with the agent.
     let export = |daemon: &Daemon| daemon.aether(["network", "stays", "--export", "csv"]).ok().text();
+    // Of the last two seconds before the kill it knows nothing.
     let is_whole = |csv: &str| {
         let denied = "\"other.test\",80,denied,\"no rule allows it\",0,1,";
         let allowed =
             csv.lines().find_map(|line| line.strip_prefix("\"allowed.test\",80,allowed,\"allowed by the rule allowed.test\","));
         let allowed: u64 = allowed.and_then(|rest| rest.split(',').next()?.parse().ok()).unwrap_or_default();
-        assert!(csv.starts_with("host,port,verdict,reason,") && csv.contains(denied) && allowed > 10, "{csv}");
+        assert!(csv.starts_with("host,port,verdict,reason,") && csv.contains(denied) && allowed > 3, "{csv}");
         allowed
     };
     let live = is_whole(&export(&daemon));
