@@ -121,7 +121,8 @@ fn start(args: &Args, mut loaded: Loaded) -> anyhow::Result<()> {
     spawner::confine_service(&[state_dir.as_fd(), socket_dir.as_fd()]).context("cannot confine the service")?;
 
     // From here on there is no privilege, and only from here on are there other threads.
-    let store = Store::open(&state.join("aether.db"), Options { slots: RANGE_COUNT, ..Options::default() }).context("cannot open the database")?;
+    let store = Store::open(&state.join("aether.db"), Options { slots: RANGE_COUNT, ..Options::default() })
+        .context("cannot open the database")?;
     let spawner_pid = spawner.pid;
     let control = spawner.control.try_clone().context("cannot copy a descriptor")?;
     let spawner = SpawnerLink::new(spawner.control).context("cannot start a thread")?;

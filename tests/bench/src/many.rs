@@ -32,7 +32,11 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
 fn idle(report: &mut Report) -> Result<()> {
     let start = Instant::now();
     let mut daemon = Daemon::start();
-    report.figure("the very first start, which copies parts of /etc and makes a volume", start.elapsed().as_secs_f64() * 1e3, "ms");
+    report.figure(
+        "the very first start, which copies parts of /etc and makes a volume",
+        start.elapsed().as_secs_f64() * 1e3,
+        "ms",
+    );
     // Copies of what changed within the last seconds are made again at the next start.
     thread::sleep(Duration::from_secs(3));
     daemon.stop();

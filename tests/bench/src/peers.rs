@@ -97,7 +97,13 @@ pub(crate) fn podman(dir: &Path) -> Command {
         command.arg(option).arg(dir.join(name));
     }
     command.args(["--runtime=crun", "--cgroup-manager=cgroupfs", "--storage-driver=vfs", "run", "--rm", "--cgroups=disabled"]);
-    command.args(["--network=none", "--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024", "--volume=/usr:/usr:ro", "--rootfs"]);
+    command.args([
+        "--network=none",
+        "--ulimit=nofile=1024:1024",
+        "--ulimit=nproc=1024:1024",
+        "--volume=/usr:/usr:ro",
+        "--rootfs",
+    ]);
     command.arg(dir.join("rootfs")).arg("/usr/bin/true");
     command
 }
