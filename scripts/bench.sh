@@ -16,7 +16,10 @@ cargo build --locked -q --release -p aether-bench
 wishes=("$@")
 case " $* " in
   *" --quick "*) ;;
-  *) wishes+=(--markdown docs/BENCHMARKS.md --json docs/benchmarks.json) ;;
+  *)
+    scripts/bench-web.sh
+    wishes+=(--web target/benchmarks-web.json --markdown docs/BENCHMARKS.md --json docs/benchmarks.json)
+    ;;
 esac
 wishes+=(--about "Commit $(git rev-parse --short HEAD), $(date -u +%F).")
 $SUDO env AETHER_BIN_DIR="$PWD/target/release" target/release/aether-bench "${wishes[@]}"

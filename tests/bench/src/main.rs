@@ -1,6 +1,6 @@
 //! `make bench`: what Aether costs, beside its peers and the floor of the kernel, all of it interleaved in one run.
 //!
-//! `bench [--quick] [--markdown FILE] [--json FILE] [--about TEXT] [SECTION...]`; as root.
+//! `bench [--quick] [--markdown FILE] [--json FILE] [--web FILE] [--about TEXT] [SECTION...]`; as root.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -17,6 +17,7 @@ mod report;
 mod sample;
 mod spawner;
 mod streams;
+mod web;
 
 use std::{path::PathBuf, time::Instant};
 
@@ -29,6 +30,8 @@ struct Wishes {
     quick: bool,
     markdown: PathBuf,
     json: PathBuf,
+    /// What `scripts/bench-web.sh` found in a browser before.
+    web: Option<PathBuf>,
     /// What was measured, for the page: a commit and a day.
     about: String,
     sections: Vec<String>,
@@ -59,6 +62,9 @@ fn main() -> Result<()> {
             section(&mut report, wishes.quick).with_context(|| format!("section {name}"))?;
         }
     }
+    if let Some(found) = &wishes.web {
+        web::section(&mut report, found).context("section web")?;
+    }
     for file in [&wishes.markdown, &wishes.json] {
         file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
     }
@@ -72,6 +78,7 @@ fn wishes() -> Result<Wishes> {
         quick: false,
         markdown: "target/benchmarks.md".into(),
         json: "target/benchmarks.json".into(),
+        web: None,
         about: String::new(),
         sections: Vec::new(),
     };
@@ -81,6 +88,7 @@ fn wishes() -> Result<Wishes> {
             "--quick" => wishes.quick = true,
             "--markdown" => wishes.markdown = arguments.next().context("--markdown needs a file")?.into(),
             "--json" => wishes.json = arguments.next().context("--json needs a file")?.into(),
+            "--web" => wishes.web = Some(arguments.next().context("--web needs a file")?.into()),
             "--about" => wishes.about = arguments.next().context("--about needs a text")? + " ",
             name if SECTIONS.iter().any(|(known, _)| *known == name) => wishes.sections.push(argument),
             other => bail!("unknown: {other}; sections are {:?}", SECTIONS.map(|(name, _)| name)),

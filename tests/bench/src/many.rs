@@ -60,7 +60,7 @@ fn churn(report: &mut Report, time: Duration) -> Result<()> {
     let leaks = Leaks::of(&daemon);
     let (start, done, socket) = (Instant::now(), AtomicU64::new(0), daemon.socket());
     let used = || [host::cpu_seconds(daemon.pid()), host::cpu_seconds(daemon.spawner()), host::busy_seconds()];
-    let before = used();
+    let (before, memory) = (used(), host::memory(daemon.pid(), "VmRSS"));
     thread::scope(|scope| {
         let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| come_and_go(&socket, start + time, &done))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a client panicked"))?)
@@ -73,6 +73,7 @@ fn churn(report: &mut Report, time: Duration) -> Result<()> {
     report.figure("processor time of a life: aetherd", service, "ms");
     report.figure("processor time of a life: the spawner", spawner, "ms");
     report.figure("processor time of a life: sandboxes, the kernel's own threads, clients", all - service - spawner, "ms");
+    report.figure("RSS of aetherd, grown by", host::memory(daemon.pid(), "VmRSS") - memory, "MiB");
     report.figure("the floor program, as many copies as processors", floor_rate(time / 2)?, "sandboxes/s");
     report.at_least("create + destroy through the API", rate, 500.0, "agents/s");
     leaks.assert_gone(&daemon);
