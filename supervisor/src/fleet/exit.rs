@@ -12,6 +12,11 @@ pub(crate) fn of_report(report: ExitReport) -> ExitInfo {
     }
 }
 
+/// Of an agent for which a task of the service failed.
+pub(crate) fn of_panic() -> ExitInfo {
+    unknown("something inside the service failed; its log says what")
+}
+
 /// Of a program ended by a signal.
 pub(crate) fn of_signal(number: i32, reason: Option<&str>) -> ExitInfo {
     let name = Signal::try_from(number).map_or_else(|_| format!("SIG{number}"), |signal| signal.as_str().to_owned());

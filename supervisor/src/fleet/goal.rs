@@ -23,9 +23,9 @@ use super::{
     children::{self, Children},
     core::{Core, Live},
     drafts::Draft,
-    end,
+    end, exit,
     hands::SandboxHands,
-    launch, minds,
+    lasting, launch, minds,
     web::Web,
 };
 
@@ -59,7 +59,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         let exit = tokio::select! {
             () = over.cancelled() => return,
             () = core.stopping.cancelled() => return,
-            exit = run(&core, &id, &live, goal, &control) => exit,
+            exit = lasting::caught("loop", run(&core, &id, &live, goal, &control)) => exit.unwrap_or_else(|| Some(exit::of_panic())),
         };
         if let Some(exit) = exit {
             if exit.code != 0 {

@@ -8,7 +8,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{
     core::{Core, Live, MAIN},
-    end, exit, network, usage,
+    end, exit, lasting, network, usage,
 };
 use crate::links::init::{InitLink, unexpected};
 
@@ -34,7 +34,10 @@ pub(crate) fn follow(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, pidfd: Ow
         };
         let exit = tokio::select! {
             () = over.cancelled() => return,
-            exit = ended => exit,
+            exit = lasting::caught("watch", ended) => match exit {
+                Some(exit) => exit,
+                None => return end::end(&core, &id, exit::of_panic()).await,
+            },
         };
         match exit {
             Some(exit) => end::end_of_main(&core, &id, exit).await,
