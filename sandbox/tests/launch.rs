@@ -165,6 +165,35 @@ fn answers_many_at_once_and_keeps_the_order_of_each(client: &Client) {
     }
 }
 
+fn answers_others_while_the_host_is_looked_through(client: &Client) {
+    let mut packages = plan("walker", 70);
+    packages.profile = Profile::Packages;
+    let asked = [
+        SpawnerRequest::Launch(Box::new(packages.clone())),
+        SpawnerRequest::Launch(Box::new(SandboxPlan { id: "walker2".parse().expect("id"), ..packages })),
+        SpawnerRequest::Host,
+    ];
+    for (number, request) in asked.iter().enumerate() {
+        let mut packet = postcard::to_stdvec(request).expect("encode");
+        packet.push(u8::try_from(number).expect("few"));
+        send_packet(client.child.control.as_fd(), &packet, &[]).expect("send");
+    }
+    let order: Vec<u8> = asked
+        .iter()
+        .map(|_| {
+            let mut buffer = vec![0; MAX_PACKET];
+            let (length, _) = recv_packet(client.child.control.as_fd(), &mut buffer).expect("receive");
+            let (reply, tail) = postcard::take_from_bytes::<SpawnerReply>(&buffer[..length]).expect("decode");
+            // Nothing was prepared for that profile here: what counts is that they are told, and when.
+            assert!(tail[0] == 2 || !matches!(reply, SpawnerReply::Done), "{reply:?}");
+            tail[0]
+        })
+        .collect();
+    assert_eq!(order[0], 2, "who asked something else was answered meanwhile: {order:?}");
+    client.kill("walker");
+    client.kill("walker2");
+}
+
 fn homes_carry_unshifted_ids(client: &Client) {
     let launched = client.launch(&plan("ids", 8));
     let inside = format!("/proc/{}/root/home/agent", launched.pid);
@@ -350,8 +379,9 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, Test); 10] = [
+    let tests: [(&str, Test); 11] = [
         ("shows_every_layer", shows_every_layer),
+        ("answers_others_while_the_host_is_looked_through", answers_others_while_the_host_is_looked_through),
         ("answers_many_at_once_and_keeps_the_order_of_each", answers_many_at_once_and_keeps_the_order_of_each),
         ("homes_carry_unshifted_ids", homes_carry_unshifted_ids),
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),

@@ -13,6 +13,7 @@ use std::{
 };
 
 use nix::sys::stat::{Mode, SFlag, mknod};
+use serde::{Deserialize, Serialize};
 
 use super::{
     mounts::Stage,
@@ -29,20 +30,46 @@ const POLICY: (&str, &str) = ("sbin/policy-rc.d", "#!/bin/sh\n# Nothing supervis
 /// The last walk.
 #[derive(Debug)]
 pub(super) struct Walked {
-    at: Instant,
+    /// When it began.
+    pub(super) at: Instant,
+    pub(super) found: Found,
+}
+
+/// What a walk found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Found {
     packages: Option<SystemTime>,
     layer: String,
 }
 
-/// The layer that covers what is closed now: its path below the state directory. The first walk through `/usr` takes seconds
-/// on a slow disk.
-pub(super) fn cover(stage: &Stage, hosts: &HostTrees) -> io::Result<String> {
+/// When a package was installed last.
+fn packages(hosts: &HostTrees) -> Option<SystemTime> {
     let status = hosts.dpkg.as_ref().map(|tree| way_to(tree).join("status").metadata());
-    let packages = status.and_then(|status| status.ok()?.modified().ok());
-    let mut walked = stage.walked.borrow_mut();
-    if let Some(last) = walked.as_ref().filter(|last| last.packages == packages && last.at.elapsed() < FRESH) {
-        return Ok(last.layer.clone());
+    status.and_then(|status| status.ok()?.modified().ok())
+}
+
+/// The layer that covers what is closed now, where that is known without a walk.
+pub(super) fn known(stage: &Stage, hosts: &HostTrees) -> Option<String> {
+    let walked = stage.walked.borrow();
+    let last = walked.as_ref().filter(|last| last.found.packages == packages(hosts) && last.at.elapsed() < FRESH)?;
+    Some(last.found.layer.clone())
+}
+
+/// The layer that covers what is closed now: its path below the state directory. As a rule a [`super::walk::Walk`] was there before.
+pub(super) fn cover(stage: &Stage, hosts: &HostTrees) -> io::Result<String> {
+    if let Some(layer) = known(stage, hosts) {
+        return Ok(layer);
     }
+    let at = Instant::now();
+    let found = walk(hosts)?;
+    let layer = found.layer.clone();
+    *stage.walked.borrow_mut() = Some(Walked { at, found });
+    Ok(layer)
+}
+
+/// Walks through the host's trees, and makes the layer that covers what is closed.
+pub(super) fn walk(hosts: &HostTrees) -> io::Result<Found> {
+    let packages = packages(hosts);
     let mut covered = Covered::default();
     covered.tree("usr", Path::new("/usr"))?;
     for (name, tree) in [("dpkg", &hosts.dpkg), ("apt", &hosts.apt)] {
@@ -50,9 +77,7 @@ pub(super) fn cover(stage: &Stage, hosts: &HostTrees) -> io::Result<String> {
             covered.tree(name, &way_to(tree))?;
         }
     }
-    let layer = covered.build()?;
-    *walked = Some(Walked { at: Instant::now(), packages, layer: layer.clone() });
-    Ok(layer)
+    Ok(Found { packages, layer: covered.build()? })
 }
 
 /// What to cover, and the directories on the way there: path within the layer, mode, owner.

@@ -18,6 +18,7 @@ use super::{
     launch::{self, Begun},
     prepared,
     serve::Spawner,
+    walk::{self, Walk},
     weaken::Weakened,
 };
 use crate::{
@@ -33,6 +34,8 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Longest time the kernel may take to let go of an empty cgroup.
 const RELEASE: Duration = Duration::from_secs(2);
 
+/// What a walk through the host's trees is for.
+pub(super) const LOOK: &str = "find what of the host is not for everybody";
 /// How long the end of an init is waited for before the cgroup is looked at.
 const INIT_ENDS: Duration = Duration::from_millis(5);
 
@@ -49,6 +52,8 @@ pub(super) struct Flight {
 }
 
 enum Work {
+    /// Waits until the host was looked through; then it is built.
+    Walk(Box<Walking>),
     Birth(Box<Birth>),
     /// Killed; waits until nothing is in it, first for the end of its init, which is that of everything else.
     Killed(Events, Option<OwnedFd>),
@@ -56,6 +61,14 @@ enum Work {
     Empty,
     /// Waits until the cgroup says so.
     Settles(Events, &'static str),
+}
+
+/// A sandbox that cannot be begun before the host was looked through.
+pub(super) struct Walking {
+    pub(super) walk: Walk,
+    pub(super) plan: SandboxPlan,
+    pub(super) weakened: Weakened,
+    pub(super) lent: Vec<OwnedFd>,
 }
 
 /// A sandbox whose first process is to report.
@@ -71,6 +84,11 @@ impl Flight {
     fn new(id: SandboxId, work: Work, limit: Duration) -> Self {
         let begun = Instant::now();
         Self { id, work, begun, until: begun + limit }
+    }
+
+    /// A sandbox for which the host is looked through.
+    pub(super) fn walk(walking: Walking) -> Self {
+        Self::new(walking.plan.id.clone(), Work::Walk(Box::new(walking)), walk::PATIENCE)
     }
 
     /// A sandbox that builds itself.
@@ -110,6 +128,8 @@ impl Flight {
             }
         }
         match self.work {
+            Work::Walk(walking) if readable => walked(spawner, *walking),
+            Work::Walk(_) if late => Ok(failed(at(PlanLayer::Filesystem, LOOK)(timed_out()))),
             Work::Birth(birth) if readable => Ok(settle(spawner, *birth)),
             Work::Birth(birth) if late => {
                 launch::discard(spawner, &birth.plan.id);
@@ -136,13 +156,13 @@ impl Flight {
                     Err(error) => Ok(failed(fail(error))),
                 }
             }
-            Work::Birth(_) | Work::Killed(..) => Err(self),
+            Work::Walk(_) | Work::Birth(_) | Work::Killed(..) => Err(self),
         }
     }
 
     /// Nobody waits for it any more: a sandbox that nobody has been told of is taken down.
     pub(super) fn abandon(self, spawner: &Spawner) {
-        if !matches!(self.work, Work::Settles(..)) {
+        if !matches!(self.work, Work::Settles(..) | Work::Walk(_)) {
             launch::discard(spawner, &self.id);
         }
     }
@@ -152,8 +172,14 @@ impl Flight {
         matches!(self.work, Work::Birth(_))
     }
 
+    /// Whether the host is being looked through for it.
+    pub(super) const fn is_walk(&self) -> bool {
+        matches!(self.work, Work::Walk(_))
+    }
+
     fn watched(&self) -> Option<BorrowedFd<'_>> {
         match &self.work {
+            Work::Walk(walking) => Some(walking.walk.over()),
             Work::Birth(birth) => Some(birth.begun.child.as_fd()),
             Work::Killed(_, init) => init.as_ref().map(AsFd::as_fd),
             _ => None,
@@ -166,7 +192,7 @@ impl Flight {
         if matches!(self.work, Work::Killed(_, Some(_))) {
             return self.until.min(now + INIT_ENDS);
         }
-        if matches!(self.work, Work::Birth(_)) {
+        if matches!(self.work, Work::Birth(_) | Work::Walk(_)) {
             return self.until;
         }
         let pause = match now.saturating_duration_since(self.begun).as_millis() {
@@ -175,6 +201,16 @@ impl Flight {
             _ => Duration::from_millis(20),
         };
         now + pause
+    }
+}
+
+/// The host was looked through: the sandbox begins to build itself.
+fn walked(spawner: &Spawner, walking: Walking) -> Result<Answer, Flight> {
+    let Walking { mut walk, plan, weakened, lent } = walking;
+    let begun = walk.finish(&spawner.stage).map_err(at(PlanLayer::Filesystem, LOOK));
+    match begun.and_then(|()| launch::begin(spawner, &plan, &weakened, &lent)) {
+        Ok(begun) => Err(Flight::birth(Birth { begun, plan, weakened, built: None })),
+        Err(failure) => Ok(failed(failure)),
     }
 }
 

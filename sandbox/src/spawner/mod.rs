@@ -25,6 +25,7 @@ mod service;
 mod survey;
 mod syscalls;
 mod system;
+mod walk;
 #[cfg(not(feature = "weaken"))]
 mod weaken;
 #[cfg(feature = "weaken")]

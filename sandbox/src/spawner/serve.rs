@@ -15,21 +15,23 @@ use nix::{
 use super::{
     MOST_NETWORKS, SpawnerConfig,
     cgroup::{Group, Tree},
+    closed,
     confine::{self, Confinement},
     disk::Disk,
     failure::{at, refused, unseen},
     filters::Filters,
-    flight::{Answer, Birth, Flight, Woken, failed, wait},
+    flight::{Answer, Birth, Flight, LOOK, Walking, Woken, failed, wait},
     home, inspect, launch,
     mounts::Stage,
     netns::NetPool,
     prepared::{self, Waiting},
     probe, service,
+    walk::Walk,
     weaken::{self, Weakened},
 };
 use crate::{
     host::{Feature, HostSupport},
-    plan::{PlanLayer, SandboxId, SandboxPlan},
+    plan::{PlanLayer, Profile, SandboxId, SandboxPlan},
     sys::{
         packet::{recv_packet, send_packet},
         task::{ignore_signal, pidfd_open, sealed_program, set_securebits, set_undumpable},
@@ -137,8 +139,10 @@ pub(super) fn run() -> io::Result<()> {
             let busy = subject.is_some_and(|id| {
                 flights.iter().any(|(flight, _)| flight.id == *id) || held.iter().any(|held| held.request.subject() == subject)
             });
+            // One walk through the host at a time.
+            let waits = asked.request.needs_walk() && flights.iter().any(|(flight, _)| flight.is_walk());
             let full = asked.request.begins() && flights.iter().filter(|(flight, _)| flight.is_birth()).count() >= BIRTHS;
-            if busy || full {
+            if busy || full || waits {
                 held.push(asked);
                 continue;
             }
@@ -278,6 +282,16 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
 }
 
 fn launch(spawner: &Spawner, plan: SandboxPlan, weakened: Weakened, lent: &[OwnedFd]) -> Result<Flight, SpawnFailure> {
+    if plan.profile == Profile::Packages {
+        let failed = |error| at(PlanLayer::Filesystem, LOOK)(error);
+        let hosts = spawner.stage.host_trees().map_err(failed)?;
+        nix::unistd::chdir("/").map_err(|error| failed(error.into()))?;
+        if closed::known(&spawner.stage, &hosts).is_none() {
+            let walk = Walk::begin(&hosts, spawner.null.as_fd()).map_err(failed)?;
+            let lent = lent.iter().map(OwnedFd::try_clone).collect::<Result<_, _>>().map_err(failed)?;
+            return Ok(Flight::walk(Walking { walk, plan, weakened, lent }));
+        }
+    }
     let begun = launch::begin(spawner, &plan, &weakened, lent)?;
     Ok(Flight::birth(Birth { begun, plan, weakened, built: None }))
 }

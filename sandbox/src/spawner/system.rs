@@ -160,7 +160,7 @@ impl Stage {
         let lower = self.copy(&self.base_packages, locked, Some(userns)).map_err(fail("map the ids of the base"))?;
         let _lower = Attached::new(&lower, "/lower").map_err(fail("attach the base of the system"))?;
         let hosts = self.host_trees().map_err(fail("visit the host's package database"))?;
-        let over = closed::cover(self, &hosts).map_err(fail("find what of the host is not for everybody"))?;
+        let over = closed::cover(self, &hosts).map_err(fail(super::flight::LOOK))?;
         let over = self.copy(&cstring(over)?, locked, Some(userns)).map_err(fail("map the ids of the whiteouts"))?;
         let _over = Attached::new(&over, "/over").map_err(fail("attach the whiteouts"))?;
         let above = |tree: Option<OwnedFd>, name: &str| {
@@ -180,7 +180,7 @@ impl Stage {
     }
 
     /// Copies of the host's package database, detached; only a task in the host's mount namespace may make them.
-    fn host_trees(&self) -> io::Result<HostTrees> {
+    pub(super) fn host_trees(&self) -> io::Result<HostTrees> {
         setns(&self.host, CloneFlags::CLONE_NEWNS)?;
         let [dpkg, apt] = [c"/var/lib/dpkg", c"/var/lib/apt"].map(|path| open_tree_clone(AT_FDCWD, path));
         return_to(&self.own, CloneFlags::CLONE_NEWNS);
@@ -195,7 +195,7 @@ impl Stage {
     }
 }
 
-/// The host's package database; a host of another family has none.
+/// The host's package database, detached; a host of another family has none.
 pub(super) struct HostTrees {
     pub(super) dpkg: Option<OwnedFd>,
     pub(super) apt: Option<OwnedFd>,

@@ -78,6 +78,16 @@ impl SpawnerRequest {
         }
     }
 
+    /// Is it a launch for which the host's trees have to be known?
+    pub fn needs_walk(&self) -> bool {
+        match self {
+            Self::Launch(plan) => plan.profile == Profile::Packages,
+            #[cfg(feature = "weaken")]
+            Self::LaunchWithout(plan, _) => plan.profile == Profile::Packages,
+            _ => false,
+        }
+    }
+
     /// The sandbox or home that it is about, for what must not overtake something else about the same.
     pub fn subject(&self) -> Option<&SandboxId> {
         match self {
