@@ -87,7 +87,7 @@ fn live(report: &mut Report, daemon: &Daemon, clients: Vec<Client>, time: Durati
                 })
             })
             .collect();
-        let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| come_and_go(&path, start + time, &done))).collect();
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(|| come_and_go(&path, &done, |_| start.elapsed() < time))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a client panicked"))?)?;
         // One more event wakes those that have all of the others already.
         let (mut api, end) = (Api::connect(&path)?, newest(daemon)?);

@@ -20,7 +20,8 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
          copies as there are processors, which is what the kernel alone allows. Then agents that sleep, and the service's own share.",
     );
     idle(report)?;
-    churn(report, if quick { Duration::from_secs(5) } else { Duration::from_secs(20) })?;
+    churn(report, if quick { 500 } else { LIVES })?;
+    homes(report, if quick { 5 } else { 20 })?;
     let counts: &[u32] = match quick {
         true => &[100],
         false if host::available() > 12288.0 => &[1000, 5000],
@@ -55,14 +56,17 @@ fn idle(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn churn(report: &mut Report, time: Duration) -> Result<()> {
+/// Agents that come and go before anything is looked for that they left.
+const LIVES: u64 = 10_000;
+
+fn churn(report: &mut Report, lives: u64) -> Result<()> {
     let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n");
     let leaks = Leaks::of(&daemon);
     let (start, done, socket) = (Instant::now(), AtomicU64::new(0), daemon.socket());
     let used = || [host::cpu_seconds(daemon.pid()), host::cpu_seconds(daemon.spawner()), host::busy_seconds()];
     let (before, memory) = (used(), host::memory(daemon.pid(), "VmRSS"));
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| come_and_go(&socket, start + time, &done))).collect();
+        let workers: Vec<_> = (0..8).map(|_| scope.spawn(|| come_and_go(&socket, &done, |so_far| so_far < lives))).collect();
         workers.into_iter().try_for_each(|worker| worker.join().map_err(|_| anyhow::anyhow!("a client panicked"))?)
     })?;
     let (count, seconds) = (done.load(Ordering::Relaxed), start.elapsed().as_secs_f64());
@@ -74,9 +78,33 @@ fn churn(report: &mut Report, time: Duration) -> Result<()> {
     report.figure("processor time of a life: the spawner", spawner, "ms");
     report.figure("processor time of a life: sandboxes, the kernel's own threads, clients", all - service - spawner, "ms");
     report.figure("RSS of aetherd, grown by", host::memory(daemon.pid(), "VmRSS") - memory, "MiB");
-    report.figure("the floor program, as many copies as processors", floor_rate(time / 2)?, "sandboxes/s");
+    report.figure("the floor program, as many copies as processors", floor_rate(Duration::from_secs(5))?, "sandboxes/s");
     report.at_least("create + destroy through the API", rate, 500.0, "agents/s");
     leaks.assert_gone(&daemon);
+    report.figure(&format!("left behind by {count} agents: processes, mounts, cgroups, uid ranges, directories"), 0.0, "");
+    Ok(())
+}
+
+/// Homes large and empty: how long it takes until an ended agent that has one is gone for who asks.
+fn homes(report: &mut Report, rounds: usize) -> Result<()> {
+    let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n[limits]\ndisk = \"1G\"\n");
+    let fill = "for d in $(seq 100); do mkdir d$d; for f in $(seq 200); do head -c 10000 /dev/zero >d$d/$f; done; done";
+    let mut times: [Vec<Duration>; 2] = Default::default();
+    for _ in 0..rounds {
+        for (list, script) in times.iter_mut().zip([fill, "true"]) {
+            let mut api = Api::connect(&daemon.socket())?;
+            let id = api.create(&["sh", "-c", script], false)?;
+            ensure!(api.wait(&id)? == 0, "a home could not be filled");
+            let start = Instant::now();
+            api.destroy(&id)?;
+            list.push(start.elapsed());
+        }
+    }
+    let [large, empty] = times.map(Sample::from);
+    let ratio = large.p50() / empty.p50();
+    report.times("removal of an ended agent with 20,000 files of 10 KB in its home", large);
+    report.times("removal of one with an empty home", empty);
+    report.at_most("removal with 200 MB at home / with an empty one, p50", ratio, 2.0, "×");
     Ok(())
 }
 
@@ -102,13 +130,13 @@ fn floor_rate(time: Duration) -> Result<f64> {
     Ok(f64::from(count?) / time.as_secs_f64())
 }
 
-/// Creates and destroys agents until a moment, and counts them.
+/// Creates and destroys agents as long as their number says `more`.
 ///
 /// # Errors
 /// When the service refuses.
-pub(crate) fn come_and_go(socket: &Path, until: Instant, done: &AtomicU64) -> Result<()> {
+pub(crate) fn come_and_go(socket: &Path, done: &AtomicU64, more: impl Fn(u64) -> bool) -> Result<()> {
     let mut api = Api::connect(socket)?;
-    while Instant::now() < until {
+    while more(done.load(Ordering::Relaxed)) {
         let id = api.create(&["sleep", "3600"], true)?;
         api.destroy(&id)?;
         done.fetch_add(1, Ordering::Relaxed);
