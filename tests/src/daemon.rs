@@ -6,7 +6,10 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,7 @@ pub struct Daemon {
     port: u16,
     front: Option<PathBuf>,
     scope: OnceLock<String>,
+    impatient: AtomicBool,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -78,7 +82,8 @@ impl Daemon {
         assert!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         fs::write(dir.path().join("aether.toml"), config).expect("write the configuration");
-        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceLock::new(), _turn: turn };
+        let impatient = AtomicBool::new(false);
+        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceLock::new(), impatient, _turn: turn };
         daemon.restart();
         daemon
     }
@@ -321,7 +326,15 @@ impl Daemon {
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(bin_dir().join("aether"));
         command.env("AETHER_SOCKET", self.socket()).args(args);
+        if self.impatient.load(Ordering::Acquire) {
+            command.env("AETHER_PATIENCE", "0");
+        }
         command
+    }
+
+    /// From now on `aether` does not wait for a daemon that is away: its test starts it again only afterwards.
+    pub fn be_impatient(&self) {
+        self.impatient.store(true, Ordering::Release);
     }
 
     /// Runs `aether ARGS` to its end.

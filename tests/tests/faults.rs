@@ -108,6 +108,7 @@ fn kills_at_random_moments_cost_no_agent_and_leave_nothing() {
     let points = faults::points(20);
     let mut random = Random::new(faults::seed());
     let mut daemon = Daemon::start();
+    daemon.be_impatient();
     daemon.service_cgroup();
     // One process each, so that none is new to whoever looks for what is left.
     let at_work = "exec python3 -uc 'import itertools, time\nfor i in itertools.count(1):\n print(\"tick\", i)\n open(\"count\", \"w\").write(str(i))\n time.sleep(0.1)'";

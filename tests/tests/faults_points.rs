@@ -78,6 +78,7 @@ struct Operated {
 
 fn start(ahead: usize) -> Daemon {
     let daemon = Daemon::with(&format!("[pool]\nsize = {ahead}\n"));
+    daemon.be_impatient();
     daemon.service_cgroup();
     daemon
 }

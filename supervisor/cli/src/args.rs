@@ -29,6 +29,9 @@ pub(crate) struct Cli {
     /// Socket of the supervisor.
     #[arg(long, global = true, value_name = "PATH", env = "AETHER_SOCKET", default_value = "/run/aether/aether.sock")]
     pub(crate) socket: PathBuf,
+    /// How long a supervisor that is being restarted is waited for; 0 for not at all.
+    #[arg(long, global = true, value_name = "SECONDS", env = "AETHER_PATIENCE", default_value_t = 10)]
+    pub(crate) patience: u16,
     /// Print the API's own objects (one JSON object per line for streams).
     #[arg(long, global = true)]
     pub(crate) json: bool,

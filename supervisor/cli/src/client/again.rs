@@ -2,16 +2,28 @@
 
 use std::{
     io::ErrorKind,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use hyper::{Method, StatusCode, header, http::HeaderMap};
 
-use super::events::{PATIENCE, RETRY};
+use super::events::{PATIENCE as USUAL, RETRY};
 use crate::failure::Failure;
 
 /// How long a socket is waited for at which nobody listens: a service manager starts a service again within less.
 const ABSENCE: Duration = Duration::from_secs(3);
+
+static PATIENCE: OnceLock<Duration> = OnceLock::new();
+
+/// How long a supervisor that is away is waited for by this process. The first word counts.
+pub(crate) fn wait_at_most(patience: Duration) {
+    let _first = PATIENCE.set(patience);
+}
+
+fn patience() -> Duration {
+    PATIENCE.get().copied().unwrap_or(USUAL)
+}
 
 /// A request without success.
 pub(super) struct Unanswered {
@@ -45,12 +57,12 @@ pub(super) struct Patience {
 impl Patience {
     /// For requests.
     pub(super) fn of_requests() -> Self {
-        Self { end: Instant::now() + PATIENCE, refused: false }
+        Self { end: Instant::now() + patience(), refused: false }
     }
 
     /// For a socket at which nobody listens.
     pub(super) fn of_sockets() -> Self {
-        Self { end: Instant::now() + ABSENCE, refused: false }
+        Self { end: Instant::now() + ABSENCE.min(patience()), refused: false }
     }
 
     /// A pause before the next try; false when there is none.

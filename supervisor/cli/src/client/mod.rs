@@ -1,6 +1,6 @@
 //! HTTP over the supervisor's Unix socket.
 
-mod again;
+pub(crate) mod again;
 pub(crate) mod agents;
 pub(crate) mod channel;
 mod descriptors;

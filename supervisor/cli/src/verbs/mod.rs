@@ -42,9 +42,15 @@ mod templates;
 mod verify_report;
 mod version;
 
+use std::time::Duration;
+
 use clap::Subcommand;
 
-use crate::{args::Cli, client::Client, failure::Failure};
+use crate::{
+    args::Cli,
+    client::{Client, again::wait_at_most},
+    failure::Failure,
+};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -111,6 +117,7 @@ impl Context {
 
 /// Runs the verb and returns the exit status.
 pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
+    wait_at_most(Duration::from_secs(cli.patience.into()));
     let context = Context { client: Client::new(cli.socket), json: cli.json };
     match cli.verb {
         Verb::Run(verb) => verb.run(&context).await,
