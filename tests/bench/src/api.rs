@@ -3,15 +3,26 @@
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::net::UnixStream,
-    path::Path,
-    time::Duration,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
+/// The service closes a connection on which nothing is asked for some seconds.
+const IDLE: Duration = Duration::from_secs(3);
+
+fn dial(socket: &Path) -> io::Result<BufReader<UnixStream>> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    Ok(BufReader::new(stream))
+}
+
 /// A kept HTTP/1.1 connection.
 pub(crate) struct Api {
     stream: BufReader<UnixStream>,
+    socket: PathBuf,
+    used: Instant,
 }
 
 impl Api {
@@ -20,9 +31,7 @@ impl Api {
     /// # Errors
     /// Those of connect(2).
     pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
-        let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        Ok(Self { stream: BufReader::new(stream) })
+        Ok(Self { stream: dial(socket)?, socket: socket.to_owned(), used: Instant::now() })
     }
 
     /// Asks and waits for the answer: status and body.
@@ -30,6 +39,10 @@ impl Api {
     /// # Errors
     /// When the connection fails or the answer is no HTTP.
     pub(crate) fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
+        if self.used.elapsed() > IDLE {
+            self.stream = dial(&self.socket)?;
+        }
+        self.used = Instant::now();
         let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
         let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{kind}content-length: {}\r\n\r\n{body}", body.len());
         self.stream.get_mut().write_all(head.as_bytes())?;

@@ -22,7 +22,7 @@ mod web;
 use std::{path::PathBuf, time::Instant};
 
 use aether_sandbox::spawner::SPAWNER_ARGUMENT;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use report::Report;
 
 /// What was asked for.
@@ -57,9 +57,14 @@ fn main() -> Result<()> {
     }
     let wishes = wishes()?;
     let (mut report, load, start) = (Report::default(), host::load(), Instant::now());
+    let mut failed = Vec::new();
     for (name, section) in SECTIONS {
         if wishes.sections.is_empty() || wishes.sections.iter().any(|wanted| wanted == name) {
-            section(&mut report, wishes.quick).with_context(|| format!("section {name}"))?;
+            // What fails takes nothing of what was measured with it.
+            if let Err(error) = section(&mut report, wishes.quick) {
+                eprintln!("section {name} ended early: {error:?}");
+                failed.push(name);
+            }
         }
     }
     if let Some(found) = &wishes.web {
@@ -70,7 +75,9 @@ fn main() -> Result<()> {
     }
     let minutes = start.elapsed().as_secs().div_ceil(60);
     let machine = format!("{}{} Load before the run: {load}; it took {minutes} min.", wishes.about, host::describe());
-    report.write(&machine, &wishes.markdown, &wishes.json).context("write the report")
+    report.write(&machine, &wishes.markdown, &wishes.json).context("write the report")?;
+    ensure!(failed.is_empty(), "ended early: {}", failed.join(", "));
+    Ok(())
 }
 
 fn wishes() -> Result<Wishes> {
