@@ -192,10 +192,13 @@ fn dense(report: &mut Report, count: u32) -> Result<()> {
     let ratio = last.p50() / first.p50();
     report.times("create, among the first 50", first);
     report.times(&format!("create, among the last 50 of {count}"), last);
-    report.at_most("an idle agent", each, 1.0, "MiB");
-    report.at_most(&format!("RSS of aetherd at {count}"), rss, 150.0, "MiB");
-    report.at_most(&format!("CPU of aetherd at {count} idle"), busy, 1.0, "%");
-    report.at_most(&format!("list of {count}, p99"), list, 20.0, "ms");
+    // Beyond a thousand, what is measured is shown; the targets are those of a thousand.
+    if count <= 1000 {
+        report.at_most("an idle agent", each, 1.0, "MiB");
+        report.at_most(&format!("RSS of aetherd at {count}"), rss, 150.0, "MiB");
+        report.at_most(&format!("CPU of aetherd at {count} idle"), busy, 1.0, "%");
+        report.at_most(&format!("list of {count}, p99"), list, 20.0, "ms");
+    }
     report.at_most(&format!("create at {count} live / at 0"), ratio, 1.2, "×");
     let start = Instant::now();
     daemon_stop(daemon).context("stop")?;
