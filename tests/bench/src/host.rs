@@ -26,7 +26,10 @@ pub(crate) fn describe() -> String {
     let layout = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "pure cgroup v2" } else { "hybrid cgroups" };
     let memory = read("/proc/meminfo").split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) >> 20;
     let machine = if info.contains(" hypervisor") { " in a virtual machine" } else { "" };
-    format!("{count} × {model}{machine}, {memory} GiB of memory, Linux {}, {layout}.", read("/proc/sys/kernel/osrelease").trim())
+    let release = read("/proc/sys/kernel/osrelease");
+    // What follows the numbers names who built it.
+    let kernel = release.trim().split('-').next().unwrap_or_default();
+    format!("{count} × {model}{machine}, {memory} GiB of memory, Linux {kernel}, {layout}.")
 }
 
 /// One small write that waits for the disk that `dir` lies on.
