@@ -135,6 +135,22 @@ fn shows_every_layer(client: &Client) {
 }
 
 /// Requests that do not wait for each other: each reply says whose it is, and what is about one sandbox keeps its order.
+/// Sends them all at once; the answers as they came, with the place of their requests.
+fn at_once(client: &Client, asked: &[SpawnerRequest]) -> Vec<(u8, SpawnerReply)> {
+    for (number, request) in asked.iter().enumerate() {
+        let mut packet = postcard::to_stdvec(request).expect("encode");
+        packet.push(u8::try_from(number).expect("few"));
+        send_packet(client.child.control.as_fd(), &packet, &[]).expect("send");
+    }
+    let mut buffer = vec![0; MAX_PACKET];
+    let mut answer = || {
+        let (length, _) = recv_packet(client.child.control.as_fd(), &mut buffer).expect("receive");
+        let (reply, tail) = postcard::take_from_bytes::<SpawnerReply>(&buffer[..length]).expect("decode");
+        (tail[0], reply)
+    };
+    asked.iter().map(|_| answer()).collect()
+}
+
 fn answers_many_at_once_and_keeps_the_order_of_each(client: &Client) {
     let launch = |name: &str, slot| SpawnerRequest::Launch(Box::new(plan(name, slot)));
     let kill = |name: &str| SpawnerRequest::Kill(name.parse().expect("id"));
@@ -142,21 +158,11 @@ fn answers_many_at_once_and_keeps_the_order_of_each(client: &Client) {
     for (name, slot) in [("a", 60), ("b", 61), ("c", 62)] {
         asked.extend([launch(name, slot), kill(name), launch(name, slot), launch(name, slot), kill(name)]);
     }
-    for (number, request) in asked.iter().enumerate() {
-        let mut packet = postcard::to_stdvec(request).expect("encode");
-        packet.extend_from_slice(&number.to_le_bytes());
-        send_packet(client.child.control.as_fd(), &packet, &[]).expect("send");
-    }
-    let mut replies = vec![None; asked.len()];
-    for _ in &asked {
-        let mut buffer = vec![0; MAX_PACKET];
-        let (length, _) = recv_packet(client.child.control.as_fd(), &mut buffer).expect("receive");
-        let (reply, tail) = postcard::take_from_bytes::<SpawnerReply>(&buffer[..length]).expect("decode");
-        let number = usize::from_le_bytes(tail.try_into().expect("what followed the request"));
-        assert!(replies[number].replace(reply).is_none(), "two answers to request {number}");
-    }
+    let mut replies = at_once(client, &asked);
+    replies.sort_by_key(|(number, _)| *number);
+    assert!(replies.iter().map(|(number, _)| usize::from(*number)).eq(0..asked.len()), "one answer to each: {replies:?}");
     for of_one in replies.chunks(5) {
-        let said = |place: usize| of_one[place].as_ref().expect("an answer");
+        let said = |place: usize| &of_one[place].1;
         for place in [0, 2] {
             assert!(matches!(said(place), SpawnerReply::Launched(_)), "{:?}", said(place));
         }
@@ -166,32 +172,12 @@ fn answers_many_at_once_and_keeps_the_order_of_each(client: &Client) {
 }
 
 fn answers_others_while_the_host_is_looked_through(client: &Client) {
-    let mut packages = plan("walker", 70);
-    packages.profile = Profile::Packages;
-    let asked = [
-        SpawnerRequest::Launch(Box::new(packages.clone())),
-        SpawnerRequest::Launch(Box::new(SandboxPlan { id: "walker2".parse().expect("id"), ..packages })),
-        SpawnerRequest::Host,
-    ];
-    for (number, request) in asked.iter().enumerate() {
-        let mut packet = postcard::to_stdvec(request).expect("encode");
-        packet.push(u8::try_from(number).expect("few"));
-        send_packet(client.child.control.as_fd(), &packet, &[]).expect("send");
-    }
-    let order: Vec<u8> = asked
-        .iter()
-        .map(|_| {
-            let mut buffer = vec![0; MAX_PACKET];
-            let (length, _) = recv_packet(client.child.control.as_fd(), &mut buffer).expect("receive");
-            let (reply, tail) = postcard::take_from_bytes::<SpawnerReply>(&buffer[..length]).expect("decode");
-            // Nothing was prepared for that profile here: what counts is that they are told, and when.
-            assert!(tail[0] == 2 || !matches!(reply, SpawnerReply::Done), "{reply:?}");
-            tail[0]
-        })
-        .collect();
+    let packages = |name: &str, slot| SandboxPlan { profile: Profile::Packages, ..plan(name, slot) };
+    let [first, second] = [packages("walker", 70), packages("walker2", 71)].map(|plan| SpawnerRequest::Launch(Box::new(plan)));
+    // Nothing was prepared for that profile here: what counts is that everybody is told, and when.
+    let order: Vec<u8> = at_once(client, &[first, second, SpawnerRequest::Host]).into_iter().map(|(number, _)| number).collect();
     assert_eq!(order[0], 2, "who asked something else was answered meanwhile: {order:?}");
-    client.kill("walker");
-    client.kill("walker2");
+    ["walker", "walker2"].into_iter().for_each(|name| client.kill(name));
 }
 
 fn homes_carry_unshifted_ids(client: &Client) {

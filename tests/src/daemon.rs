@@ -6,10 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -33,7 +30,7 @@ pub struct Daemon {
     port: u16,
     front: Option<PathBuf>,
     scope: OnceLock<String>,
-    impatient: AtomicBool,
+    impatience: OnceLock<(&'static str, &'static str)>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -82,8 +79,8 @@ impl Daemon {
         assert!(binary.exists(), "{} is missing: run `make build` first", binary.display());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         fs::write(dir.path().join("aether.toml"), config).expect("write the configuration");
-        let impatient = AtomicBool::new(false);
-        let mut daemon = Self { dir, child: None, port: 0, front: None, scope: OnceLock::new(), impatient, _turn: turn };
+        let mut daemon =
+            Self { dir, child: None, port: 0, front: None, scope: OnceLock::new(), impatience: OnceLock::new(), _turn: turn };
         daemon.restart();
         daemon
     }
@@ -325,16 +322,13 @@ impl Daemon {
     /// The `aether` command for this daemon.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(bin_dir().join("aether"));
-        command.env("AETHER_SOCKET", self.socket()).args(args);
-        if self.impatient.load(Ordering::Acquire) {
-            command.env("AETHER_PATIENCE", "0");
-        }
+        command.env("AETHER_SOCKET", self.socket()).envs(self.impatience.get().copied()).args(args);
         command
     }
 
     /// From now on `aether` does not wait for a daemon that is away: its test starts it again only afterwards.
     pub fn be_impatient(&self) {
-        self.impatient.store(true, Ordering::Release);
+        self.impatience.get_or_init(|| ("AETHER_PATIENCE", "0"));
     }
 
     /// Runs `aether ARGS` to its end.
