@@ -1,8 +1,8 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { SecretInfo } from '@/api/generated';
-import { refusalOf, type Refusal } from '@/api/http';
 import { setSecret } from '@/api/network';
 import { nameError, valueError } from '@/lib/secrets';
+import { useSubmit } from '@/lib/submit';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { TextField } from '@/ui/Field';
@@ -16,12 +16,8 @@ interface Props {
 
 /** Takes a value in, once. It lives in the field alone: no state of the page ever holds it. */
 export function SecretDialog({ name, onClose }: Props) {
-  const [busy, setBusy] = useState(false);
   const [errors, setErrors] = useState<{ name?: string | null; value?: string | null }>({});
-  const [refused, setRefused] = useState<Refusal | null>(null);
-  const submit = async (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    if (busy) return;
+  const { busy, refused, submit } = useSubmit(async (event) => {
     const form = event.currentTarget;
     const data = new FormData(form);
     const wanted = name ?? String(data.get('name')).trim();
@@ -29,17 +25,10 @@ export function SecretDialog({ name, onClose }: Props) {
     const found = { name: nameError(wanted), value: valueError(value) };
     setErrors(found);
     if (found.name || found.value) return;
-    setBusy(true);
-    setRefused(null);
-    try {
-      const set = await setSecret(wanted, value);
-      form.reset();
-      onClose(set);
-    } catch (cause) {
-      setRefused(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+    const set = await setSecret(wanted, value);
+    form.reset();
+    onClose(set);
+  });
   return (
     <Dialog
       open
@@ -59,7 +48,7 @@ export function SecretDialog({ name, onClose }: Props) {
         </>
       }
     >
-      <form id="secret" onSubmit={(event) => void submit(event)} noValidate className="flex flex-col gap-4">
+      <form id="secret" onSubmit={submit} noValidate className="flex flex-col gap-4">
         {!name && (
           <TextField
             label="Name"

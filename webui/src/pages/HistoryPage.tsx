@@ -1,6 +1,5 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { Search } from 'lucide-react';
 import { memo, useCallback, useRef } from 'react';
 import type { AgentInfo } from '@/api/generated';
 import { useAgent, useIds, useLoaded, useOverview } from '@/api/live';
@@ -16,6 +15,7 @@ import { State } from '@/ui/Mark';
 import { Empty } from '@/ui/Notice';
 import { PageHead } from '@/ui/PageHead';
 import { Ago, Lasting } from '@/ui/When';
+import { SearchBox } from '@/ui/SearchBox';
 
 const COLUMNS = 'md:grid-cols-[minmax(120px,1fr)_170px_minmax(160px,2.4fr)_96px_96px]';
 
@@ -45,27 +45,18 @@ export function HistoryPage() {
         </p>
       </PageHead>
       <div className="flex flex-wrap items-center gap-2 px-4 pb-3">
-        <div className="relative w-full sm:w-64">
-          <Search
-            size={15}
-            aria-hidden="true"
-            className="pointer-events-none absolute top-2 left-2.5 text-muted"
-          />
-          <input
-            ref={box}
-            type="search"
-            aria-label="Search ended agents"
-            placeholder="Search"
-            defaultValue={q ?? ''}
-            onChange={(event) =>
-              void navigate({
-                search: (old) => ({ ...old, q: event.target.value.trim() || undefined }),
-                replace: true,
-              })
-            }
-            className="h-8 w-full rounded-sm border border-line bg-surface pr-3 pl-8 text-13 hover:border-line-strong"
-          />
-        </div>
+        <SearchBox
+          ref={box}
+          label="Search ended agents"
+          className="w-full sm:w-64"
+          defaultValue={q ?? ''}
+          onChange={(event) =>
+            void navigate({
+              search: (old) => ({ ...old, q: event.target.value.trim() || undefined }),
+              replace: true,
+            })
+          }
+        />
         <div role="group" aria-label="Outcome" className="flex gap-1">
           <Chip label="All" figure={counts.all} on={outcome === undefined} onClick={() => set(undefined)} />
           <Chip

@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { Search } from 'lucide-react';
 import { useRef } from 'react';
 import type { Template } from '@/api/generated';
 import { refusalOf } from '@/api/http';
@@ -11,6 +10,7 @@ import { Chip } from '@/panels/fleet/Filters';
 import { Button } from '@/ui/Button';
 import { Empty, ErrorNotice } from '@/ui/Notice';
 import { PageHead } from '@/ui/PageHead';
+import { SearchBox } from '@/ui/SearchBox';
 
 /** Agents that somebody has thought through: role, tools and steps, with goals they were made for. */
 export function TemplatesPage() {
@@ -32,25 +32,16 @@ export function TemplatesPage() {
         </p>
       </PageHead>
       <div className="flex flex-wrap items-center gap-2 px-4 pb-3">
-        <div className="relative w-full sm:w-64">
-          <Search
-            size={15}
-            aria-hidden="true"
-            className="pointer-events-none absolute top-2 left-2.5 text-muted"
-          />
-          <input
-            ref={box}
-            type="search"
-            aria-label="Search templates"
-            placeholder="Search"
-            defaultValue={q ?? ''}
-            onChange={(event) => {
-              const text = event.target.value;
-              void navigate({ search: (old) => ({ ...old, q: text || undefined }), replace: true });
-            }}
-            className="h-8 w-full rounded-sm border border-line bg-surface pr-3 pl-8 text-13 hover:border-line-strong"
-          />
-        </div>
+        <SearchBox
+          ref={box}
+          label="Search templates"
+          className="w-full sm:w-64"
+          defaultValue={q ?? ''}
+          onChange={(event) => {
+            const text = event.target.value;
+            void navigate({ search: (old) => ({ ...old, q: text || undefined }), replace: true });
+          }}
+        />
         <div role="group" aria-label="Category" className="flex flex-wrap gap-1">
           <Chip label="All" figure={all.length} on={!category} onClick={() => choose(undefined)} />
           {categories.map((each) => (

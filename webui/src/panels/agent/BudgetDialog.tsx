@@ -1,9 +1,9 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { AgentBudget, AgentInfo } from '@/api/generated';
-import { refusalOf, type Refusal } from '@/api/http';
 import { setBudget } from '@/api/minds';
 import { BudgetFields } from '@/forms/BudgetFields';
 import { KINDS, KIND_LABELS, amount, draftOf, readBudget, spentOf } from '@/lib/budget';
+import { useSubmit } from '@/lib/submit';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { ErrorNotice } from '@/ui/Notice';
@@ -20,25 +20,15 @@ interface Props {
 export function BudgetDialog({ agent, budget, onSet, onClose }: Props) {
   const [draft, setDraft] = useState(() => draftOf(budget.budget));
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<Refusal | null>(null);
   const { budget: wanted, errors } = readBudget(draft);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
+  const { busy, refused, submit } = useSubmit(async () => {
     setTried(true);
-    if (Object.keys(errors).length > 0 || busy) return;
-    setBusy(true);
-    setRefused(null);
-    try {
-      const after = await setBudget(agent.id, wanted);
-      onSet(after);
-      toast('done', after.frozen === null && budget.frozen !== null ? `${agent.name} goes on` : 'Limits set');
-      onClose();
-    } catch (cause) {
-      setRefused(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+    if (Object.keys(errors).length > 0) return;
+    const after = await setBudget(agent.id, wanted);
+    onSet(after);
+    toast('done', after.frozen === null && budget.frozen !== null ? `${agent.name} goes on` : 'Limits set');
+    onClose();
+  });
   return (
     <Dialog
       open
@@ -54,7 +44,7 @@ export function BudgetDialog({ agent, budget, onSet, onClose }: Props) {
         </>
       }
     >
-      <form id="budget" noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+      <form id="budget" noValidate onSubmit={submit} className="flex flex-col gap-4">
         <BudgetFields
           first
           draft={draft}

@@ -1,8 +1,8 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import { mkdir, move, removeFile } from '@/api/agents';
 import type { AgentInfo, FileEntry } from '@/api/generated';
-import { refusalOf, type Refusal } from '@/api/http';
 import { childOf } from '@/lib/paths';
+import { useSubmit } from '@/lib/submit';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { TextField } from '@/ui/Field';
@@ -20,24 +20,18 @@ interface Props {
 /** Asks for a name, or whether to delete, and does it. */
 export function FileDialog({ agent, question, onClose }: Props) {
   const [text, setText] = useState(question.kind === 'move' ? question.entry.path : '');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<Refusal | null>(null);
   const words = WORDS[question.kind];
 
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setError(null);
-    try {
-      if (question.kind === 'mkdir') await mkdir(agent.id, childOf(question.in, text.trim()));
-      else if (question.kind === 'move') await move(agent.id, question.entry.path, text.trim());
-      else await removeFile(agent.id, question.entry.path, question.entry.kind === 'directory');
-      onClose(true);
-    } catch (cause) {
-      setError(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+  const {
+    busy,
+    refused: error,
+    submit,
+  } = useSubmit(async () => {
+    if (question.kind === 'mkdir') await mkdir(agent.id, childOf(question.in, text.trim()));
+    else if (question.kind === 'move') await move(agent.id, question.entry.path, text.trim());
+    else await removeFile(agent.id, question.entry.path, question.entry.kind === 'directory');
+    onClose(true);
+  });
 
   const title = question.kind === 'mkdir' ? words.title : `${words.title} ${question.entry.name}`;
   return (

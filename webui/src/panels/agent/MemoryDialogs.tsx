@@ -1,9 +1,9 @@
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { AgentInfo, Memory, MemoryLayer } from '@/api/generated';
-import { refusalOf, type Refusal } from '@/api/http';
 import { useOverview } from '@/api/live';
 import * as api from '@/api/minds';
 import { LAYERS, LAYER_NAMES } from '@/lib/memory';
+import { useSubmit } from '@/lib/submit';
 import { Button } from '@/ui/Button';
 import { Choice } from '@/ui/Choice';
 import { Dialog } from '@/ui/Dialog';
@@ -16,25 +16,16 @@ export function RememberDialog({ agent, onClose }: { agent: AgentInfo; onClose: 
   const [content, setContent] = useState('');
   const [layer, setLayer] = useState<MemoryLayer>('semantic');
   const [tags, setTags] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<Refusal | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (busy || content.trim() === '') return;
-    setBusy(true);
-    try {
-      const words = tags.split(/[\s,]+/).filter(Boolean);
-      await api.remember(agent.id, {
-        layer,
-        content: content.trim(),
-        ...(words.length > 0 ? { tags: words } : {}),
-      });
-      onClose(true);
-    } catch (cause) {
-      setRefused(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+  const { busy, refused, submit } = useSubmit(async () => {
+    if (content.trim() === '') return;
+    const words = tags.split(/[\s,]+/).filter(Boolean);
+    await api.remember(agent.id, {
+      layer,
+      content: content.trim(),
+      ...(words.length > 0 ? { tags: words } : {}),
+    });
+    onClose(true);
+  });
   return (
     <Dialog
       open
@@ -55,7 +46,7 @@ export function RememberDialog({ agent, onClose }: { agent: AgentInfo; onClose: 
         </>
       }
     >
-      <form id="remember" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+      <form id="remember" onSubmit={submit} className="flex flex-col gap-4">
         <TextArea
           label="What"
           rows={4}
@@ -100,21 +91,12 @@ export function ShareDialog({ agent, memory, onClose }: ShareProps) {
       .map((each): [string, string] => [each.id, each.name]),
   );
   const [to, setTo] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<Refusal | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (busy || to === '') return;
-    setBusy(true);
-    try {
-      await api.share(agent.id, memory.id, to);
-      toast('done', `Given to ${others.find(([id]) => id === to)?.[1] ?? to}`);
-      onClose();
-    } catch (cause) {
-      setRefused(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+  const { busy, refused, submit } = useSubmit(async () => {
+    if (to === '') return;
+    await api.share(agent.id, memory.id, to);
+    toast('done', `Given to ${others.find(([id]) => id === to)?.[1] ?? to}`);
+    onClose();
+  });
   return (
     <Dialog
       open
@@ -136,7 +118,7 @@ export function ShareDialog({ agent, memory, onClose }: ShareProps) {
         </>
       }
     >
-      <form id="share" onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+      <form id="share" onSubmit={submit} className="flex flex-col gap-4">
         <blockquote className="max-h-40 overflow-y-auto rounded-sm border border-line bg-canvas px-3 py-2 text-13 break-words whitespace-pre-wrap">
           {memory.content}
         </blockquote>

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
-import { Plus, Search, Share2, Trash2 } from 'lucide-react';
+import { Plus, Share2, Trash2 } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
 import type { AgentInfo, Memory, MemoryLayer } from '@/api/generated';
 import { refusalOf } from '@/api/http';
@@ -13,6 +13,8 @@ import { Card } from '@/ui/Card';
 import { ErrorNotice } from '@/ui/Notice';
 import { toast } from '@/ui/toast';
 import { Ago } from '@/ui/When';
+import { Pick } from '@/ui/Pick';
+import { SearchBox } from '@/ui/SearchBox';
 import { RememberDialog, ShareDialog } from './MemoryDialogs';
 
 /** So many at once; words find the others. */
@@ -62,34 +64,18 @@ export function MemoryList({ agent }: { agent: AgentInfo }) {
       }
     >
       <div className="flex flex-wrap items-center gap-2 px-4 py-3">
-        <div className="relative min-w-40 flex-1">
-          <Search
-            size={15}
-            aria-hidden="true"
-            className="pointer-events-none absolute top-2 left-2.5 text-muted"
-          />
-          <input
-            type="search"
-            aria-label="Search memories"
-            placeholder="Search"
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            className="h-8 w-full rounded-sm border border-line bg-canvas pr-3 pl-8 text-13 hover:border-line-strong"
-          />
-        </div>
-        <select
-          aria-label="Layer"
+        <SearchBox
+          label="Search memories"
+          className="min-w-40 flex-1"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <Pick
+          label="Layer"
           value={layer}
-          onChange={(event) => setLayer(event.target.value as MemoryLayer | '')}
-          className="h-8 rounded-sm border border-line bg-surface px-2 text-13 hover:border-line-strong"
-        >
-          <option value="">Every layer</option>
-          {LAYER_NAMES.map((each) => (
-            <option key={each} value={each}>
-              {LAYERS[each].title}
-            </option>
-          ))}
-        </select>
+          onChange={(next) => setLayer(next as MemoryLayer | '')}
+          options={[['', 'Every layer'], ...LAYER_NAMES.map((each) => [each, LAYERS[each].title] as const)]}
+        />
       </div>
       {found.error !== null ? (
         <div className="px-4 pb-4">

@@ -1,4 +1,4 @@
-import { Download, Search } from 'lucide-react';
+import { Download } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import type {
   AgentInfo,
@@ -15,6 +15,8 @@ import { Button } from '@/ui/Button';
 import { State } from '@/ui/Mark';
 import { Menu } from '@/ui/Menu';
 import { Ago } from '@/ui/When';
+import { Pick } from '@/ui/Pick';
+import { SearchBox } from '@/ui/SearchBox';
 
 const MOODS: Record<NetworkVerdict, Mood> = { allowed: 'working', denied: 'failed', held: 'waiting' };
 const COLUMNS = '@3xl:grid-cols-[minmax(140px,1.4fr)_92px_64px_70px_70px_minmax(160px,2fr)_88px_72px]';
@@ -46,34 +48,19 @@ export function NetworkTable({ agent, info, onAllow }: Props) {
             {count(info.connections, 'connection')} open
           </span>
         </h2>
-        <div className="relative w-full @xl:w-52">
-          <Search
-            size={15}
-            aria-hidden="true"
-            className="pointer-events-none absolute top-2 left-2.5 text-muted"
-          />
-          <input
-            type="search"
-            aria-label="Filter destinations"
-            placeholder="Filter"
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            className="h-8 w-full rounded-sm border border-line bg-surface pr-3 pl-8 text-13 hover:border-line-strong"
-          />
-        </div>
-        <select
-          aria-label="Verdict"
+        <SearchBox
+          label="Filter destinations"
+          className="w-full @xl:w-52"
+          placeholder="Filter"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <Pick
+          label="Verdict"
           value={verdict}
-          onChange={(event) => setVerdict(event.target.value as NetworkVerdict | '')}
-          className="h-8 rounded-sm border border-line bg-surface px-2 text-13 hover:border-line-strong"
-        >
-          <option value="">Every verdict</option>
-          {Object.entries(VERDICTS).map(([each, word]) => (
-            <option key={each} value={each}>
-              {word}
-            </option>
-          ))}
-        </select>
+          onChange={(next) => setVerdict(next as NetworkVerdict | '')}
+          options={[['', 'Every verdict'], ...Object.entries(VERDICTS)]}
+        />
         <Menu
           trigger={<Button icon={<Download size={14} aria-hidden="true" />}>Export</Button>}
           items={[

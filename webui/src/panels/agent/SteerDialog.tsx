@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState, type FormEvent } from 'react';
+import { useState } from 'react';
 import type { AgentInfo } from '@/api/generated';
-import { refusalOf, type Refusal } from '@/api/http';
 import { fleet } from '@/api/live';
 import * as api from '@/api/minds';
+import { useSubmit } from '@/lib/submit';
 import { Button } from '@/ui/Button';
 import { Dialog } from '@/ui/Dialog';
 import { CheckField, TextArea, TextField } from '@/ui/Field';
@@ -16,8 +16,6 @@ export function SteerDialog({ agent, onClose }: { agent: AgentInfo; onClose: () 
   const [model, setModel] = useState(agent.model ?? goal?.model ?? '');
   const [every, setEvery] = useState(goal?.tools == null);
   const [tools, setTools] = useState((goal?.tools ?? []).join('\n'));
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<Refusal | null>(null);
   const report = useQuery({ queryKey: ['llm'], queryFn: ({ signal }) => api.models(signal) });
   const names = tools.split(/[\s,]+/).filter(Boolean);
   const steering: api.Steering = {
@@ -26,20 +24,12 @@ export function SteerDialog({ agent, onClose }: { agent: AgentInfo; onClose: () 
     ...(!every && names.join(' ') !== (goal?.tools ?? []).join(' ') ? { tools: names } : {}),
   };
   const nothing = Object.keys(steering).length === 0;
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    if (busy || nothing) return;
-    setBusy(true);
-    setRefused(null);
-    try {
-      fleet.put(await api.change(agent.id, steering));
-      toast('done', `${agent.name} goes on so from its next step`);
-      onClose();
-    } catch (cause) {
-      setRefused(refusalOf(cause));
-      setBusy(false);
-    }
-  };
+  const { busy, refused, submit } = useSubmit(async () => {
+    if (nothing) return;
+    fleet.put(await api.change(agent.id, steering));
+    toast('done', `${agent.name} goes on so from its next step`);
+    onClose();
+  });
   return (
     <Dialog
       open
@@ -61,7 +51,7 @@ export function SteerDialog({ agent, onClose }: { agent: AgentInfo; onClose: () 
         </>
       }
     >
-      <form id="steer" noValidate onSubmit={(event) => void submit(event)} className="flex flex-col gap-4">
+      <form id="steer" noValidate onSubmit={submit} className="flex flex-col gap-4">
         <TextField
           label="Model"
           mono

@@ -1,10 +1,12 @@
 import { useNavigate } from '@tanstack/react-router';
-import { LayoutGrid, Rows3, Search } from 'lucide-react';
+import { LayoutGrid, Rows3 } from 'lucide-react';
 import { useRef, useState } from 'react';
 import { useOverview } from '@/api/live';
 import { facetCounts, type Facet, type FleetQuery } from '@/lib/filter';
 import { useShortcut } from '@/lib/shortcuts';
 import { IconButton } from '@/ui/Button';
+import { Pick } from '@/ui/Pick';
+import { SearchBox } from '@/ui/SearchBox';
 
 const CHIPS: { facet: Facet; label: string }[] = [
   { facet: 'live', label: 'Live' },
@@ -44,18 +46,16 @@ export function Filters({ query, view }: { query: FleetQuery; view: 'grid' | 'li
           ),
         )}
       </div>
-      <label className="flex items-center gap-2 text-13 text-muted">
-        <span className="sr-only">Kind</span>
-        <select
-          value={query.kind ?? ''}
-          onChange={(event) => set({ kind: (event.target.value || undefined) as FleetQuery['kind'] })}
-          className="h-8 rounded-sm border border-line bg-surface px-2 text-13 text-text hover:border-line-strong"
-        >
-          <option value="">All kinds</option>
-          <option value="goal">Goals</option>
-          <option value="program">Programs</option>
-        </select>
-      </label>
+      <Pick
+        label="Kind"
+        value={query.kind ?? ''}
+        onChange={(kind) => set({ kind: (kind || undefined) as FleetQuery['kind'] })}
+        options={[
+          ['', 'All kinds'],
+          ['goal', 'Goals'],
+          ['program', 'Programs'],
+        ]}
+      />
       {(reduced || query.reduced) && (
         <Chip
           label="Reduced isolation"
@@ -93,37 +93,30 @@ function FilterBox({ q, onChange }: { q: string; onChange: (q: string) => void }
   const text = typed.q === q || typed.text.trim() === q ? typed.text : q;
   useShortcut('/', 'Filter', 'Lists', () => box.current?.focus());
   return (
-    <div className="relative w-full sm:w-64">
-      <Search
-        size={15}
-        aria-hidden="true"
-        className="pointer-events-none absolute top-2 left-2.5 text-muted"
-      />
-      <input
-        ref={box}
-        type="search"
-        aria-label="Filter agents"
-        placeholder="Filter"
-        value={text}
-        onChange={(event) => {
-          setText({ text: event.target.value, q });
-          onChange(event.target.value.trim());
-        }}
-        onKeyDown={(event) => {
-          if (event.key !== 'Escape') return;
-          if (text === '') box.current?.blur();
-          setText({ text: '', q });
-          onChange('');
-        }}
-        className="h-8 w-full rounded-sm border border-line bg-surface pr-8 pl-8 text-13 hover:border-line-strong [&::-webkit-search-cancel-button]:hidden"
-      />
+    <SearchBox
+      ref={box}
+      label="Filter agents"
+      className="w-full sm:w-64 [&_input]:pr-8 [&_input::-webkit-search-cancel-button]:hidden"
+      placeholder="Filter"
+      value={text}
+      onChange={(event) => {
+        setText({ text: event.target.value, q });
+        onChange(event.target.value.trim());
+      }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        if (text === '') box.current?.blur();
+        setText({ text: '', q });
+        onChange('');
+      }}
+    >
       <kbd
         aria-hidden="true"
         className="pointer-events-none absolute top-1.5 right-2 hidden font-mono text-12 text-muted sm:block"
       >
         /
       </kbd>
-    </div>
+    </SearchBox>
   );
 }
 
