@@ -146,6 +146,21 @@ pub fn unhurried(limit: Duration) -> Duration {
     limit.mul_f64((load / processors).max(1.0))
 }
 
+/// Calls that cannot fail like that, and those by which strace itself would leak what they give back.
+pub const NEVER: [&str; 11] = [
+    "umask",
+    "close",
+    "munmap",
+    "exit",
+    "exit_group",
+    "rt_sigreturn",
+    "restart_syscall",
+    "futex",
+    "brk",
+    "sched_yield",
+    "rt_sigprocmask",
+];
+
 /// Seed of what is chosen: `AETHER_FAULT_SEED`, or 1.
 ///
 /// # Panics

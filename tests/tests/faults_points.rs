@@ -22,21 +22,6 @@ const SEEN: [&str; 9] = ["Seccomp", "Seccomp_filters", "NoNewPrivs", "CapInh", "
 const ERRORS: &[&str] = &["error=ENOSPC", "error=EMFILE", "error=EIO", "error=ENOMEM"];
 const NAME: &str = "point";
 
-/// Calls that cannot fail like that, and those by which strace itself would leak what they give back.
-const NEVER: [&str; 11] = [
-    "umask",
-    "close",
-    "munmap",
-    "exit",
-    "exit_group",
-    "rt_sigreturn",
-    "restart_syscall",
-    "futex",
-    "brk",
-    "sched_yield",
-    "rt_sigprocmask",
-];
-
 /// Longest time any one step may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -189,7 +174,7 @@ fn calls(daemon: &Daemon, target: Target, life: Life) -> BTreeMap<String, usize>
     whole(daemon, life);
     tracer.detach();
     let mut calls = faults::most_calls(&fs::read_to_string(&trace).expect("the trace"));
-    calls.retain(|call, _| !NEVER.contains(&call.as_str()));
+    calls.retain(|call, _| !faults::NEVER.contains(&call.as_str()));
     assert!(calls.len() > 10, "strace saw little: {calls:?}");
     calls
 }

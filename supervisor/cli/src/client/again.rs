@@ -2,28 +2,18 @@
 
 use std::{
     io::ErrorKind,
-    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use hyper::{Method, StatusCode, header, http::HeaderMap};
 
-use super::events::{PATIENCE as USUAL, RETRY};
 use crate::failure::Failure;
 
 /// How long a socket is waited for at which nobody listens: a service manager starts a service again within less.
 const ABSENCE: Duration = Duration::from_secs(3);
 
-static PATIENCE: OnceLock<Duration> = OnceLock::new();
-
-/// How long a supervisor that is away is waited for by this process. The first word counts.
-pub(crate) fn wait_at_most(patience: Duration) {
-    let _first = PATIENCE.set(patience);
-}
-
-fn patience() -> Duration {
-    PATIENCE.get().copied().unwrap_or(USUAL)
-}
+/// Between two tries.
+pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
 /// A request without success.
 pub(super) struct Unanswered {
@@ -55,14 +45,14 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// For requests.
-    pub(super) fn of_requests() -> Self {
-        Self { end: Instant::now() + patience(), refused: false }
+    /// For requests, as long as that.
+    pub(super) fn of_requests(most: Duration) -> Self {
+        Self { end: Instant::now() + most, refused: false }
     }
 
-    /// For a socket at which nobody listens.
-    pub(super) fn of_sockets() -> Self {
-        Self { end: Instant::now() + ABSENCE.min(patience()), refused: false }
+    /// For a socket at which nobody listens, no longer than that.
+    pub(super) fn of_sockets(most: Duration) -> Self {
+        Self { end: Instant::now() + ABSENCE.min(most), refused: false }
     }
 
     /// A pause before the next try; false when there is none.
@@ -103,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_service_that_never_was_is_not_waited_for() {
-        let mut patience = Patience::of_sockets();
+        let mut patience = Patience::of_sockets(ABSENCE);
         assert!(!patience.is_away(ErrorKind::NotFound));
         assert!(!patience.is_away(ErrorKind::PermissionDenied));
         assert!(patience.is_away(ErrorKind::WouldBlock));

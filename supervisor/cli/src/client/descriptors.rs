@@ -43,7 +43,7 @@ impl Client {
         let mut request = head.into_bytes();
         request.extend_from_slice(&body);
         let asked = Arc::new((self.socket.clone(), request, fds));
-        let (mut absence, patience) = (Patience::of_sockets(), Patience::of_requests());
+        let (mut absence, patience) = (Patience::of_sockets(self.patience), Patience::of_requests(self.patience));
         loop {
             let asked = asked.clone();
             let connected = tokio::task::spawn_blocking(move || {

@@ -12,13 +12,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Client;
+use super::{Client, again::RETRY};
 use crate::failure::Failure;
-
-/// How long a broken connection is tried again: enough for a restart of the supervisor.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two tries.
-pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
 /// How long a stream of past events may be silent before it counts as over.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -111,7 +106,7 @@ impl<'a> Events<'a> {
 
     async fn reconnect(&mut self) -> Result<(), Failure> {
         self.parser = SseParser::default();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.client.patience();
         loop {
             match connect(self.client, self.since).await {
                 Ok(body) => {

@@ -10,6 +10,7 @@ pub(crate) mod tunnel;
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use aether_protocol::{ApiError, ErrorBody, ErrorCode};
@@ -30,6 +31,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// The supervisor, as reached through its socket.
 pub(crate) struct Client {
     socket: PathBuf,
+    patience: Duration,
     /// A connection whose last answer was read to the end.
     idle: Mutex<Option<http1::SendRequest<Body>>>,
 }
@@ -86,8 +88,14 @@ impl Answer {
 }
 
 impl Client {
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, idle: Mutex::new(None) }
+    /// `patience`: how long a supervisor that is away is waited for.
+    pub(crate) fn new(socket: PathBuf, patience: Duration) -> Self {
+        Self { socket, patience, idle: Mutex::new(None) }
+    }
+
+    /// How long a supervisor that is away is waited for.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Where the supervisor's socket is looked for.
@@ -128,7 +136,7 @@ impl Client {
 
     /// `GET` of something large or endless: a connection of its own, the body unread. Failures are read already.
     pub(crate) async fn stream(&self, uri: &str) -> Result<Response<Incoming>, Failure> {
-        let patience = Patience::of_requests();
+        let patience = Patience::of_requests(self.patience);
         loop {
             match self.begin_stream(uri).await {
                 Err(Unanswered { again: true, .. }) if patience.lasts().await => {}
@@ -159,7 +167,7 @@ impl Client {
 
     /// A bare connection to the socket.
     pub(crate) async fn dial(&self) -> Result<UnixStream, Failure> {
-        let mut patience = Patience::of_sockets();
+        let mut patience = Patience::of_sockets(self.patience);
         loop {
             match UnixStream::connect(&self.socket).await {
                 Ok(stream) => return Ok(stream),
@@ -170,7 +178,7 @@ impl Client {
     }
 
     async fn call(&self, method: Method, uri: &str, json: Option<Vec<u8>>) -> Result<Answer, Failure> {
-        let (json, patience) = (json.map(Bytes::from), Patience::of_requests());
+        let (json, patience) = (json.map(Bytes::from), Patience::of_requests(self.patience));
         loop {
             let mut request = Request::builder().method(&method).uri(uri).header(header::HOST, "localhost");
             if json.is_some() {

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     client::{
         Client,
+        again::RETRY,
         channel::{Channel, FromProcess, Hello, ToProcess},
-        events::{PATIENCE, RETRY},
     },
     failure::Failure,
     terminal::{self, RawMode},
@@ -282,7 +282,7 @@ impl Session<'_> {
     /// Opens the channel, also at a supervisor that is just being restarted: agents survive that.
     /// `from`: after which byte it goes on; none the first time.
     async fn channel(&mut self, from: Option<u64>) -> Result<Channel, Failure> {
-        let (deadline, mut away) = (Instant::now() + PATIENCE, from.is_some());
+        let (deadline, mut away) = (Instant::now() + self.client.patience(), from.is_some());
         loop {
             let failure = tokio::select! {
                 channel = self.client.attach(self.joined.target, from.unwrap_or(0), self.joined.stdin) => match channel {
@@ -303,7 +303,7 @@ impl Session<'_> {
                 return Err(Failure::Unreachable {
                     cause: format!(
                         "the connection to the supervisor broke and could not be made again within {} s",
-                        PATIENCE.as_secs()
+                        self.client.patience().as_secs()
                     ),
                     hint: format!("the agent goes on; once the supervisor runs: aether attach {}", self.joined.target),
                 }

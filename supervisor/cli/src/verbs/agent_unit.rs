@@ -12,7 +12,7 @@ use tokio::{
 
 use super::Context;
 use crate::{
-    client::{Client, events::RETRY},
+    client::{Client, again::RETRY},
     failure::Failure,
     session::{
         goal::{Form, follow},

@@ -59,7 +59,7 @@ impl Forward {
         writeln!(out, "{address} -> {}:{remote}", agent.name)?;
         out.flush()?;
         drop(out);
-        let client = Arc::new(Client::new(context.client.socket().to_owned()));
+        let client = Arc::new(Client::new(context.client.socket().to_owned(), context.client.patience()));
         let uri = uri(agent.id.as_str(), &format!("/ports/{remote}/connect"));
         let [interrupt, terminate, hangup] = &mut signals;
         tokio::select! {

@@ -46,11 +46,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use crate::{
-    args::Cli,
-    client::{Client, again::wait_at_most},
-    failure::Failure,
-};
+use crate::{args::Cli, client::Client, failure::Failure};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -117,8 +113,7 @@ impl Context {
 
 /// Runs the verb and returns the exit status.
 pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
-    wait_at_most(Duration::from_secs(cli.patience.into()));
-    let context = Context { client: Client::new(cli.socket), json: cli.json };
+    let context = Context { client: Client::new(cli.socket, Duration::from_secs(cli.patience.into())), json: cli.json };
     match cli.verb {
         Verb::Run(verb) => verb.run(&context).await,
         Verb::Ps(verb) => verb.run(&context).await,
