@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    hash::{BuildHasher as _, RandomState},
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,8 @@ pub struct Lookups {
     spare: f64,
     filled: Option<Instant>,
     domains: HashMap<String, Domain>,
+    /// Names become numbers by a key that nobody knows: an agent must not find names that have the number of another.
+    keyed: RandomState,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub enum LookUp {
 
 impl Default for Lookups {
     fn default() -> Self {
-        Self { spare: BURST, filled: None, domains: HashMap::new() }
+        Self { spare: BURST, filled: None, domains: HashMap::new(), keyed: RandomState::new() }
     }
 }
 
@@ -93,7 +96,7 @@ impl Lookups {
         if old(counted) {
             *counted = Domain { since: now, names: HashSet::new() };
         }
-        let number = number(name);
+        let number = self.keyed.hash_one(name);
         if counted.names.contains(&number) {
             return Some(0);
         }
@@ -113,11 +116,6 @@ fn domain(name: &str) -> Option<&str> {
     let (top, under) = (name.len() - first - 1, first - second - 1);
     let at = if top == 2 && under <= 3 { dots.next() } else { Some(second) };
     Some(at.map_or(name, |at| &name[at + 1..]))
-}
-
-/// FNV-1a of 64 bits.
-fn number(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -166,6 +164,12 @@ mod tests {
         assert_eq!(lookups.ask(&name("attacker.test"), now), LookUp::After(Duration::ZERO));
         assert_eq!(lookups.ask(&name("a.other.test"), now), LookUp::After(Duration::ZERO));
         assert_eq!(lookups.ask(&name("new.attacker.test"), start + HOUR), LookUp::After(Duration::ZERO), "an hour later");
+    }
+
+    #[test]
+    fn nobody_knows_the_number_of_a_name() {
+        let [one, other] = [Lookups::default(), Lookups::default()].map(|lookups| lookups.keyed.hash_one("d0.attacker.test"));
+        assert_ne!(one, other, "names of one number would pass for one name");
     }
 
     #[test]
