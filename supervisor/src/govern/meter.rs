@@ -201,17 +201,20 @@ pub(crate) fn lines(core: &Core, id: &AgentId) -> Vec<BudgetLine> {
         core.registry().get(id).map(|entry| (entry.info.spec.budget, matches!(entry.info.spec.program, Program::Goal(_))));
     let Some((own, goal)) = about else { return Vec::new() };
     let config = core.config.get();
+    let (own, daily) =
+        (own.or(config.budgets.agent.budget()), [config.budgets.owner_daily.budget(), config.budgets.daily.budget()]);
+    if own.is_unlimited() && daily.iter().all(Budget::is_unlimited) {
+        // Every second for every agent: most have no limit.
+        return Vec::new();
+    }
     let below = core.registry().below(id);
     let state = lock(&core.meter.state);
     let Some(tally) = state.agents.get(id) else { return Vec::new() };
     let all = state.owners.values().fold(Spent::default(), |sum, spent| sum.plus(*spent));
     let of_owner = state.owners.get(&tally.owner).copied().unwrap_or_default();
     let charged = tally.spent.plus(tally.below).plus(lent(&state, &below));
-    let scopes = [
-        (BudgetScope::Agent, own.or(config.budgets.agent.budget()), charged),
-        (BudgetScope::OwnerToday, config.budgets.owner_daily.budget(), of_owner),
-        (BudgetScope::Today, config.budgets.daily.budget(), all),
-    ];
+    let scopes =
+        [(BudgetScope::Agent, own, charged), (BudgetScope::OwnerToday, daily[0], of_owner), (BudgetScope::Today, daily[1], all)];
     let concerned = |scope, kind| scope == BudgetScope::Agent || goal || tally.spent.of(kind) > 0;
     let mut lines = Vec::new();
     for (scope, budget, spent) in scopes {
