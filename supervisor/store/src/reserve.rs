@@ -14,7 +14,12 @@ use std::{
     },
 };
 
-use nix::{fcntl::posix_fallocate, sys::statvfs::statvfs};
+use nix::{
+    fcntl::posix_fallocate,
+    sys::statvfs::{FsFlags, statvfs},
+};
+
+use crate::StoreError;
 
 /// Size of the reserve on a disk of any size, in bytes.
 const BYTES: u64 = 64 << 20;
@@ -28,15 +33,16 @@ pub(crate) struct Reserve {
     bytes: u64,
     held: bool,
     low: Arc<AtomicBool>,
+    read_only: bool,
 }
 
 impl Reserve {
     /// Of the database at `path`.
     pub(crate) fn open(path: &Path) -> Self {
         let file = path.with_file_name("reserve");
-        let (total, _) = room(&file).unwrap_or((0, 0));
+        let total = room(&file).map_or(0, |room| room.total);
         let held = fs::metadata(&file).is_ok_and(|meta| meta.len() > 0);
-        let mut reserve = Self { file, bytes: BYTES.min(total / PART), held, low: Arc::default() };
+        let mut reserve = Self { file, bytes: BYTES.min(total / PART), held, low: Arc::default(), read_only: false };
         reserve.look();
         reserve
     }
@@ -44,7 +50,7 @@ impl Reserve {
     /// For tests of what has nothing to do with it.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self { file: PathBuf::new(), bytes: 0, held: true, low: Arc::default() }
+        Self { file: PathBuf::new(), bytes: 0, held: true, low: Arc::default(), read_only: false }
     }
 
     /// Whether room is low; shared with whoever refuses new work.
@@ -56,9 +62,19 @@ impl Reserve {
         self.low.load(Ordering::Relaxed)
     }
 
+    /// Refuses where the file system may only be read. The files that are open for writing do not show that: pages of theirs that have
+    /// their place on the disk are changed without an error, and a sync of them says that all went well (Linux 6.1, ext4).
+    pub(crate) fn writable(&self) -> Result<(), StoreError> {
+        if self.read_only { Err(StoreError::Disk("it is mounted read-only".to_owned())) } else { Ok(()) }
+    }
+
     /// Looks how much room there is, and gives the reserve away or takes it back.
     pub(crate) fn look(&mut self) {
-        let Ok((_, free)) = room(&self.file) else { return };
+        let Ok(Room { free, read_only, .. }) = room(&self.file) else { return };
+        self.read_only = read_only;
+        if read_only {
+            return;
+        }
         if self.held && free < self.bytes / 4 {
             self.release();
         } else if !self.held && free > self.bytes + self.bytes / 2 {
@@ -95,8 +111,16 @@ impl Reserve {
     }
 }
 
-/// Size of the file system and what of it this user may still fill, in bytes.
-fn room(file: &Path) -> io::Result<(u64, u64)> {
+/// A file system: its size and what of it this user may still fill, in bytes.
+struct Room {
+    total: u64,
+    free: u64,
+    read_only: bool,
+}
+
+fn room(file: &Path) -> io::Result<Room> {
     let found = statvfs(file.parent().unwrap_or(Path::new("/")))?;
-    Ok((found.blocks() * found.fragment_size(), found.blocks_available() * found.fragment_size()))
+    let bytes = |blocks: u64| blocks * found.fragment_size();
+    let read_only = found.flags().contains(FsFlags::ST_RDONLY);
+    Ok(Room { total: bytes(found.blocks()), free: bytes(found.blocks_available()), read_only })
 }

@@ -16,7 +16,7 @@ use crate::OpenError;
 const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How many migrations there are.
-const NEWEST: usize = 9;
+const NEWEST: usize = 11;
 
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     let steps: [M<'static>; NEWEST] = [
@@ -29,6 +29,8 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("migrations/0007_below.sql")),
         M::up(include_str!("migrations/0008_way_out.sql")),
         M::up(include_str!("migrations/0009_vectors.sql")),
+        M::up(include_str!("migrations/0010_requests.sql")),
+        M::up(include_str!("migrations/0011_model_spent.sql")),
     ];
     steps.into_iter().collect()
 });

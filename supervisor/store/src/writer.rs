@@ -114,7 +114,8 @@ impl Writer {
     fn commit(&mut self, group: Vec<Request>) {
         let mut waiting = Vec::with_capacity(group.len());
         self.reserve.look();
-        if let Err(error) = self.mend().and_then(|()| self.choose_durability(&group)) {
+        let ready = self.reserve.writable().and_then(|()| self.mend()).and_then(|()| self.choose_durability(&group));
+        if let Err(error) = ready {
             self.judge(&error);
             for request in group {
                 let _ = request.done.send(Err(error.clone()));

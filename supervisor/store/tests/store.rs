@@ -4,8 +4,8 @@ use std::{collections::HashSet, os::unix::fs::PermissionsExt, path::Path};
 
 use aether_protocol::{AgentEvent, AgentId, AgentPhase, AgentSpec, AgentState, ExitInfo, event::AgentLog, event::ProcessSpawned};
 use aether_store::{
-    AgentField, AgentFilter, AuditEntry, Change, EventQuery, NewAgent, NewCall, NewEvent, NewStep, OpenError, Options, Store,
-    StoreError, Window,
+    AgentField, AgentFilter, AuditEntry, Change, EventQuery, NewAgent, NewCall, NewEvent, NewStep, OpenError, Options, Request,
+    RequestRecord, Store, StoreError, Window,
 };
 use serde_json::json;
 
@@ -305,4 +305,81 @@ fn a_newer_or_damaged_file_is_refused_and_left_alone() {
     assert!(matches!(Store::open(&damaged, Options::default()), Err(OpenError::Damaged { .. })));
     assert_eq!(std::fs::read(&damaged).expect("read"), vec![7; 8192]);
     assert!(matches!(Store::open(&dir.path().join("no/such/dir.db"), Options::default()), Err(OpenError::File { .. })));
+}
+
+#[tokio::test]
+async fn a_request_is_known_by_who_asked_and_outlives_its_agent() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("aether.db");
+    let store = open(&path);
+    let asked = |owner: &str, body: &str| Request::new(owner, "key", body.as_bytes());
+    let made = |same| Some(RequestRecord { agent: id(1), same });
+    let unknown = store.commit(Change::new().made_for(&id(1), asked("ann", "{}"))).await;
+    assert!(matches!(unknown, Err(StoreError::NoAgent(_))), "it is recorded with its agent: {unknown:?}");
+    store.commit(insert(1).made_for(&id(1), asked("ann", "{}"))).await.expect("commit");
+    let twice = store.commit(insert(2).made_for(&id(2), asked("ann", "{}"))).await;
+    assert!(twice.is_err(), "one agent each");
+    drop(store);
+    let store = open(&path);
+    store.commit(Change::new().delete_agent(&id(1))).await.expect("delete");
+    assert_eq!(store.request(asked("ann", "{}")).await.expect("read"), made(true));
+    assert_eq!(store.request(asked("ann", "{ }")).await.expect("read"), made(false), "another body");
+    assert_eq!(store.request(asked("bob", "{}")).await.expect("read"), None, "keys are everybody's own");
+    store.commit(Change::new().forget_request(asked("ann", "{}"))).await.expect("forget");
+    assert_eq!(store.request(asked("ann", "{}")).await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn requests_of_long_ago_are_forgotten() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("aether.db");
+    let store = open(&path);
+    let asked = |n: u8| Request::new("ann", format!("key-{n}"), b"{}");
+    store.commit(insert(1).made_for(&id(1), asked(1))).await.expect("commit");
+    drop(store);
+    let db = rusqlite::Connection::open(&path).expect("open");
+    db.execute("UPDATE counters SET value = value + 9_999 WHERE name = 'agent_number'", ()).expect("many agents later");
+    drop(db);
+    let store = open(&path);
+    assert!(store.request(asked(1)).await.expect("read").is_some());
+    store.commit(insert(2).made_for(&id(2), asked(2))).await.expect("commit");
+    assert!(store.request(asked(1)).await.expect("read").is_none(), "ten thousand later");
+    assert!(store.request(asked(2)).await.expect("read").is_some());
+}
+
+/// A mount that is taken away again.
+struct Mounted<'a>(&'a Path);
+
+impl<'a> Mounted<'a> {
+    fn new(path: &'a Path, options: &[&str]) -> Self {
+        mount(&[options, &[path.to_str().expect("UTF-8")]].concat());
+        Self(path)
+    }
+}
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("-l").arg(self.0).status());
+    }
+}
+
+fn mount(args: &[&str]) {
+    assert!(std::process::Command::new("mount").args(args).status().expect("mount").success(), "{args:?}");
+}
+
+#[tokio::test]
+async fn a_disk_that_may_only_be_read_takes_no_change_and_is_used_again_when_it_may_be_written() {
+    let dir = tempfile::tempdir().expect("dir");
+    let _disk = Mounted::new(dir.path(), &["-t", "tmpfs", "aether-test"]);
+    let store = open(&dir.path().join("aether.db"));
+    store.commit(insert(1)).await.expect("commit");
+    // Over the directory: the files that are open can still be written, as after an emergency remount.
+    let over = Mounted::new(dir.path(), &["--bind", dir.path().to_str().expect("UTF-8")]);
+    mount(&["-o", "remount,bind,ro", dir.path().to_str().expect("UTF-8")]);
+    let refused = store.commit(insert(2)).await;
+    assert!(matches!(&refused, Err(StoreError::Disk(cause)) if cause.contains("read-only")), "{refused:?}");
+    assert!(store.agent(id(1)).await.expect("reads work").is_some());
+    drop(over);
+    store.commit(insert(3)).await.expect("it takes changes again");
+    assert!(store.agent(id(2)).await.expect("read").is_none(), "what was refused is not there");
 }
