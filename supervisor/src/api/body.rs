@@ -31,6 +31,18 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Failure;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        Exact::from_request(request, state).await.map(|Exact(value, _)| Self(value))
+    }
+}
+
+/// The JSON body as a `T`, and as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Exact<T>(pub(crate) T, pub(crate) Bytes);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Exact<T> {
+    type Rejection = Failure;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         check_type(request.headers())?;
         let bytes = tokio::time::timeout(BODY_TIME, collect(request)).await.map_err(|_| {
@@ -39,7 +51,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
                 "check the connection, then send it again",
             )
         })??;
-        Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?))
+        Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?, bytes))
     }
 }
 

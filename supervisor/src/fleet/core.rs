@@ -1,7 +1,7 @@
 //! What every part of the fleet shares: the store and its mirror in memory, the links, the live sandboxes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     os::fd::OwnedFd,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -24,6 +24,7 @@ use super::{
     registry::{Entry, Registry},
     screen::Screens,
     secrets::Secrets,
+    takeover::Hold,
     visit::Visits,
 };
 use crate::{config::Current, egress::Egress, links::init::InitLink, links::spawner::SpawnerLink};
@@ -43,6 +44,10 @@ pub(crate) struct Live {
     pub(crate) over: CancellationToken,
     /// Steers the loop of a goal.
     pub(crate) control: OnceLock<aether_runtime::Control>,
+    /// The person who has the agent of a goal.
+    pub(crate) hold: Mutex<Option<Hold>>,
+    /// How much of the output of its terminals the loop was told, by process.
+    pub(crate) told: Mutex<BTreeMap<u32, u64>>,
     /// Somebody reads the main program's output with flow control, or nobody will: it need not be held back any longer.
     pub(crate) claimed: CancellationToken,
     /// How it ends, when somebody ends it.
@@ -91,6 +96,7 @@ pub(crate) struct Core {
     pub(crate) started: Instant,
     pub(crate) started_at: Timestamp,
     pub(crate) creating: tokio::sync::Mutex<()>,
+    pub(crate) asking: super::asked::Asking,
     pub(crate) queue_moved: Notify,
     pub(crate) stopping: CancellationToken,
     /// Who waits for the ends of agents: an end that began is finished before the service goes.

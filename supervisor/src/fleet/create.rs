@@ -6,7 +6,7 @@ use aether_protocol::{
     AgentId, AgentInfo, AgentName, AgentPhase, AgentSpec, AgentState, ApiError, ErrorCode, Profile, Program,
     event::{ProcessQueued, ProcessSpawned, ProcessStateChange},
 };
-use aether_store::{AuditEntry, Change, Committed, NewAgent};
+use aether_store::{AuditEntry, Change, Committed, NewAgent, Request};
 
 use super::{
     Caller, audit,
@@ -22,12 +22,13 @@ use super::{
 };
 use crate::compile::check_host;
 
-/// Creates an agent. Runs to its end also when nobody waits for it any more.
+/// Creates an agent. Runs to its end also when nobody waits for it any more. A request that carried a key is recorded with the agent.
 pub(crate) async fn create(
     core: &Arc<Core>,
     mut spec: AgentSpec,
     caller: &Caller,
     descriptors: Vec<OwnedFd>,
+    request: Option<Request>,
 ) -> Result<AgentInfo, ApiError> {
     minds::fill(core, &mut spec).await?;
     let bond = children::bind(core, &mut spec, caller).await?;
@@ -67,14 +68,15 @@ pub(crate) async fn create(
     let id = new.id.clone();
     audit::about(&id);
     if let Some(claimed) = claimed {
-        ahead(core, (new, caller, bond.as_ref()), claimed, creating, granting).await?;
+        ahead(core, (new, caller, bond.as_ref(), request), claimed, creating, granting).await?;
         return core.info(&id);
     }
     // Not acknowledged before it runs, and that is committed again, for the disk: after a power cut neither sandbox nor promise is
     // there. One that only waits is acknowledged by this commit.
     let relaxed = starts || new.spec.ephemeral;
     let uses = new.spec.secrets.clone();
-    let change = record(new, caller, bond.as_ref(), (waiting, None)).take_slot_if(starts, &id).relaxed(relaxed);
+    let change = record(new, caller, bond.as_ref(), (waiting, None)).made_for_any(&id, request);
+    let change = change.take_slot_if(starts, &id).relaxed(relaxed);
     let committed = core.write(with_grants(change, &id, &uses)?).await?;
     enter(core, committed, granting)?;
     if !parcels.is_empty() {
@@ -106,7 +108,7 @@ async fn claim(core: &Arc<Core>, ready: Option<Ready>, mut new: NewAgent) -> Res
 /// crash leaves in between belongs to nobody and is taken down at the next start.
 async fn ahead(
     core: &Arc<Core>,
-    (new, caller, bond): (NewAgent, &Caller, Option<&Bond>),
+    (new, caller, bond, request): (NewAgent, &Caller, Option<&Bond>, Option<Request>),
     claimed: Claimed,
     creating: tokio::sync::MutexGuard<'_, ()>,
     granting: Option<Granting<'_>>,
@@ -115,8 +117,8 @@ async fn ahead(
     let (id, spec) = (new.id.clone(), new.spec.clone());
     let recorded = async {
         let fields = launch::running(core, &spec, launched).await?;
-        let change =
-            record(new, caller, bond, (0, Some(launch::first_phase(&spec)))).take_prepared(&id).update_agent(&id, fields);
+        let change = record(new, caller, bond, (0, Some(launch::first_phase(&spec)))).made_for_any(&id, request);
+        let change = change.take_prepared(&id).update_agent(&id, fields);
         let change = with_grants(change, &id, &spec.secrets)?;
         enter(core, core.write(change.relaxed(spec.ephemeral)).await?, granting)
     };
@@ -179,13 +181,18 @@ async fn name_left(core: &Core, spec: &AgentSpec) {
     }
 }
 
-trait TakeSlotIf {
+trait Perhaps {
     fn take_slot_if(self, wanted: bool, id: &AgentId) -> Self;
+    fn made_for_any(self, id: &AgentId, request: Option<Request>) -> Self;
 }
 
-impl TakeSlotIf for Change {
+impl Perhaps for Change {
     fn take_slot_if(self, wanted: bool, id: &AgentId) -> Self {
         if wanted { self.take_slot(id) } else { self }
+    }
+
+    fn made_for_any(self, id: &AgentId, request: Option<Request>) -> Self {
+        request.into_iter().fold(self, |change, request| change.made_for(id, request))
     }
 }
 

@@ -89,10 +89,12 @@ impl Fleet {
         let Foundation { config, store, spawner, state, sockets, roots, trust, templates, vault } = foundation;
         let secrets = Arc::new(super::secrets::Secrets::open(vault, &store).await?);
         let sealed: super::providers::Sealed = {
-            let secrets = secrets.clone();
+            let (secrets, store) = (secrets.clone(), store.clone());
             Arc::new(move |name| {
                 let value = secrets.value(name)?;
-                Some(value.map(|value| aether_llm::Secret::new(value.expose())).map_err(|error| error.to_string()))
+                let (secrets, store, name) = (secrets.clone(), store.clone(), name.clone());
+                let counted = move || secrets.used_by_asker(&store, &name);
+                Some(value.map(|value| aether_llm::Secret::new(value.expose()).on_use(counted)).map_err(|error| error.to_string()))
             })
         };
         let environment = |name: &str| std::env::var(name).ok();
@@ -129,6 +131,7 @@ impl Fleet {
             started: Instant::now(),
             started_at: Timestamp::now(),
             creating: tokio::sync::Mutex::new(()),
+            asking: super::asked::Asking::default(),
             queue_moved: Notify::new(),
             stopping: CancellationToken::new(),
             followers: TaskTracker::new(),

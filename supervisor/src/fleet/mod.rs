@@ -4,9 +4,11 @@
 
 #![allow(clippy::missing_errors_doc, reason = "every error is an `ApiError`, whose code says the kind")]
 
+mod asked;
 mod audit;
 mod authority;
 mod backup;
+mod calls;
 mod children;
 pub(crate) mod control;
 mod core;
@@ -46,6 +48,7 @@ mod screen;
 mod secret_use;
 mod secrets;
 mod steer;
+mod takeover;
 mod types;
 mod usage;
 mod visit;
@@ -64,6 +67,7 @@ use serde_json::json;
 
 pub(crate) use self::core::Core;
 pub(crate) use self::core::{away, lock, store_error};
+pub use asked::{Made, Once};
 pub(crate) use audit::{inherited, on_behalf};
 pub(crate) use authority::TRUST;
 pub use events::{Delivery, EventHub, Subscription};
@@ -158,7 +162,7 @@ impl Fleet {
     /// free place, its program runs.
     pub async fn create(&self, spec: AgentSpec, caller: &Caller, descriptors: Vec<OwnedFd>) -> Result<AgentInfo, ApiError> {
         let (core, caller) = (self.core.clone(), caller.clone());
-        self.act("agent.deploy", "", json!({}), async move { create::create(&core, spec, &caller, descriptors).await }).await
+        self.act("agent.deploy", "", json!({}), async move { create::create(&core, spec, &caller, descriptors, None).await }).await
     }
 
     /// The agent that `reference` names: id, number, name, or a unique prefix of id or name.

@@ -1,11 +1,15 @@
-//! A supervisor that is restarted answers again in a moment. What it surely did not do is asked once more; what it may have done is not.
+//! A supervisor that is restarted answers again in a moment. What it surely did not do is asked once more; what it may have done is not,
+//! unless it carries a key by which the supervisor knows that it did it.
 
 use std::{
     io::ErrorKind,
     time::{Duration, Instant},
 };
 
-use hyper::{Method, StatusCode, header, http::HeaderMap};
+use hyper::{
+    Method, StatusCode, header,
+    http::{HeaderMap, HeaderName},
+};
 
 use crate::failure::Failure;
 
@@ -33,9 +37,19 @@ pub(super) fn comes_back(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE && headers.contains_key(header::RETRY_AFTER)
 }
 
+/// By which the supervisor knows a request that it carried out already.
+pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A new key.
+pub(crate) fn key() -> Result<String, Failure> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Failure::garbled(&format!("no random number: {error}")))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// May a request whose answer was lost be asked again, whatever was done?
-pub(super) fn is_safe(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD)
+pub(super) fn is_safe(method: &Method, headers: &HeaderMap) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) || headers.contains_key(KEY)
 }
 
 /// How long is left, while something is tried again and again.
@@ -88,7 +102,13 @@ mod tests {
         headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         assert!(comes_back(StatusCode::SERVICE_UNAVAILABLE, &headers));
         assert!(!comes_back(StatusCode::TOO_MANY_REQUESTS, &headers));
-        assert!(is_safe(&Method::GET) && !is_safe(&Method::POST) && !is_safe(&Method::DELETE) && !is_safe(&Method::PUT));
+        let mut headers = HeaderMap::new();
+        let safe = |headers: &HeaderMap| [Method::GET, Method::POST, Method::DELETE, Method::PUT].map(|one| is_safe(&one, headers));
+        assert_eq!(safe(&headers), [true, false, false, false]);
+        headers.insert(KEY, header::HeaderValue::from_static("k"));
+        assert!(safe(&headers)[1], "the supervisor knows whether it did it");
+        let keys = [key().expect("a key"), key().expect("a key")];
+        assert!(keys[0] != keys[1] && keys.iter().all(|key| key.len() == 32), "{keys:?}");
     }
 
     #[test]

@@ -39,13 +39,15 @@ struct ExecStarted {
 }
 
 impl Client {
-    /// Deploys an agent, lending it the directories behind `descriptors`.
-    pub(crate) async fn deploy(&self, spec: &AgentSpec, descriptors: Vec<OwnedFd>) -> Result<Answer, Failure> {
-        if descriptors.is_empty() {
-            return self.post("/api/v1/agents", spec).await;
-        }
+    /// Deploys an agent, lending it the directories behind `descriptors`. However often it has to be asked, with one [`key`] it is one agent.
+    ///
+    /// [`key`]: super::again::key
+    pub(crate) async fn deploy(&self, spec: &AgentSpec, descriptors: Vec<OwnedFd>, key: &str) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(spec).map_err(|error| Failure::garbled(&error.to_string()))?;
-        self.post_with_descriptors("/api/v1/agents", body, descriptors).await
+        if descriptors.is_empty() {
+            return self.post_once("/api/v1/agents", body, key).await;
+        }
+        self.post_with_descriptors("/api/v1/agents", body, descriptors, key).await
     }
 
     /// One agent.

@@ -18,7 +18,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
 use super::{
     Answer, Client,
-    again::{Patience, Unanswered},
+    again::{KEY, Patience, Unanswered},
     refusal, unreachable,
 };
 use crate::failure::Failure;
@@ -27,7 +27,13 @@ use crate::failure::Failure;
 const MAX_DESCRIPTORS: usize = 16;
 
 impl Client {
-    pub(super) async fn post_with_descriptors(&self, uri: &str, body: Vec<u8>, fds: Vec<OwnedFd>) -> Result<Answer, Failure> {
+    pub(super) async fn post_with_descriptors(
+        &self,
+        uri: &str,
+        body: Vec<u8>,
+        fds: Vec<OwnedFd>,
+        key: &str,
+    ) -> Result<Answer, Failure> {
         if fds.len() > MAX_DESCRIPTORS {
             return Err(Failure::usage(
                 format!("{} directories to lend, at most {MAX_DESCRIPTORS} are possible", fds.len()),
@@ -36,7 +42,7 @@ impl Client {
         }
         let head = format!(
             "POST {uri} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-             Aether-Descriptors: {}\r\nConnection: close\r\n\r\n",
+             Aether-Descriptors: {}\r\n{KEY}: {key}\r\nConnection: close\r\n\r\n",
             body.len(),
             fds.len()
         );
@@ -69,7 +75,7 @@ fn exchange(mut stream: UnixStream, socket: &Path, request: &[u8], fds: &[OwnedF
         MsgFlags::MSG_NOSIGNAL,
         None,
     )
-    .map_err(|errno| unreachable(socket, &errno.into()))?;
+    .map_err(|errno| lost(socket, &errno.into()))?;
     // A refusal may come before the body is read; the answer says more than the failed write.
     let written = stream.write_all(&request[sent..]);
     let mut answer = Vec::new();
@@ -78,10 +84,16 @@ fn exchange(mut stream: UnixStream, socket: &Path, request: &[u8], fds: &[OwnedF
         Some(Parsed { status, body, .. }) if status.is_success() => Ok(Answer { body }),
         Some(Parsed { status, body, comes_back }) => Err(Unanswered { failure: refusal(status, &body), again: comes_back }),
         None => match written.and(read.map(|_| ())) {
-            Err(error) => Err(unreachable(socket, &error).into()),
+            Err(error) => Err(lost(socket, &error)),
+            Ok(()) if answer.is_empty() => Err(lost(socket, &std::io::ErrorKind::UnexpectedEof.into())),
             Ok(()) => Err(Failure::garbled("not an HTTP answer").into()),
         },
     }
+}
+
+/// The supervisor may have done it, which it knows by the key.
+fn lost(socket: &Path, error: &std::io::Error) -> Unanswered {
+    Unanswered { failure: unreachable(socket, error), again: true }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::{net::UnixStream, sync::Mutex};
 
-use self::again::{Patience, Unanswered, comes_back, is_safe};
+use self::again::{KEY, Patience, Unanswered, comes_back, is_safe};
 use crate::failure::{Failure, plain};
 
 /// Body of a request.
@@ -105,24 +105,29 @@ impl Client {
 
     /// `GET` of something small.
     pub(crate) async fn get(&self, uri: &str) -> Result<Answer, Failure> {
-        self.call(Method::GET, uri, None).await
+        self.call(Method::GET, uri, None, None).await
     }
 
     /// `POST` of JSON.
     pub(crate) async fn post(&self, uri: &str, body: &impl serde::Serialize) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| Failure::garbled(&error.to_string()))?;
-        self.call(Method::POST, uri, Some(body)).await
+        self.call(Method::POST, uri, Some(body), None).await
+    }
+
+    /// `POST` of JSON that is done once, however often it has to be sent: `key` is what the supervisor knows it by.
+    pub(crate) async fn post_once(&self, uri: &str, body: Vec<u8>, key: &str) -> Result<Answer, Failure> {
+        self.call(Method::POST, uri, Some(body), Some(key)).await
     }
 
     /// `PUT` of JSON.
     pub(crate) async fn put_json(&self, uri: &str, body: &impl serde::Serialize) -> Result<Answer, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| Failure::garbled(&error.to_string()))?;
-        self.call(Method::PUT, uri, Some(body)).await
+        self.call(Method::PUT, uri, Some(body), None).await
     }
 
     /// `DELETE`.
     pub(crate) async fn delete(&self, uri: &str) -> Result<Answer, Failure> {
-        self.call(Method::DELETE, uri, None).await
+        self.call(Method::DELETE, uri, None, None).await
     }
 
     /// `PUT` of a stream.
@@ -177,12 +182,15 @@ impl Client {
         }
     }
 
-    async fn call(&self, method: Method, uri: &str, json: Option<Vec<u8>>) -> Result<Answer, Failure> {
+    async fn call(&self, method: Method, uri: &str, json: Option<Vec<u8>>, key: Option<&str>) -> Result<Answer, Failure> {
         let (json, patience) = (json.map(Bytes::from), Patience::of_requests(self.patience));
         loop {
             let mut request = Request::builder().method(&method).uri(uri).header(header::HOST, "localhost");
             if json.is_some() {
                 request = request.header(header::CONTENT_TYPE, "application/json");
+            }
+            if let Some(key) = key {
+                request = request.header(KEY, key);
             }
             let body = json.clone().map_or_else(empty, boxed);
             let request = request.body(body).map_err(|_| Failure::garbled("a bad address"))?;
@@ -194,7 +202,7 @@ impl Client {
     }
 
     async fn exchange(&self, request: Request<Body>) -> Result<Answer, Unanswered> {
-        let safe = is_safe(request.method());
+        let safe = is_safe(request.method(), request.headers());
         let kept = self.idle.lock().await.take();
         let mut sender = match kept {
             // On a connection that the supervisor may be closing just now nobody would know whether a request was heard.

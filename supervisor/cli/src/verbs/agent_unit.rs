@@ -12,7 +12,10 @@ use tokio::{
 
 use super::Context;
 use crate::{
-    client::{Client, again::RETRY},
+    client::{
+        Client,
+        again::{self, RETRY},
+    },
     failure::Failure,
     session::{
         goal::{Form, follow},
@@ -112,7 +115,8 @@ async fn begin(client: &Client, name: &str, spec: &AgentSpec) -> Result<(AgentIn
         // Its record has the name that the new one needs; how it ended was said by the unit that ran it.
         patiently(|| client.remove(id)).await?;
     }
-    let agent: AgentInfo = patiently(|| client.deploy(spec, Vec::new())).await?.data()?;
+    let key = again::key()?;
+    let agent: AgentInfo = patiently(|| client.deploy(spec, Vec::new(), &key)).await?.data()?;
     Ok((agent, Relay::from_start()))
 }
 

@@ -18,7 +18,7 @@ use nix::{
 
 use super::{Context, goal_args::GoalArgs, model_args::ModelArgs, network_args::NetworkArgs, parse_env, secret_args::SecretArgs};
 use crate::{
-    client::events::Events,
+    client::{again, events::Events},
     failure::Failure,
     session::{
         goal::{Form, accompany},
@@ -149,7 +149,7 @@ impl Run {
             true => Some(Events::live(&context.client).await?),
             false => None,
         };
-        let answer = context.client.deploy(spec, directories).await?;
+        let answer = context.client.deploy(spec, directories, &again::key()?).await?;
         let info: AgentInfo = answer.data()?;
         warn_of_reduced(&info);
         if self.detach {
