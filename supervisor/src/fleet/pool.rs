@@ -17,6 +17,7 @@ use aether_sandbox::{
     wire::spawner::Launched,
 };
 use aether_store::Change;
+use futures_util::future::join_all;
 use tokio::sync::Notify;
 
 use super::core::{Core, lock, sandbox_id, store_error};
@@ -261,16 +262,14 @@ async fn take_down(core: &Core, id: &AgentId) -> bool {
 
 /// Takes down what an earlier run of the service built ahead.
 pub(crate) async fn sweep(core: &Core) -> Result<(), ApiError> {
-    for lease in core.store.prepared().await.map_err(|error| store_error(&error))? {
-        drop_remains(core, &lease.agent).await;
-    }
+    let left = core.store.prepared().await.map_err(|error| store_error(&error))?;
+    // Beside each other, here and at the end: nobody is answered meanwhile.
+    join_all(left.iter().map(|lease| drop_remains(core, &lease.agent))).await;
     Ok(())
 }
 
 /// Takes down what nobody has claimed, at the end of the service.
 pub(crate) async fn drain(core: &Core) {
     let ready = std::mem::take(&mut *lock(&core.pool.ready));
-    for ready in ready {
-        drop_remains(core, &ready.id).await;
-    }
+    join_all(ready.iter().map(|ready| drop_remains(core, &ready.id))).await;
 }
