@@ -4,8 +4,8 @@
 # ~/.cache/aether-vm); AETHER_VM_KERNEL names a ready kernel. AETHER_BIN_DIR: the binaries to test (default target/release).
 # AETHER_UPDATE=1 writes docs/ISOLATION-v2.md, and three sections of docs/RELIABILITY.md. AETHER_VM_CUTS: how often the power fails (default 5).
 # AETHER_VM_OLDER: the commit whose package is upgraded (default: the last one whose database had an older schema).
-# `scripts/test-vm.sh PART...` runs only these: suites, power, package, faults (clock, memory and descriptors of the service), versions (an older
-# package is replaced by this one), or package-short, which leaves twenty upgrades and the restart out. `make test`
+# `scripts/test-vm.sh PART...` runs only these: suites, crowd (ten thousand connections of one agent), power, package, faults (clock, memory and
+# descriptors of the service), versions (an older package is replaced by this one), or package-short, which leaves twenty upgrades and the restart out. `make test`
 # runs `slice`: the package in a machine with the kernel that the distribution ships ready-made, which is there at once, but has no Landlock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,11 +13,11 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 require_packages gcc libc6-dev e2fsprogs
 
-parts=" ${*:-suites power package faults versions} "
+parts=" ${*:-suites crowd power package faults versions} "
 for name in $parts; do
   case "$name" in
-    suites | power | package | package-short | faults | versions | slice) ;;
-    *) fail "there is no part $name" "suites, power, package, package-short, faults, versions, slice" ;;
+    suites | crowd | power | package | package-short | faults | versions | slice) ;;
+    *) fail "there is no part $name" "suites, crowd, power, package, package-short, faults, versions, slice" ;;
   esac
 done
 # wanted PART: shall it run?
@@ -79,6 +79,13 @@ recorded() {
   cp "$share/reliability" docs/RELIABILITY.md
 }
 
+if wanted crowd; then
+  printf '\n-- crowd\n'
+  crowd="$(built -p aether-tests --test egress_limits | cut -d ' ' -f 2)"
+  cp "$crowd" "$share/crowd"
+  tests/vm/exec.sh -s "$share" -m 4096 -t 1200 -- 'bash /host/vm/crowd.sh' | tee -a "$share/log" || status=$?
+fi
+
 if wanted power; then
   printf '\n-- power\n'
   mkdir "$share/power"
@@ -107,7 +114,7 @@ package_part() {
   [ -f "$share/out/upgrades" ] || return 0
   {
     printf 'Written by scripts/test-vm.sh (make test-vm): the package in a virtual machine with systemd, replaced by versions that differ in their number only,\n'
-    printf 'while agents work, one client asks for the list without a pause, and another creates and uses agents. System calls cost more there than elsewhere.\n\n'
+    printf 'while agents work, one client asks for the health of the service fifty times a second, and another creates and uses agents. System calls cost more there than elsewhere.\n\n'
     printf '| upgrades | agents at work | of them died | longest time between two answers | answers | agents begun meanwhile | of them refused or cut |\n'
     printf '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n'
     cat "$share/out/upgrades"

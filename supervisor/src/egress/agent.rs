@@ -9,14 +9,14 @@ use std::{
 };
 
 use aether_net::{Host, HostName, Lookups, Names, Policy};
-use aether_protocol::{AgentEvent, AgentId, Decision, network::NetworkDestination};
+use aether_protocol::{AgentEvent, AgentId, Decision, event::AgentLog, network::NetworkDestination};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore, mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Egress, Shared, World, budget::Share, connection, ledger::Ledger, lock, names};
+use super::{Egress, Shared, World, budget::Share, connection, ledger::{Ledger, ROWS}, lock, names};
 use crate::links::init::NetworkSockets;
 
 /// Connections of one agent that are told at a time that there are too many; further ones wait to be accepted.
@@ -233,9 +233,19 @@ impl AgentNet {
         let _full = self.events.try_send(event.into());
     }
 
-    /// Keeps what changed.
+    /// Keeps what changed, and says once for all that verdicts came too fast to be told one by one.
     async fn keep(&self) {
-        let changed = lock(&self.ledger).changed();
+        let (changed, left_out) = {
+            let mut ledger = lock(&self.ledger);
+            (ledger.changed(), ledger.left_out())
+        };
+        if left_out > 0 {
+            let pid = self.world.about(&self.id).map_or(0, |about| about.number);
+            let message = format!(
+                "network: {left_out} verdicts came faster than they are told one by one; the last {ROWS} destinations are in its table"
+            );
+            self.tell(AgentLog { pid, level: "warn".into(), message });
+        }
         if !changed.is_empty() {
             self.world.keep(&self.id, changed).await;
         }

@@ -14,22 +14,34 @@ use super::lock;
 const OF_ONE: usize = 10_240;
 /// What an agent gets while there is anything at all.
 const FLOOR: usize = 8;
-/// Descriptors of a connection: the side of the agent and the side of the destination.
+/// An agent may have so many times what is free: alone three quarters of all, and whoever comes later three quarters of the rest.
+const TIMES_FREE: usize = 3;
+/// Descriptors of a connection, busy or not: the side of the agent and the side of the destination.
 const EACH: usize = 2;
+/// Descriptors of an agent with a network besides: the link to its init, and the sockets that connections and questions come from.
+const OF_AGENT: usize = 8;
 /// Descriptors that are left to others at least, where there are twice as many.
 const LEFT: usize = 512;
 
 /// What is lent to connections.
 pub(super) struct Budget {
-    total: usize,
-    open: Mutex<usize>,
+    descriptors: usize,
+    lent: Mutex<Lent>,
+}
+
+#[derive(Default)]
+struct Lent {
+    connections: usize,
+    agents: usize,
 }
 
 /// What one agent has of it.
 #[derive(Clone)]
-pub(super) struct Share {
+pub(super) struct Share(Arc<Part>);
+
+struct Part {
     budget: Arc<Budget>,
-    open: Arc<AtomicUsize>,
+    open: AtomicUsize,
 }
 
 /// A connection's part, given back when it is dropped.
@@ -44,42 +56,54 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Three quarters of the descriptors there may be.
+    /// Seven eighths of the descriptors there may be.
     fn of(descriptors: usize) -> Self {
-        let left = (descriptors / 4).max(LEFT.min(descriptors / 2));
-        Self { total: (descriptors - left) / EACH, open: Mutex::new(0) }
+        let left = (descriptors / 8).max(LEFT.min(descriptors / 2));
+        Self { descriptors: descriptors - left, lent: Mutex::default() }
+    }
+
+    /// Connections that there may be while so many agents have a network.
+    fn room(&self, agents: usize) -> usize {
+        self.descriptors.saturating_sub(agents * OF_AGENT) / EACH
     }
 }
 
 impl Share {
     /// Nothing yet.
     pub(super) fn new(budget: &Arc<Budget>) -> Self {
-        Self { budget: budget.clone(), open: Arc::default() }
+        lock(&budget.lent).agents += 1;
+        Self(Arc::new(Part { budget: budget.clone(), open: AtomicUsize::new(0) }))
     }
 
     /// Connections open now.
     pub(super) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.0.open.load(Ordering::Relaxed)
     }
 
-    /// Room for one more connection, unless this agent has as many as are free: the more agents there are, the less each gets, and
-    /// one that comes late finds as much free as the largest has.
+    /// Room for one more connection, unless this agent has its part of what is free: the more agents there are, the less each gets,
+    /// and there is always something for one that comes late.
     pub(super) fn take(&self) -> Option<Slot> {
-        let mut all = lock(&self.budget.open);
-        let free = self.budget.total.saturating_sub(*all);
-        if free == 0 || self.open() >= free.clamp(FLOOR, OF_ONE) {
+        let mut lent = lock(&self.0.budget.lent);
+        let free = self.0.budget.room(lent.agents).saturating_sub(lent.connections);
+        if free == 0 || self.open() >= (free * TIMES_FREE).clamp(FLOOR, OF_ONE) {
             return None;
         }
-        *all += 1;
-        self.open.fetch_add(1, Ordering::Relaxed);
+        lent.connections += 1;
+        self.0.open.fetch_add(1, Ordering::Relaxed);
         Some(Slot(self.clone()))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        lock(&self.budget.lent).agents -= 1;
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        *lock(&self.0.budget.open) -= 1;
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        lock(&self.0.0.budget.lent).connections -= 1;
+        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -92,20 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_late_finds_as_much_as_the_largest_has() {
+    fn who_comes_late_finds_something() {
         let budget = Arc::new(Budget::of(8000));
-        assert_eq!(budget.total, 3000);
-        let shares: Vec<Share> = (0..3).map(|_| Share::new(&budget)).collect();
-        let counts: Vec<usize> = shares
-            .iter()
-            .map(|share| {
-                let taken = all(share);
-                let count = taken.len();
-                std::mem::forget(taken);
-                count
-            })
-            .collect();
-        assert_eq!(counts, [1500, 750, 375]);
+        let shares: Vec<Share> = (0..4).map(|_| Share::new(&budget)).collect();
+        assert_eq!(budget.room(4), (7000 - 4 * OF_AGENT) / EACH);
+        let taken: Vec<Vec<Slot>> = shares.iter().map(all).collect();
+        assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [2613, 654, 163, 41]);
     }
 
     #[test]
@@ -115,23 +131,28 @@ mod tests {
         let taken = all(&one);
         assert!(one.take().is_none());
         drop(taken);
-        assert_eq!((one.open(), *lock(&budget.open)), (0, 0));
-        assert_eq!(all(&other).len(), 1500);
+        assert_eq!((one.open(), lock(&budget.lent).connections), (0, 0));
+        drop(one);
+        assert_eq!(lock(&budget.lent).agents, 1);
+        assert_eq!(all(&other).len(), 2622);
     }
 
     #[test]
-    fn a_share_is_always_left_to_others() {
+    fn descriptors_are_always_left_to_others() {
         for descriptors in [64, 256, 1024, 20_000, 524_288] {
-            let lent = Budget::of(descriptors).total * EACH;
-            assert!(lent <= descriptors - (descriptors / 4), "{descriptors}: {lent}");
+            let lent = Budget::of(descriptors).room(1) * EACH;
+            assert!(lent + OF_AGENT <= descriptors - descriptors / 8, "{descriptors}: {lent}");
             assert!(lent > 0, "{descriptors}");
         }
-        assert_eq!(Budget::of(1024).total * EACH, 512);
+        assert_eq!(Budget::of(1024).descriptors, 512);
+        let full = Budget::of(4096);
+        assert_eq!(full.room(1000), 0, "agents come before their connections");
     }
 
     #[test]
-    fn no_agent_has_more_than_one_agent_may() {
-        let budget = Arc::new(Budget::of(524_288));
-        assert_eq!(all(&Share::new(&budget)).len(), OF_ONE);
+    fn one_agent_has_what_docs_say() {
+        let alone = |descriptors| all(&Share::new(&Arc::new(Budget::of(descriptors)))).len();
+        assert_eq!((alone(20_000), alone(524_288)), (6560, OF_ONE));
+        assert!(alone(30_500) >= 10_000);
     }
 }

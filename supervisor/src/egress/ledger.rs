@@ -12,7 +12,7 @@ use aether_protocol::{
 };
 
 /// Rows kept per agent.
-const ROWS: usize = 1024;
+pub(super) const ROWS: usize = 1024;
 /// A destination's verdict is told again at most this often.
 const AGAIN: Duration = Duration::from_secs(10);
 /// Events an agent may cause at once, and how many more each second.
@@ -25,6 +25,8 @@ pub(super) struct Ledger {
     sent: u64,
     tokens: f64,
     filled: Instant,
+    /// Verdicts that were left out because there were too many.
+    left_out: u64,
     clock: u64,
 }
 
@@ -39,7 +41,7 @@ struct Row {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { rows: BTreeMap::new(), sent: 0, tokens: f64::from(BURST), filled: Instant::now(), clock: 0 }
+        Self { rows: BTreeMap::new(), sent: 0, tokens: f64::from(BURST), filled: Instant::now(), left_out: 0, clock: 0 }
     }
 }
 
@@ -64,7 +66,11 @@ impl Ledger {
         }
         row.untold = row.untold.saturating_add(1);
         let same = row.told.is_some_and(|(told, at)| told == verdict && at.elapsed() < AGAIN);
-        if same || !self.take_token() {
+        if same {
+            return None;
+        }
+        if !self.take_token() {
+            self.left_out += 1;
             return None;
         }
         let row = self.row(host, port);
@@ -120,6 +126,11 @@ impl Ledger {
     pub(super) fn changed(&mut self) -> Vec<NetworkDestination> {
         let rows = self.rows.values_mut();
         rows.filter_map(|row| std::mem::take(&mut row.changed).then(|| row.shown.clone())).collect()
+    }
+
+    /// How many verdicts were told to nobody for want of tokens, since this was asked last. Repetitions are counted in their own events.
+    pub(super) fn left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
     }
 
     fn row(&mut self, host: &str, port: u16) -> &mut Row {
@@ -201,6 +212,7 @@ mod tests {
         let told = (0..5000).filter(|i| ledger.decided(1, &format!("n{i}.test"), 443, NetworkVerdict::Denied, "why").is_some());
         let told = told.count();
         assert!((40..200).contains(&told), "{told}");
+        assert_eq!((ledger.left_out(), ledger.left_out()), (5000 - told as u64, 0));
         assert_eq!(ledger.shown().len(), ROWS);
         assert_eq!(ledger.shown()[0].host, "n4999.test");
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Result;
+use nix::sys::resource::{Resource, getrlimit};
 
 /// The average number of running processes over the last minute (`/proc/loadavg`).
 pub(crate) fn load() -> String {
@@ -47,6 +48,18 @@ pub(crate) fn memory(pid: u32, field: &str) -> f64 {
     let status = aether_tests::proc::status(pid).unwrap_or_default();
     let kibibytes = status.get(field).and_then(|value| value.split(' ').next()?.parse::<f64>().ok());
     kibibytes.unwrap_or(f64::NAN) / 1024.0
+}
+
+/// Descriptors that a process of this host may have: the hard limit.
+pub(crate) fn most_descriptors() -> Result<f64> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(f64::from(u32::try_from(hard).unwrap_or(u32::MAX)))
+}
+
+/// Descriptors that a process has.
+pub(crate) fn descriptors(pid: u32) -> Result<f64> {
+    let count = fs::read_dir(format!("/proc/{pid}/fd"))?.count();
+    Ok(f64::from(u32::try_from(count)?))
 }
 
 /// CPU time that a process has used, seconds.
