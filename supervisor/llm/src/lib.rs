@@ -11,6 +11,7 @@ pub mod provider;
 pub mod remote;
 pub mod router;
 pub mod secret;
+pub mod sight;
 mod wire;
 
 pub use chain::{Breakers, Chain, Link};
@@ -22,4 +23,5 @@ pub use provider::Provider;
 pub use remote::{Embedding, Endpoint, KeySource, Remote, Timing};
 pub use router::{Rule, Situation, Tier, choose};
 pub use secret::Secret;
+pub use sight::Sight;
 pub use wire::Interface;

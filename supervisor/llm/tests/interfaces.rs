@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 
 use aether_llm::{
     Completion, CompletionRequest, Delta, Embedder, Embedding, Endpoint, Image, Interface, Message, Provider, Remote, Secret,
-    StopReason, TokenUsage, ToolCall, ToolSpec,
+    Sight, StopReason, TokenUsage, ToolCall, ToolSpec,
 };
 use common::{Act, Server, answer, scripts, stream_of};
 use serde_json::{Value, json};
 
 fn remote(interface: Interface, url: &str, images: bool) -> Remote {
     let endpoint = Endpoint::new(interface.name(), interface, url, Some(Secret::new("sk-secret")), "m");
-    Remote::new(Endpoint { images, ..endpoint }).expect("provider")
+    Remote::new(Endpoint { images: Sight::Said(images), ..endpoint }).expect("provider")
 }
 
 /// A conversation with everything in it: rules, images of a person and of a tool, two calls in one turn, and a call whose id no
@@ -204,6 +204,28 @@ async fn a_model_that_cannot_see_is_told_what_there_is() {
             2,
             "{interface:?}: {text}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_a_provider_refuses_ends_no_conversation() {
+    for interface in Interface::ALL {
+        let refusal = || answer("400 Bad Request", "", r#"{"error": {"message": "Could not process image"}}"#);
+        let script = || scripts(interface).answer(1000);
+        let server = Server::play(vec![refusal(), script(), script(), refusal()]).await;
+        let provider = remote(interface, &server.url, true);
+        for _ in 0..2 {
+            provider.complete(conversation(), &mut |_| ()).await.expect("an answer without the images");
+        }
+        let asked = server.requests.lock().expect("lock").clone();
+        let shown: Vec<_> = asked.iter().map(|sent| sent.matches("UE5H").count()).collect();
+        assert_eq!(shown, [2, 0, 0], "{interface:?}: it is shown once, and no more after that");
+        let told = "[an image (image/png, 3 bytes) that the provider did not take]";
+        assert!(asked[1].matches(told).count() == 2 && asked[2].matches(told).count() == 2, "{}", asked[2]);
+        let words = CompletionRequest { messages: vec![Message::user("hi")], ..conversation() };
+        let refused = provider.complete(words, &mut |_| ()).await.expect_err("nothing can be left out of words");
+        assert!(refused.to_string().contains("Could not process image"), "{refused}");
+        assert_eq!(server.requests.lock().expect("lock").len(), 4, "{interface:?}: and it is not asked again");
     }
 }
 

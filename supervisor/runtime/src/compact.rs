@@ -5,7 +5,7 @@
 
 use aether_llm::Message;
 
-use crate::{History, context};
+use crate::{History, context, images::Shown};
 
 /// Estimated tokens of the steps at which the older ones are summed up.
 const FULL: u64 = 30_000;
@@ -14,7 +14,7 @@ const KEPT: usize = 8;
 
 /// Steps that are only summed up, counted from the first.
 pub(crate) fn summed_up(history: &History) -> usize {
-    let sizes: Vec<u64> = history.steps.iter().map(|step| tokens(&context::block(history, step))).collect();
+    let sizes: Vec<u64> = history.steps.iter().map(|step| tokens(&context::block(history, step, &Shown::default()))).collect();
     let (mut from, mut total) = (0, 0);
     for newest in 0..sizes.len() {
         total += sizes[newest];

@@ -2,7 +2,7 @@
 
 use aether_llm::{Message, ToolCall};
 
-use crate::{CallOutcome, Goal, History, PlannedCall, RecordedStep, text, tools};
+use crate::{CallOutcome, Goal, History, PlannedCall, RecordedStep, images::Shown, text, tools};
 
 /// Lines of the summary; the oldest ones go first.
 const SUMMARY_LINES: usize = 200;
@@ -12,14 +12,14 @@ const NO_TOOL: &str = "You used no tool. Use one to go on, or call complete when
 pub(crate) const IN_VIEW: &str = "[kept in view]";
 
 /// The conversation for the next step: the first `summed_up` steps as a summary, the others whole. `pinned` is always there.
-pub(crate) fn conversation(goal: &Goal, history: &History, pinned: &[String], summed_up: usize) -> Vec<Message> {
+pub(crate) fn conversation(goal: &Goal, history: &History, pinned: &[String], summed_up: usize, shown: &Shown) -> Vec<Message> {
     let (old, new) = history.steps.split_at(summed_up.min(history.steps.len()));
     let mut messages = vec![Message::system(rules(goal)), Message::user(goal.goal.clone())];
     messages.extend(pinned.iter().map(|text| Message::user(format!("{IN_VIEW}\n{text}"))));
     if !old.is_empty() {
         messages.push(Message::user(summary(history, old)));
     }
-    messages.extend(new.iter().flat_map(|step| block(history, step)));
+    messages.extend(new.iter().flat_map(|step| block(history, step, shown)));
     messages.extend(said_before(history, history.steps.len() as u32 + 1));
     messages
 }
@@ -46,26 +46,34 @@ fn said_before(history: &History, step: u32) -> Vec<Message> {
 }
 
 /// A step as messages.
-pub(crate) fn block(history: &History, step: &RecordedStep) -> Vec<Message> {
+pub(crate) fn block(history: &History, step: &RecordedStep, shown: &Shown) -> Vec<Message> {
     let intent = &step.intent;
     let mut messages = said_before(history, intent.step);
     // A file written three steps ago must not be sent with every request since.
-    let shown = |c: &PlannedCall| ToolCall {
+    let told = |c: &PlannedCall| ToolCall {
         id: c.id.clone(),
         name: c.tool.clone(),
         arguments: text::arguments(&c.args, text::OBSERVATION),
     };
     let thought = text::ends(&intent.thought, text::OBSERVATION, "");
-    messages.push(Message::Assistant { text: thought, calls: intent.calls.iter().map(shown).collect() });
+    messages.push(Message::Assistant { text: thought, calls: intent.calls.iter().map(told).collect() });
     if intent.calls.is_empty() {
         messages.push(Message::user(NO_TOOL));
     }
     for (i, call) in intent.calls.iter().enumerate() {
-        let text = step.outcomes.get(i).and_then(Option::as_ref).map_or_else(String::new, |o| match o.ok {
+        let outcome = step.outcomes.get(i).and_then(Option::as_ref);
+        let mut text = outcome.map_or_else(String::new, |o| match o.ok {
             true => shown_text(o),
             false => format!("FAILED: {}", shown_text(o)),
         });
-        messages.push(Message::tool(call.id.clone(), call.tool.clone(), text));
+        let mut images = Vec::new();
+        for image in outcome.iter().flat_map(|o| &o.images) {
+            match shown.of(image) {
+                Ok(image) => images.push(image),
+                Err(instead) => text = format!("{text}\n{instead}"),
+            }
+        }
+        messages.push(Message::Tool { call_id: call.id.clone(), name: call.tool.clone(), text, images });
     }
     messages
 }

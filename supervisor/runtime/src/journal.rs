@@ -1,10 +1,12 @@
 //! What the loop writes down: intents before effects, outcomes after.
 
 use aether_llm::TokenUsage;
-use aether_protocol::{AgentEvent, AgentPhase};
+use aether_protocol::{AgentEvent, AgentPhase, CallUsage};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::ShownImage;
 
 /// A step about to act.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,17 +43,23 @@ pub struct CallOutcome {
     /// tainted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outside: Option<String>,
+    /// Pictures that it shows to a model that sees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ShownImage>,
+    /// What it used, when it ran a program. For people: the model is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<CallUsage>,
 }
 
 impl CallOutcome {
     /// It did what was asked.
     pub fn done(text: impl Into<String>) -> Self {
-        Self { ok: true, text: text.into(), outside: None }
+        Self { ok: true, text: text.into(), outside: None, images: Vec::new(), used: None }
     }
 
     /// It did not.
     pub fn failed(text: impl Into<String>) -> Self {
-        Self { ok: false, text: text.into(), outside: None }
+        Self { ok: false, ..Self::done(text) }
     }
 
     /// The same, with text that comes from `source`, for example `https://example.com/` or `a message of agent_3`.

@@ -16,6 +16,7 @@ use crate::{
     CallOutcome, Control, Effect, Goal, Hands, HandsError, History, Journal, JournalError, Listener, Models, Outcome,
     PlannedCall, RecordedStep, StepIntent, TakenMessage, Toolset, Update, Wish, compact, context,
     governor::{Asked, Gate, Governor, Spent, Verdict},
+    images::{self, Album, Shown},
     order::{group_end, idle_answers, taint},
     text,
     toolbox::Toolbox,
@@ -55,7 +56,7 @@ pub struct Work<'a> {
 ///
 /// Dropping the future is safe at any point; so is losing power.
 pub async fn run_goal(work: &Work<'_>) -> Outcome {
-    let run = Run { work: *work, model: Mutex::default(), tools: Mutex::default() };
+    let run = Run { work: *work, model: Mutex::default(), tools: Mutex::default(), album: Album::default() };
     let ending = async {
         match run.to_the_end().await {
             Ok(outcome) => outcome,
@@ -90,6 +91,7 @@ struct Run<'a> {
     model: Mutex<Option<String>>,
     /// What people were told of its list of tools.
     tools: Mutex<Option<String>>,
+    album: Album,
 }
 
 /// An answer that was given.
@@ -163,7 +165,7 @@ impl<'a> Run<'a> {
 
     /// Asks for a step; or why the goal has failed.
     async fn think(&self, step: u32, history: &History) -> Result<Result<Answer, String>, Broken> {
-        let Work { goal, models, control, governor, listener, .. } = self.work;
+        let Work { goal, models, control, governor, listener, hands, .. } = self.work;
         let toolbox = self.toolbox();
         let (wished, names) = (control.model(), toolbox.names());
         let mut pinned = Vec::new();
@@ -171,12 +173,12 @@ impl<'a> Run<'a> {
             pinned.extend(set.pinned(step).await);
         }
         let old = compact::summed_up(history);
-        let mut messages = context::conversation(goal, history, &pinned, old);
+        let mut messages = context::conversation(goal, history, &pinned, old, &Shown::default());
         let wish = Wish {
             model: wished.as_deref(),
             step,
             tools: &names,
-            tokens: compact::tokens(&messages),
+            tokens: compact::tokens(&messages) + images::tokens(history, old),
             last_failed: history.steps.last().is_some_and(|last| last.outcomes.iter().flatten().any(|o| !o.ok)),
             role: goal.role.as_deref(),
         };
@@ -185,10 +187,13 @@ impl<'a> Run<'a> {
             Err(why) => return Ok(Err(why)),
         };
         let mut events = Vec::new();
-        if old > 0 && choice.provider.history() == usize::MAX {
-            messages = context::conversation(goal, history, &pinned, 0);
-        } else {
+        let told_from = if choice.provider.history() == usize::MAX { 0 } else { old };
+        if told_from == old {
             events.extend(self.compacted(step, history, &pinned, old, wish.tokens));
+        }
+        let shown = self.album.open(history, told_from, choice.provider.sees(choice.model.as_deref()), hands).await?;
+        if told_from != old || images::tokens(history, told_from) > 0 {
+            messages = context::conversation(goal, history, &pinned, told_from, &shown);
         }
         events.extend(self.unknown_tools(&toolbox));
         let request = CompletionRequest { model: choice.model, messages, tools: toolbox.specs(), max_tokens: None };
@@ -213,7 +218,8 @@ impl<'a> Run<'a> {
         if was == old {
             return None;
         }
-        let tokens_before = compact::tokens(&context::conversation(self.work.goal, history, pinned, was));
+        let told = context::conversation(self.work.goal, history, pinned, was, &Shown::default());
+        let tokens_before = compact::tokens(&told) + images::tokens(history, was);
         let pid = self.work.goal.number;
         Some(AgentCompacted { pid, step, summed_up: old as u32, tokens_before, tokens_after }.into())
     }
@@ -348,8 +354,8 @@ impl<'a> Run<'a> {
     ) -> Result<(), Broken> {
         let (pid, step) = (self.work.goal.number, intent.step);
         let tool = tools::canonical(&intent.calls[i].tool).to_owned();
-        let result = text::for_event(&outcome.text);
-        let mut events: Vec<AgentEvent> = vec![AgentObservation { pid, step, tool, ok: outcome.ok, result }.into()];
+        let (result, used) = (text::for_event(&outcome.text), outcome.used.clone());
+        let mut events: Vec<AgentEvent> = vec![AgentObservation { pid, step, tool, ok: outcome.ok, result, used }.into()];
         let end = tools::ending(&intent.calls[i], outcome);
         if let Some(Outcome::Completed(summary)) = &end {
             events.push(AgentCompleted { pid, summary: summary.clone() }.into());

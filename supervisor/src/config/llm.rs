@@ -40,7 +40,7 @@ pub struct LlmProvider {
     pub secret: Option<SecretName>,
     /// Model (`OPENAI_MODEL`, `ANTHROPIC_MODEL`, `GEMINI_MODEL`, `OLLAMA_MODEL`).
     pub model: Option<String>,
-    /// Its models take images (default: those of OpenAI, Anthropic and Gemini do).
+    /// Its models take images (default: by their names; of unknown names, those of OpenAI, Anthropic and Gemini do).
     pub images: Option<bool>,
 }
 

@@ -4,6 +4,7 @@ mod embed;
 mod http;
 mod lines;
 mod retry;
+mod unseen;
 
 pub use embed::Embedding;
 
@@ -14,10 +15,7 @@ use reqwest::{Client, Url, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{Completion, CompletionRequest, Delta, Image, Interface, LlmError, Message, Provider, Secret};
-
-/// Kinds of images that every provider takes.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+use crate::{Completion, CompletionRequest, Delta, Interface, LlmError, Provider, Secret, Sight};
 
 /// Longest wait before the second and last try where somebody else can answer.
 const BRIEF: Duration = Duration::from_secs(5);
@@ -38,8 +36,8 @@ pub struct Endpoint {
     pub key: KeySource,
     /// Model for requests that name none.
     pub model: String,
-    /// Its models take images.
-    pub images: bool,
+    /// Which of its models take images.
+    pub images: Sight,
     /// How long to wait and how often to try.
     pub timing: Timing,
 }
@@ -53,7 +51,7 @@ impl Endpoint {
             base_url: base_url.to_owned(),
             key: Arc::new(move || Ok(key.clone())),
             model: model.to_owned(),
-            images: false,
+            images: Sight::Said(false),
             timing: Timing::default(),
         }
     }
@@ -95,6 +93,7 @@ pub struct Remote {
     client: Client,
     endpoint: Endpoint,
     base: Url,
+    refused: unseen::Refused,
 }
 
 impl fmt::Debug for Remote {
@@ -125,7 +124,7 @@ impl Remote {
         // Without TLS no certificates are needed, which a host may not have, and which take a while to be read.
         let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
         let client = client.build().map_err(|error| http::network(&error))?;
-        Ok(Self { client, endpoint, base })
+        Ok(Self { client, endpoint, base, refused: unseen::Refused::default() })
     }
 
     /// The same, for where somebody else can answer: it gives up soon.
@@ -177,6 +176,7 @@ impl Remote {
             _ => request,
         };
         let Some(key) = key else { return Ok((None, request)) };
+        key.used();
         let (name, text) = match self.interface() {
             Interface::Anthropic => ("x-api-key", key.expose().to_owned()),
             Interface::Gemini => ("x-goog-api-key", key.expose().to_owned()),
@@ -199,6 +199,11 @@ impl Remote {
             http::read(response, self.interface(), model, &self.endpoint.timing, on_delta).await
         };
         asked.await.map_err(|error| redacted(error, key.as_ref()))
+    }
+
+    fn body(&self, request: &CompletionRequest, model: &str) -> Result<Vec<u8>, LlmError> {
+        let body = serde_json::to_vec(&self.interface().body(request, model));
+        body.map_err(|error| LlmError::Invalid(format!("the question cannot be written: {error}")))
     }
 
     /// Asks until there is an answer, or asking again does not help.
@@ -240,8 +245,8 @@ impl Provider for Remote {
         self.endpoint.model.clone()
     }
 
-    fn sees(&self, _: Option<&str>) -> bool {
-        self.endpoint.images
+    fn sees(&self, model: Option<&str>) -> bool {
+        self.endpoint.images.of(model.unwrap_or(&self.endpoint.model))
     }
 
     async fn complete(
@@ -249,26 +254,26 @@ impl Provider for Remote {
         mut request: CompletionRequest,
         on_delta: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Completion, LlmError> {
-        describe_unseen(&mut request.messages, self.endpoint.images);
         let model = request.model.take().unwrap_or_else(|| self.endpoint.model.clone());
-        let body = serde_json::to_vec(&self.interface().body(&request, &model));
-        drop(request);
-        let body = body.map_err(|error| LlmError::Invalid(format!("the question cannot be written: {error}")))?;
+        self.refused.describe(&mut request.messages, self.endpoint.images.of(&model));
+        let shown = unseen::shown(&request.messages);
+        let body = self.body(&request, &model)?;
+        let request = (!shown.is_empty()).then_some(request);
         let total = self.endpoint.timing.total;
-        timeout(total, self.ask_patiently(&model, &body, on_delta)).await.map_err(|_| LlmError::Timeout(total))?
-    }
-}
-
-/// Puts words in the place of images that a model cannot take.
-fn describe_unseen(messages: &mut [Message], sees: bool) {
-    for message in messages {
-        let (Message::User { text, images } | Message::Tool { text, images, .. }) = message else { continue };
-        let taken = |image: &Image| sees && IMAGES.contains(&image.media_type.as_str());
-        for image in images.iter().filter(|image| !taken(image)) {
-            let line = format!("[an image ({}, {} bytes) that this model cannot see]", image.media_type, image.data.len());
-            *text = if text.is_empty() { line } else { format!("{text}\n{line}") };
-        }
-        images.retain(taken);
+        let patiently = async {
+            let answered = self.ask_patiently(&model, &body, on_delta).await;
+            let (Err(LlmError::Invalid(why)), Some(mut request)) = (&answered, request) else { return answered };
+            drop(body);
+            // One file that is no picture must not end a whole conversation: without the pictures there may be an answer.
+            tracing::info!(provider = self.endpoint.name, why, "a question with images was refused; it is asked without them");
+            unseen::leave_out(&mut request.messages, unseen::NOT_TAKEN, |_| true);
+            let answered = self.ask_patiently(&model, &self.body(&request, &model)?, on_delta).await;
+            if answered.is_ok() {
+                self.refused.remember(shown);
+            }
+            answered
+        };
+        timeout(total, patiently).await.map_err(|_| LlmError::Timeout(total))?
     }
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Effect, Site, Tool, done, failed};
-use crate::{CallOutcome, HandsError, text};
+use crate::{CallOutcome, HandsError, images, text};
 
 /// Arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,8 +34,8 @@ pub(super) struct ReadFile;
 impl Tool for ReadFile {
     type Args = Args;
     const NAME: &'static str = "read_file";
-    const DESCRIPTION: &'static str = "Reads a text file. Long files come in parts of about 3900 characters: go on with offset, or begin \
-        at a line.";
+    const DESCRIPTION: &'static str = "Reads a text file, or shows a picture (PNG, JPEG, GIF, WebP). Long files come in parts of about 3900 \
+        characters: go on with offset, or begin at a line.";
     const EFFECT: Effect = Effect::None;
 
     async fn run(args: Args, site: &Site<'_>) -> Result<CallOutcome, HandsError> {
@@ -51,6 +51,9 @@ impl Tool for ReadFile {
         // Four bytes are the longest character: enough bytes for a full part, plus one to know whether there is more.
         let limit = text::OBSERVATION * 4;
         let bytes = site.hands.read_file(&path, offset, limit + 1).await?;
+        if offset == 0 && images::media_type(&bytes).is_some() {
+            return images::read(&args.path, site).await;
+        }
         if bytes.contains(&0) {
             return Ok(failed(format!("{} is not a text file (it has NUL bytes)", args.path)));
         }

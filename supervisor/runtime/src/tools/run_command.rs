@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Effect, Site, Tool, failed};
-use crate::{CallOutcome, CommandOutput, HandsError, RunCommand};
+use crate::{CallOutcome, CommandOutput, HandsError, Left, RunCommand};
 
 const DEFAULT_TIMEOUT: f64 = 120.0;
 const MAX_TIMEOUT: f64 = 600.0;
@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// Seconds after which it is killed (default 120, at most 600).
     #[serde(default)]
     timeout: Option<f64>,
+    /// Let processes that it leaves in the background go on, for example a server; otherwise they are killed when it ends.
+    #[serde(default)]
+    keep_running: bool,
 }
 
 pub(super) struct RunCommandTool;
@@ -42,10 +45,11 @@ impl Tool for RunCommandTool {
             return Ok(failed("the command is empty"));
         }
         let timeout = Duration::from_secs_f64(seconds);
-        let command = RunCommand { command: args.command, workdir: site.goal.workdir.clone(), timeout };
+        let left = if args.keep_running { Left::GoesOn } else { Left::Killed };
+        let command = RunCommand { command: args.command, workdir: site.goal.workdir.clone(), timeout, left };
         let output = site.hands.run_command(command).await?;
         let text = report(&output, seconds);
-        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, text, outside: None })
+        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, used: output.used, ..CallOutcome::done(text) })
     }
 }
 
@@ -61,6 +65,13 @@ fn report(output: &CommandOutput, seconds: f64) -> String {
             let more = if cut { ", cut after 1 MiB" } else { "" };
             text.push_str(&format!("\n{name}{more}:\n{}", String::from_utf8_lossy(bytes).trim_end_matches('\n')));
         }
+    }
+    if let Some(used) = output.used.as_ref().filter(|used| used.left > 0 && !output.timed_out) {
+        let (count, processes) = (used.left, if used.left == 1 { "process" } else { "processes" });
+        text.push_str(&match used.left_running {
+            true => format!("\n({count} {processes} in the background go on)"),
+            false => format!("\n({count} {processes} in the background were killed; keep_running lets them go on)"),
+        });
     }
     text
 }

@@ -272,6 +272,10 @@ impl Provider for Borrowed<'_> {
         self.0.history()
     }
 
+    fn sees(&self, model: Option<&str>) -> bool {
+        self.0.sees(model)
+    }
+
     async fn complete(&self, request: CompletionRequest, on: &mut (dyn FnMut(Delta) + Send)) -> Result<Completion, LlmError> {
         self.0.complete(request, on).await
     }

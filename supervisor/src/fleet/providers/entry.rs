@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aether_llm::{Embedding, Endpoint, Interface, KeySource, Remote, Secret};
+use aether_llm::{Embedding, Endpoint, Interface, KeySource, Remote, Secret, Sight};
 use aether_protocol::SecretName;
 
 use crate::config::LlmProvider;
@@ -18,6 +18,7 @@ struct Usual {
     /// Variable of the key, and name of the secret.
     key: &'static str,
     model_variable: &'static str,
+    /// Models whose names say nothing take images.
     images: bool,
     /// It works without a key, so that only somebody's word says that it is there.
     local: bool,
@@ -76,6 +77,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) interface: Interface,
     pub(super) model: String,
+    /// Its default model takes images.
     pub(super) images: bool,
     key: KeySource,
     remote: Result<Arc<Remote>, Problem>,
@@ -133,7 +135,7 @@ impl Entry {
         interface: Interface,
         base_url: String,
         model: String,
-        images: bool,
+        images: Sight,
         key: KeySource,
         absent: Option<Problem>,
     ) -> Self {
@@ -142,6 +144,7 @@ impl Entry {
             Some(problem) => Err(problem),
             None => Remote::new(endpoint).map(Arc::new).map_err(|error| Problem::Unusable(error.to_string())),
         };
+        let images = images.of(&model);
         let brief = remote.as_ref().ok().map(|remote| Arc::new(remote.brief()));
         Self { name: name.to_owned(), interface, model, images, key, remote, brief }
     }
@@ -172,7 +175,7 @@ impl Entry {
             config.interface.unwrap_or(usual.interface),
             base_url.unwrap_or_else(|| usual.base_url.to_owned()),
             model.unwrap_or_else(|| usual.model.to_owned()),
-            config.images.unwrap_or(usual.images),
+            config.images.map_or(Sight::ByName { unknown: usual.images }, Sight::Said),
             source,
             absent,
         )
@@ -189,7 +192,7 @@ impl Entry {
             config.interface.unwrap_or(Interface::Chat),
             config.base_url.clone().unwrap_or_default(),
             config.model.clone().unwrap_or_default(),
-            config.images.unwrap_or(false),
+            config.images.map_or(Sight::ByName { unknown: false }, Sight::Said),
             source,
             None,
         )
