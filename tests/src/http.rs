@@ -1,7 +1,6 @@
 //! Plain HTTP/1.1, so that a test can send what no polite client would.
 
 use std::{
-    fmt::Write as _,
     io::{self, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
@@ -87,6 +86,22 @@ impl Request {
         self.try_send().unwrap_or_else(|| panic!("no answer to {what}"))
     }
 
+    /// Sends it over the Unix socket and reads no answer; the connection is open as long as what is returned lives.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn begin(&self) -> UnixStream {
+        let Place::Unix(path) = &self.place else { panic!("it goes over TCP") };
+        let mut stream = UnixStream::connect(path).expect("connect");
+        stream.write_all(self.head().as_bytes()).and_then(|()| stream.write_all(&self.body)).expect("send");
+        stream
+    }
+
+    fn head(&self) -> String {
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+        format!("{} {} HTTP/1.1\r\n{headers}content-length: {}\r\n\r\n", self.method, self.path, self.body.len())
+    }
+
     /// Sends it; `None` when nobody answers in HTTP.
     pub fn try_send(&self) -> Option<Response> {
         match &self.place {
@@ -104,12 +119,7 @@ impl Request {
     }
 
     fn exchange(&self, mut stream: impl Read + Write) -> Option<Response> {
-        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
-        for (name, value) in &self.headers {
-            write!(head, "{name}: {value}\r\n").ok()?;
-        }
-        write!(head, "content-length: {}\r\n\r\n", self.body.len()).ok()?;
-        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(self.head().as_bytes()).ok()?;
         // A server may refuse a large body before it has read all of it; its answer still counts.
         let sent = stream.write_all(&self.body);
         let mut bytes = Vec::new();

@@ -155,6 +155,16 @@ impl Unit {
         eventually("aetherd to end", limit, || child.try_wait().expect("wait")).code()
     }
 
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+    }
+
     /// `aether ARGS` to its end.
     pub fn aether(&self, args: &[&str]) -> Outcome {
         cli::spawn(self.client(args), b"").end(crate::daemon::PATIENCE)

@@ -84,7 +84,7 @@ fn load(daemon: &Daemon, round: usize, busy: &str) -> impl Fn(&AtomicBool) + Sen
                 return;
             }
             let mut client = Command::new(&program);
-            client.env("AETHER_SOCKET", &socket).args(step).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            client.env("AETHER_SOCKET", &socket).env("AETHER_PATIENCE", "0").args(step).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let mut client = client.spawn().expect("aether");
             let start = Instant::now();
             while client.try_wait().expect("wait").is_none() {

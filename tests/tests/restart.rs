@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::{
+    collections::BTreeSet,
     fs,
     os::unix::net::UnixListener,
     path::Path,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use aether_tests::{
-    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, proc, random::Random, terminal::Terminal, wait::until,
+    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, http, proc, random::Random, terminal::Terminal, wait::until,
 };
 
 /// Numbers after `word ` in a text, in order of appearance.
@@ -183,6 +184,91 @@ fn restarts_under_load_cost_no_client_its_answer() {
         assert_eq!(ran, expected, "each program ran once");
     }
     println!("{} agents during {} restarts", answers.iter().map(|(asked, _)| asked).sum::<usize>(), faults::points(4));
+    drop(listener);
+    fs::remove_file(&socket).expect("remove");
+}
+
+/// The service dies between its commit and its answer, as far as the client can know.
+#[test]
+fn a_request_sent_again_makes_no_second_agent() {
+    let mut daemon = Daemon::start();
+    let spec = |argv: &[&str]| serde_json::json!({ "program": { "type": "command", "argv": argv } });
+    let post = |daemon: &Daemon, key: &str, argv: &[&str]| {
+        let request = http::unix(&daemon.socket(), "POST", "/api/v1/agents").json(&spec(argv));
+        if key.is_empty() { request } else { request.header("idempotency-key", key) }
+    };
+    let ids = |daemon: &Daemon| -> Vec<String> {
+        daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect()
+    };
+    let sleep = ["sleep", "600"];
+    let unread = post(&daemon, "first", &sleep).begin();
+    until("the agent to be recorded", || ids(&daemon).len() == 1);
+    daemon.kill9();
+    drop(unread);
+    daemon.restart();
+    let made = ids(&daemon);
+    let again = post(&daemon, "first", &sleep).send();
+    assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")), "{again}");
+    assert_eq!((again.data()["id"].as_str(), ids(&daemon)), (Some(made[0].as_str()), made.clone()));
+    // The control: without the key, and with another one, it is another agent.
+    let others = ["", "second"].map(|key| post(&daemon, key, &sleep).send());
+    assert!(others.iter().all(|other| other.status == 201 && other.header("idempotency-replayed").is_none()), "{others:?}");
+    assert_eq!(ids(&daemon).len(), 3);
+    post(&daemon, "first", &["sleep", "601"]).send().refused(409, "CONFLICT");
+    post(&daemon, "a key", &sleep).send().refused(400, "INVALID");
+    // Two at once are one, and the second waits for the first.
+    let (left, right) = thread::scope(|scope| {
+        let ask = || post(&daemon, "both", &sleep).send().data()["id"].as_str().map(str::to_owned);
+        let left = scope.spawn(ask);
+        (ask(), left.join().expect("a client"))
+    });
+    assert_eq!((&left, ids(&daemon).len()), (&right, 4));
+    // One that is gone is not made again, also when nobody remembers how it ended.
+    Agent::new(&daemon, made[0].as_str()).remove();
+    daemon.kill9();
+    daemon.restart();
+    let gone = post(&daemon, "first", &sleep).send();
+    gone.refused(409, "CONFLICT");
+    assert!(gone.to_string().contains(&made[0]), "{gone}");
+    assert_eq!(ids(&daemon).len(), 3);
+}
+
+/// What the client does by itself with such keys: every answer is the one agent that was asked for.
+#[test]
+fn kills_under_load_make_no_agent_twice() {
+    let mut unit = Unit::new();
+    fs::create_dir(unit.path("run")).expect("mkdir");
+    fs::create_dir(unit.path("lent")).expect("mkdir");
+    let (socket, lent) = (unit.path("run/aether.sock"), format!("{}:/home/agent/lent", unit.path("lent").display()));
+    let listener = UnixListener::bind(&socket).expect("bind");
+    let command = unit.command_with(&listener);
+    unit.start_as(command);
+    let (over, mut random) = (AtomicBool::new(false), Random::new(faults::seed()));
+    let ask = |options: &[&str]| {
+        let mut asked = Vec::new();
+        while !over.load(Ordering::SeqCst) {
+            let mut client = Command::new(aether_tests::daemon::bin_dir().join("aether"));
+            client.env("AETHER_SOCKET", &socket).args(["run", "-d"]).args(options).args(["--", "true"]);
+            asked.push(cli::spawn(client, b"").end(PATIENCE).ok().text().trim().to_owned());
+        }
+        asked
+    };
+    let asked: Vec<String> = thread::scope(|scope| {
+        let clients = [scope.spawn(|| ask(&[])), scope.spawn(|| ask(&[])), scope.spawn(|| ask(&["--mount", &lent]))];
+        for _ in 0..faults::points(6) {
+            thread::sleep(Duration::from_millis(random.next() % 200));
+            unit.kill9();
+            let command = unit.command_with(&listener);
+            unit.start_as(command);
+        }
+        over.store(true, Ordering::SeqCst);
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    });
+    let there: BTreeSet<String> = unit.aether(&["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect();
+    assert_eq!(asked.iter().cloned().collect::<BTreeSet<_>>(), there, "what was answered is what there is");
+    assert_eq!(asked.len(), there.len(), "each is an agent of its own");
+    let again = unit.log().matches("a request was sent again").count();
+    println!("{} agents during {} kills, {again} of them asked for again", asked.len(), faults::points(6));
     drop(listener);
     fs::remove_file(&socket).expect("remove");
 }
