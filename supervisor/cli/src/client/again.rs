@@ -103,7 +103,8 @@ mod tests {
         assert!(comes_back(StatusCode::SERVICE_UNAVAILABLE, &headers));
         assert!(!comes_back(StatusCode::TOO_MANY_REQUESTS, &headers));
         let mut headers = HeaderMap::new();
-        let safe = |headers: &HeaderMap| [Method::GET, Method::POST, Method::DELETE, Method::PUT].map(|one| is_safe(&one, headers));
+        let safe =
+            |headers: &HeaderMap| [Method::GET, Method::POST, Method::DELETE, Method::PUT].map(|one| is_safe(&one, headers));
         assert_eq!(safe(&headers), [true, false, false, false]);
         headers.insert(KEY, header::HeaderValue::from_static("k"));
         assert!(safe(&headers)[1], "the supervisor knows whether it did it");
