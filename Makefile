@@ -11,7 +11,7 @@ run: ## Build, start Aether on http://127.0.0.1:3001 and deploy a first agent (C
 test: ## Everything that CI runs
 	@scripts/test.sh
 
-test-faults: ## Kills at random moments, and a fault at every system call of an agent's life (hours); writes docs/RELIABILITY.md
+test-faults: ## Kills at 200 random moments and faults at 900 system calls (45 minutes); writes docs/RELIABILITY.md
 	@scripts/faults.sh
 
 soak: ## A mixed load with faults for AETHER_SOAK seconds (300), and what rises meanwhile
