@@ -33,11 +33,32 @@ policies() {
   echo "$(value aetherd.service OOMPolicy) $(value aether-agents.service OOMPolicy)"
 }
 
-# keeps_asking: asks the API without a pause, and writes the moment of each answer down.
+# keeps_asking: asks for the service's health fifty times a second, and writes the moment of each answer down.
 keeps_asking() {
-  while :; do
-    aether ps >/dev/null 2>&1 && date +%s.%N >>"$kept/answers"
-  done
+  exec python3 -c '
+import socket, time
+while True:
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(60)
+            line.connect("/run/aether/aether.sock")
+            line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while piece := line.recv(4096):
+                answer += piece
+        if answer.startswith(b"HTTP/1.1 200"):
+            print(time.monotonic(), flush=True)
+    except OSError:
+        pass
+    time.sleep(0.02)' >>"$kept/answers"
+}
+
+# spent: how long systemd waited for the service to stop, and to start, at most, seconds.
+spent() {
+  journalctl -u aetherd --no-pager -o short-unix | awk '
+    / Stopping aetherd/ { from = $1 } / Stopped aetherd/ && from && $1 - from > stop { stop = $1 - from }
+    / Starting aetherd/ { from = $1 } / Started aetherd/ && $1 - from > start { start = $1 - from }
+    END { printf "of it at most %.1f s to stop and %.1f s to start\n", stop, start }'
 }
 
 # keeps_working: creates and uses agents without a pause, and writes down how each went.
@@ -57,6 +78,7 @@ widest() {
   gap="$(awk 'NR > 1 && $1 - last > gap { gap = $1 - last } { last = $1 } END { printf "%.1f", gap }' "$kept/answers")"
   printf '| %s | 5 | %s | %s s | %s | %s | %s |\n' "$(find /host/newer -name '*.deb' | wc -l)" "$(died)" "$gap" \
     "$(wc -l <"$kept/answers")" "$(grep -c "done" "$kept/work")" "$(grep -c failed "$kept/work")" >/out/upgrades
+  spent
   cat /out/upgrades "$kept/refusals"
   awk -v gap="$gap" 'END { exit gap > 5 || NR < 20 }' "$kept/answers"
 }

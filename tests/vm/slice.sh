@@ -46,6 +46,34 @@ holds 'systemctl restart' systemctl restart aetherd
 holds 'leaves agents alone' the_same_pids limited "$before"
 holds 'which it knows' prints running state limited
 
+printf -- '\n-- the disk may only be read\n'
+# Of every disk at once, with files open for writing: what no remount by hand does, and a kernel does that found an error.
+read_only() {
+  echo u >/proc/sysrq-trigger
+  soon sh -c 'grep -q "^/dev/[^ ]* / ext4 ro" /proc/mounts && ! grep -q "^/dev/loop[^ ]* [^ ]* ext4 rw" /proc/[0-9]*/mounts'
+}
+# writable: the disk, and the volume in it that only the spawner and its sandboxes have mounted.
+writable() {
+  local mounts
+  mount -o remount,rw / || return
+  for mounts in /proc/[0-9]*/mounts; do
+    sed -n 's|^/dev/loop[^ ]* \([^ ]*\) ext4 ro.*|\1|p' "$mounts" 2>/dev/null | while read -r place; do
+      nsenter -t "$(echo "$mounts" | cut -d / -f 3)" -m mount -o remount,rw "$place" 2>/dev/null || true
+    done
+  done
+  ! grep '^/dev/loop[^ ]* [^ ]* ext4 ro' /proc/[0-9]*/mounts
+}
+holds 'every disk is read-only' read_only
+holds 'agents go on' the_same_pids limited "$before"
+holds 'a new one is refused, with the cause' fails 'it is mounted read-only' "${run[@]}" --rm -- true
+holds 'any other change, too' fails 'it is mounted read-only' sh -c 'echo word | aether secret set WORD'
+holds 'reads work' prints running state limited
+holds 'the service is the same' prints active value aetherd.service ActiveState
+holds 'the disk may be written again' writable
+holds 'and new agents run' soon "${run[@]}" --rm -- true
+holds 'secrets are kept' sh -c 'echo word | aether secret set WORD'
+holds 'the agent went on' the_same_pids limited "$before"
+
 holds 'purge' dpkg -P aether
 holds 'ends every process' nothing_runs
 holds 'leaves no cgroup' no_cgroup
