@@ -3,7 +3,8 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
-use aether_tests::{Daemon, Provider};
+use aether_tests::{Daemon, Provider, Scripted, eventually, scripted::call};
+use serde_json::{Value, json};
 
 const CANARY: &str = "sk-canary-4f1d0c7b9a2e6853";
 
@@ -48,6 +49,10 @@ fn a_program_asks_a_model_and_the_key_is_nowhere_inside() {
     assert!(said.contains("****"), "the echoed key is scrubbed: {said}");
     assert!(provider.seen().iter().any(|request| request.contains(&format!("Bearer {CANARY}"))), "the key went out");
 
+    let used = uses(&daemon, "OPENAI_API_KEY");
+    assert_eq!((&used["timesUsed"], &used["usedBy"][0]["agent"]), (&2.into(), &agent.id.as_str().into()), "{used}");
+    assert_eq!(uses(&daemon, "GEMINI_API_KEY")["timesUsed"], 0);
+
     let models = daemon.aether(["--json", "models", &agent.id]).ok().json();
     assert_eq!(models["usage"][0]["calls"], 2, "{models}");
     assert_eq!(models["usage"][0]["inputTokens"], 18, "{models}");
@@ -64,6 +69,46 @@ fn a_program_asks_a_model_and_the_key_is_nowhere_inside() {
     let said = daemon.aether(["exec", &other.id, "--", "python3", "-c", &foreign]).ok().text();
     assert!(said.starts_with("401 "), "{said}");
     nowhere(&daemon, &agent);
+}
+
+/// What is listed of a secret.
+fn uses(daemon: &Daemon, name: &str) -> Value {
+    let listed = daemon.aether(["--json", "secret", "ls"]).ok().text();
+    let all = listed.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    all.into_iter().find(|secret| secret["name"] == name).unwrap_or_else(|| panic!("{name} in {listed}"))
+}
+
+/// The built-in agent's own key is counted as any other secret, and by whom it was used.
+#[test]
+fn uses_of_a_key_by_the_loop_are_counted() {
+    let model = Scripted::start([("count this", vec![call("run_command", json!({ "command": "true" }))])]);
+    let mut daemon = Daemon::with(&format!("{}secret = \"LOOP_KEY\"\n", model.config()));
+    daemon.aether_with(["secret", "set", "LOOP_KEY"], CANARY.as_bytes(), Duration::from_secs(20)).ok();
+    daemon.aether(["ps"]).ok();
+    assert_eq!(uses(&daemon, "LOOP_KEY")["timesUsed"], 0, "nothing was asked");
+    daemon.aether(["run", "--name", "counter", "--goal", "count this"]).ok();
+    let asked = model.seen().len();
+    assert!(asked >= 2, "a step and the end of it");
+    let id = daemon.aether(["--json", "inspect", "counter"]).ok().json()["id"].clone();
+    // It may look back at its run, in the agent's name, after that has ended.
+    let counted = |daemon: &Daemon| {
+        eventually("every request to be counted", Duration::from_secs(20), || {
+            let used = uses(daemon, "LOOP_KEY");
+            (used["timesUsed"] == model.seen().len()).then_some(used)
+        })
+    };
+    let used = counted(&daemon);
+    assert_eq!((&used["usedBy"][0]["agent"], &used["usedBy"][0]["name"]), (&id, &json!("counter")), "{used}");
+    assert_eq!(used["usedBy"][0]["times"], used["timesUsed"], "{used}");
+    // Asked for its list of models by a person, it is the service's own use.
+    daemon.aether(["models"]).ok();
+    let after = counted(&daemon);
+    assert!(after["timesUsed"].as_u64() > used["timesUsed"].as_u64(), "{after}");
+    assert_eq!(after["usedBy"], used["usedBy"], "{after}");
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(uses(&daemon, "LOOP_KEY")["timesUsed"], after["timesUsed"], "it outlives the service");
+    daemon.aether(["rm", "counter"]).ok();
 }
 
 /// The value is in none of the places where it would be a leak.

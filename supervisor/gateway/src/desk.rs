@@ -85,6 +85,9 @@ pub trait Desk: Send + Sync + 'static {
     /// What the provider lacks.
     fn key(&self, provider: ModelProvider) -> Result<Option<Key>, NoKey>;
 
+    /// The key of a provider is being added to a request of `agent`. Never waits.
+    fn key_used(&self, agent: &AgentId, provider: ModelProvider);
+
     /// The secret that `agent` was granted for such a request.
     fn granted(&self, agent: &AgentId, host: &str, method: &str, path: &str) -> Option<Key>;
 

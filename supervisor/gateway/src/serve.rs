@@ -189,6 +189,9 @@ impl Gateway {
         });
         let url = format!("{}{}", self.settings.base_url(provider), route.path);
         let outgoing = outgoing(&parts, request::to_provider(&parts.headers), request::query(&parts));
+        if key.is_some() {
+            self.desk.key_used(agent, provider);
+        }
         let answer = self.outward.ask(To::Configured, &url, outgoing, key.as_ref(), asked.body).await?;
         if let Some(ledger) = &mut ledger {
             let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -114,6 +114,7 @@ async fn a_budget_is_overrun_by_one_call_at_most() {
     let good = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200")).count();
     let spent = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 403") && answer.contains("450 tokens")).count();
     assert_eq!((good, spent, bench.asked().len()), (5, 95, 5));
+    assert_eq!(bench.notes.used.lock().expect("lock").len(), 5, "the key was used for what went out");
 }
 
 #[tokio::test]

@@ -8,7 +8,20 @@ use std::{
 use aether_protocol::{AgentId, SecretName, SecretUsed, Timestamp};
 use aether_store::{Change, MAX_USERS, Store, StoreError};
 
-use super::core::{Core, lock};
+use super::{
+    core::{Core, lock},
+    secrets::Secrets,
+};
+
+tokio::task_local! {
+    /// The agent for which a task asks models, and its name.
+    static ASKER: (AgentId, String);
+}
+
+/// Runs what asks models for an agent, so that the keys it uses are counted as that agent's.
+pub(super) async fn asking<T>(core: &Core, agent: &AgentId, work: impl Future<Output = T>) -> T {
+    ASKER.scope((agent.clone(), core.called(agent)), work).await
+}
 
 /// The count of every secret, as the store has it.
 #[derive(Default)]
@@ -52,15 +65,42 @@ impl SecretUses {
     }
 }
 
+impl Secrets {
+    /// A secret is being added to a request to a model: of the agent for which this task asks, or of the service's own.
+    pub(super) fn used_by_asker(&self, store: &Store, name: &SecretName) {
+        let asker = ASKER.try_with(|(agent, called)| (agent.clone(), called.clone())).ok();
+        self.used(store, name, asker.as_ref().map(|(agent, called)| (agent, called.as_str())));
+    }
+
+    fn used(&self, store: &Store, name: &SecretName, by: Option<(&AgentId, &str)>) {
+        if !self.has(name) {
+            return;
+        }
+        let change = {
+            let mut all = lock(&self.uses.0);
+            let uses = all.entry(name.clone()).or_default();
+            if let Some((agent, called)) = by {
+                Change::new().used_secret(name, uses.add(agent, called))
+            } else {
+                uses.times += 1;
+                Change::new().used_secret_itself(name)
+            }
+        };
+        // A count that a power cut takes back was of a request that is over; nothing waits for it.
+        if let Err(error) = store.submit(change.relaxed(true)) {
+            tracing::error!(secret = %name, %error, "the use of a secret could not be counted");
+        }
+    }
+}
+
 impl Core {
     /// A secret is being added to a request of an agent. Never waits.
     pub(crate) fn secret_used(&self, name: &SecretName, agent: &AgentId) {
-        let called = self.registry().get(agent).map(|entry| entry.info.name.as_str().to_owned()).unwrap_or_default();
-        let once = lock(&self.secrets.uses.0).entry(name.clone()).or_default().add(agent, &called);
-        // A count that a power cut takes back was of a request that is over; nothing waits for it.
-        if let Err(error) = self.store.submit(Change::new().relaxed(true).used_secret(name, once)) {
-            tracing::error!(%agent, secret = %name, %error, "the use of a secret could not be counted");
-        }
+        self.secrets.used(&self.store, name, Some((agent, &self.called(agent))));
+    }
+
+    fn called(&self, agent: &AgentId) -> String {
+        self.registry().get(agent).map(|entry| entry.info.name.as_str().to_owned()).unwrap_or_default()
     }
 }
 

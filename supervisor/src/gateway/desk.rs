@@ -112,6 +112,13 @@ impl Desk for FleetDesk {
         }
     }
 
+    fn key_used(&self, agent: &AgentId, provider: ModelProvider) {
+        let Some(core) = self.core.upgrade() else { return };
+        if let Ok(name) = secret_of(&core, provider) {
+            core.secret_used(&name, agent);
+        }
+    }
+
     fn granted(&self, agent: &AgentId, host: &str, method: &str, path: &str) -> Option<Key> {
         let core = self.core.upgrade()?;
         let grant = core.secrets.granted(agent, host, method, path)?;
@@ -138,12 +145,7 @@ impl Desk for FleetDesk {
             cost_microusd: call.usage.cost_microusd.unwrap_or(0),
             ..Spent::default()
         };
-        meter::spend(&core, agent, used);
-        if let Ok(name) = secret_of(&core, call.usage.provider)
-            && core.secrets.has(&name)
-        {
-            core.secret_used(&name, agent);
-        }
+        meter::spend(&core, agent, used, None);
         // A count that is lost by a power cut was of calls that are over; nothing waits for it.
         if let Err(error) = core.store.submit(Change::new().relaxed(true).model_usage(agent, call.usage)) {
             tracing::error!(%agent, %error, "a call to a model could not be counted");

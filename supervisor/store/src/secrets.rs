@@ -192,6 +192,16 @@ fn used(db: &Connection, name: &SecretName, by: &SecretUsed) -> Result<(), Store
 }
 
 impl Change {
+    /// Counts a use of a secret by the service itself.
+    #[must_use]
+    pub fn used_secret_itself(self, name: &SecretName) -> Self {
+        let name = name.clone();
+        self.with(move |db, _| {
+            db.prepare_cached("UPDATE secrets SET times_used = times_used + 1 WHERE name = ?1")?.execute([name.as_str()])?;
+            Ok(())
+        })
+    }
+
     /// Counts uses of a secret by an agent.
     #[must_use]
     pub fn used_secret(self, name: &SecretName, by: SecretUsed) -> Self {

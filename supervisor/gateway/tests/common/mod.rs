@@ -33,6 +33,8 @@ pub(crate) struct Notes {
     pub(crate) budget: Mutex<Option<u64>>,
     pub(crate) not_lent: Mutex<Vec<ModelProvider>>,
     pub(crate) keyless: Mutex<bool>,
+    /// Whose keys were added to requests.
+    pub(crate) used: Mutex<Vec<ModelProvider>>,
 }
 
 #[async_trait]
@@ -62,6 +64,10 @@ impl Desk for Notes {
             _ => SecretPlace::Bearer {},
         };
         Ok(Some(Key { value: Value::new(CANARY.to_owned()).expect("value"), place }))
+    }
+
+    fn key_used(&self, _: &AgentId, provider: ModelProvider) {
+        self.used.lock().expect("lock").push(provider);
     }
 
     fn granted(&self, _: &AgentId, host: &str, method: &str, path: &str) -> Option<Key> {
