@@ -149,6 +149,67 @@ E";
     assert_eq!(lines[1..], ["[0, 5, 5, 5, 0] 0", "refused"], "{out}");
 }
 
+/// Tries every other kind of packet and says what came of it.
+const PACKETS: &str = "
+import socket, struct
+there, ping = '93.184.216.34', struct.pack('>BBHHH', 8, 0, 0xf7fd, 1, 1)
+def attempt(label, family, kind, protocol, to, data=ping):
+    try: s = socket.socket(family, kind, protocol)
+    except OSError as error: return print(label, 'no socket')
+    s.settimeout(1)
+    try:
+        s.connect(to); s.send(data); s.recv(4096); print(label, 'answered')
+    except OSError as error: print(label, 'nothing', type(error).__name__)
+four, six = socket.AF_INET, socket.AF_INET6
+attempt('raw', four, socket.SOCK_RAW, socket.IPPROTO_ICMP, (there, 0))
+attempt('ping', four, socket.SOCK_DGRAM, socket.IPPROTO_ICMP, (there, 0))
+attempt('raw6', six, socket.SOCK_RAW, socket.IPPROTO_ICMPV6, ('::ffff:' + there, 0))
+attempt('ping6', six, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6, ('::ffff:' + there, 0))
+attempt('ip', four, socket.SOCK_RAW, socket.IPPROTO_RAW, (there, 0))
+attempt('packet', socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3), ('lo', 0))
+attempt('sctp', four, socket.SOCK_STREAM, 132, (there, 80))
+attempt('udp', four, socket.SOCK_DGRAM, 0, (there, 443))
+attempt('udp6', six, socket.SOCK_DGRAM, 0, ('::ffff:' + there, 443))
+print([name for _, name in socket.if_nameindex()])
+";
+
+/// NET-01: nothing but TCP and questions for names has a way out.
+#[test]
+fn packets_of_no_other_kind_leave() {
+    let internet = Internet::new();
+    let of_host = || internet.in_host(&["sh", "-c", "ip -o link && ip -4 -o addr && ip -4 route && ip rule && nft list ruleset"]);
+    let network = of_host();
+    let daemon = internet.daemon(HOSTS);
+    // What came to the far side: pings, and datagrams to ports at which nobody listens.
+    let arrived = || {
+        let all = internet.in_far(&["cat", "/proc/net/snmp"]);
+        let count = |kind: &str, name: &str| -> u64 {
+            let mut lines = all.lines().filter_map(|line| line.strip_prefix(kind)).map(str::split_whitespace);
+            let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+            names.zip(values).find(|(each, _)| *each == name).and_then(|(_, value)| value.parse().ok()).expect("a count")
+        };
+        (count("Icmp:", "InEchos"), count("Udp:", "NoPorts"))
+    };
+    let before = arrived();
+    let out = inside(&daemon, &["--net", "open"], &format!("python3 -c \"{PACKETS}\"")).ok();
+    let said = out.text();
+    for kind in ["raw", "ping", "raw6", "ping6", "ip", "packet", "sctp"] {
+        assert!(said.contains(&format!("{kind} no socket\n")), "{said}");
+    }
+    assert!(said.contains("udp nothing ConnectionRefusedError\nudp6 nothing ConnectionRefusedError\n"), "{said}");
+    assert_eq!(arrived(), before, "{said}");
+    // Loopback is all there is inside, and nothing of the host's network was changed for it.
+    assert!(said.ends_with("['lo']\n"), "{said}");
+    let agent = daemon.agent(&["--net", "open"], "exec sleep 600");
+    assert_eq!(of_host(), network);
+    agent.remove();
+    // The control: from the host itself they get there.
+    internet.in_host(&["sh", "-c", "echo 0 0 >/proc/sys/net/ipv4/ping_group_range"]);
+    let said = internet.in_host(&["python3", "-c", PACKETS]);
+    assert!(said.contains("raw answered\nping answered\n"), "{said}");
+    assert_eq!(arrived(), (before.0 + 2, before.1 + 2), "{said}");
+}
+
 #[test]
 fn a_policy_changes_while_the_agent_runs() {
     let (_internet, daemon) = world();

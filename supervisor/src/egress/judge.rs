@@ -12,6 +12,9 @@ use aether_protocol::{
 use super::{agent::AgentNet, caller::Caller, lock};
 use crate::approvals::{Asker, PATIENCE, Word};
 
+/// Who decides when nobody does.
+const NOBODY: &str = "nobody";
+
 impl AgentNet {
     /// The verdict of the moment, with the words that people gave for the moment. Waits for nobody.
     pub(super) fn verdict(
@@ -102,6 +105,8 @@ impl AgentNet {
             self.tell(ApprovalRequested { pid: about.number, approval: waiting.shown.clone() });
         }
         match tokio::time::timeout(PATIENCE, waiting.word()).await {
+            // Somebody else who waited for the same was first to find that nobody decided.
+            Ok(Some(Word { decision: Decision::Deny, by, .. })) if by == NOBODY => Err(Reason::Unanswered),
             Ok(Some(word)) => {
                 self.remember(program, host, port, word.decision);
                 match word.decision {
@@ -115,19 +120,88 @@ impl AgentNet {
                 if self
                     .shared
                     .approvals
-                    .decide(id, Word { decision: Decision::Deny, by: "nobody".to_owned(), reason: None })
+                    .decide(id, Word { decision: Decision::Deny, by: NOBODY.to_owned(), reason: None })
                     .is_ok()
                 {
                     self.tell(ApprovalDecided {
                         pid: about.number,
                         id,
                         decision: Decision::Deny,
-                        by: "nobody".to_owned(),
+                        by: NOBODY.to_owned(),
                         reason: None,
                     });
                 }
                 Err(Reason::Unanswered)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{SocketAddr, TcpListener, UdpSocket},
+        sync::Mutex,
+    };
+
+    use aether_net::{Otherwise, Policy};
+    use aether_protocol::{AgentEvent, AgentId, network::NetworkDestination};
+    use tokio::{net::TcpStream, time::Instant};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        egress::{About, Egress, World},
+        links::init::NetworkSockets,
+    };
+
+    /// One agent in its third step; keeps what is told of it.
+    #[derive(Default)]
+    struct Alone(Mutex<Vec<AgentEvent>>);
+
+    #[async_trait::async_trait]
+    impl World for Alone {
+        async fn tell(&self, _: &AgentId, events: Vec<AgentEvent>) {
+            lock(&self.0).extend(events);
+        }
+
+        async fn keep(&self, _: &AgentId, _: Vec<NetworkDestination>) {}
+
+        fn about(&self, _: &AgentId) -> Option<About> {
+            Some(About { number: 7, name: "one".into(), step: Some(3) })
+        }
+
+        async fn program(&self, _: &AgentId, _: SocketAddr, _: SocketAddr) -> Option<String> {
+            Some("/usr/bin/curl".into())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_decides_is_denied_when_its_time_is_over() {
+        let (world, egress, id) = (Arc::new(Alone::default()), Egress::default(), AgentId::from_random([1; 12]));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let stream = TcpStream::connect(listener.local_addr().expect("its address")).await.expect("a connection");
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let sockets = NetworkSockets { tcp4: listener.into(), udp4: udp.into(), tcp6: None, udp6: None };
+        let policy = Policy { allow: Vec::new(), deny: Vec::new(), open: Vec::new(), otherwise: Otherwise::Ask };
+        egress.serve(world.clone(), &id, (policy, Vec::new()), sockets, CancellationToken::new());
+        let net = egress.of(&id).expect("its network");
+        let (from, host, begun) = (Caller::of(&stream), Host::parse("a.test").expect("a host"), Instant::now());
+        let permit = || net.permit(&from, &host, 443, Seen::Nothing, &[]);
+        let shown = async {
+            tokio::time::sleep(PATIENCE / 2).await;
+            egress.approvals().list()
+        };
+        let (first, second, shown) = tokio::join!(permit(), permit(), shown);
+        assert_eq!((first, second), (Err(Reason::Unanswered), Err(Reason::Unanswered)));
+        assert_eq!(begun.elapsed().as_secs(), PATIENCE.as_secs());
+        assert_eq!(shown.len(), 1, "two connections to one destination are one question");
+        assert_eq!((shown[0].pid, shown[0].step), (7, Some(3)));
+        let ApprovalWish::Connect(wish) = &shown[0].wish else { panic!("{shown:?}") };
+        assert_eq!((wish.host.as_str(), wish.port, wish.program.as_deref()), ("a.test", 443, Some("/usr/bin/curl")));
+        assert!(egress.approvals().list().is_empty(), "nobody is asked any more");
+        tokio::time::sleep(PATIENCE).await;
+        let decided = lock(&world.0).iter().filter(|event| matches!(event, AgentEvent::ApprovalDecided(_))).count();
+        assert_eq!(decided, 1, "that is told once");
     }
 }
