@@ -3,100 +3,25 @@
 //! The spawner is this very executable, as in `aetherd`; hence no libtest harness. Needs root, cgroup2, Landlock, overlayfs.
 
 use std::{
-    fs, io,
+    fs,
     os::fd::{AsFd, OwnedFd},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use aether_sandbox::{
-    plan::{CgroupLimits, IdRange, LentMount, NetworkPlan, Profile, SandboxPlan},
-    spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
+    plan::{CgroupLimits, IdRange, LentMount, Profile, SandboxId, SandboxPlan},
+    spawner::SPAWNER_ARGUMENT,
     sys::packet::{recv_packet, send_packet},
-    wire::spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
+    wire::spawner::{MAX_PACKET, SpawnerReply, SpawnerRequest},
 };
 
+mod spawner_client;
+
+use spawner_client::{Client, plan, status};
+
 type Test = fn(&Client);
-
-struct Client {
-    child: SpawnerChild,
-    dir: tempfile::TempDir,
-}
-
-impl Client {
-    fn start() -> io::Result<Self> {
-        let dir = tempfile::tempdir_in("/var/tmp")?;
-        let state = dir.path().join("state");
-        for sub in ["state/base/root/etc", "state/base/home/Documents", "sockets"] {
-            fs::create_dir_all(dir.path().join(sub))?;
-        }
-        fs::write(state.join("base/root/etc/passwd"), "root:x:0:0::/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/sh\n")?;
-        for link in ["bin", "sbin", "lib", "lib64"] {
-            std::os::unix::fs::symlink(format!("usr/{link}"), state.join("base/root").join(link))?;
-        }
-        std::os::unix::fs::chown(state.join("base/home/Documents"), Some(1000), Some(1000))?;
-        let config = SpawnerConfig {
-            base_root: state.join("base/root"),
-            base_home: state.join("base/home"),
-            sockets: dir.path().join("sockets"),
-            state,
-            init: env!("CARGO_BIN_EXE_aether-init").into(),
-            service_uid: 0,
-            service_gid: 0,
-            networks: 8,
-            volume: aether_sandbox::spawner::VolumeSize::None,
-            cgroup_name: format!("aether-test-{}", std::process::id()),
-            cgroup_root: None,
-        };
-        Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir })
-    }
-
-    fn ask(&self, request: &SpawnerRequest, fds: &[&OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
-        let packet = postcard::to_stdvec(request).expect("encode");
-        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
-        send_packet(self.child.control.as_fd(), &packet, &fds).expect("send");
-        let mut buffer = vec![0; MAX_PACKET];
-        let (length, fds) = recv_packet(self.child.control.as_fd(), &mut buffer).expect("receive");
-        assert!(length > 0, "the spawner ended");
-        (postcard::from_bytes(&buffer[..length]).expect("decode"), fds)
-    }
-
-    fn launch(&self, plan: &SandboxPlan) -> Launched {
-        match self.ask(&SpawnerRequest::Launch(Box::new(plan.clone())), &[]).0 {
-            SpawnerReply::Launched(launched) => launched,
-            other => panic!("launch: {other:?}"),
-        }
-    }
-
-    fn kill(&self, id: &str) {
-        let reply = self.ask(&SpawnerRequest::Kill(id.parse().expect("id")), &[]).0;
-        assert_eq!(reply, SpawnerReply::Done, "kill {id}");
-    }
-}
-
-fn plan(id: &str, slot: u32) -> SandboxPlan {
-    SandboxPlan {
-        id: id.parse().expect("id"),
-        hostname: "test".into(),
-        ids: IdRange::new(slot).expect("slot"),
-        home: id.parse().expect("id"),
-        limits: CgroupLimits { memory_bytes: 256 << 20, pids: 64, cpu_quota_usec: 100_000 },
-        profile: Profile::Standard,
-        disk: None,
-        mounts: Vec::new(),
-        network: NetworkPlan::LoopbackOnly,
-        tmp_bytes: 16 << 20,
-        shm_bytes: 16 << 20,
-        may_miss: Vec::new(),
-    }
-}
-
-fn status(pid: u32, field: &str) -> String {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let line = text.lines().find_map(|l| l.strip_prefix(field)).unwrap_or_default();
-    line.trim_start_matches(':').split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 fn shows_every_layer(client: &Client) {
     let launched = client.launch(&plan("layers", 7));
@@ -252,6 +177,53 @@ fn lists_kills_and_forgets(client: &Client) {
     assert!(live.is_empty());
 }
 
+/// Nobody waits for what was written to a home that goes, and nothing of it stays.
+fn a_home_that_is_forgotten_is_not_waited_for(client: &Client) {
+    let spawner = client.child.pid;
+    let namespaces = || {
+        let fds = fs::read_dir(format!("/proc/{spawner}/fd")).expect("descriptors").flatten();
+        let links = fds.filter_map(|fd| fs::read_link(fd.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("mnt:[")).count()
+    };
+    let before = namespaces();
+    let state = client.dir.path().join("state");
+    for (name, forget) in [("kept", false), ("dropped", true)] {
+        let launched = client.launch(&plan(name, 80));
+        let mounts = fs::read_link(format!("/proc/{}/ns/mnt", launched.pid)).expect("namespace");
+        let home = state.join("homes").join(name);
+        fs::write(home.join("upper/written"), vec![7; 4 << 20]).expect("written below the home");
+        let id: SandboxId = name.parse().expect("id");
+        let request = if forget { SpawnerRequest::Forget { id: id.clone(), home: id } } else { SpawnerRequest::Kill(id) };
+        assert_eq!(client.ask(&request, &[]).0, SpawnerReply::Done);
+        assert!(!Path::new(&format!("/proc/{}", launched.pid)).exists());
+        assert_eq!(home.exists(), !forget);
+        let patience = Instant::now();
+        let lives = || processes_of(&mounts).next().is_some() || namespaces() != before || !is_empty(&state.join("trash"));
+        while lives() {
+            assert!(patience.elapsed() < Duration::from_secs(20), "something of {name} stays");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    let [id, home] = ["nobody", "nothing"].map(|name| name.parse().expect("id"));
+    assert_eq!(client.ask(&SpawnerRequest::Forget { id, home }, &[]).0, SpawnerReply::Done, "there was nothing");
+    assert_eq!(client.ask(&SpawnerRequest::RemoveHome("kept".parse().expect("id")), &[]).0, SpawnerReply::Done);
+}
+
+fn is_empty(dir: &Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Processes in that mount namespace, or with it open.
+fn processes_of(mounts: &Path) -> impl Iterator<Item = String> {
+    let all = fs::read_dir("/proc").expect("processes").flatten();
+    all.filter_map(move |entry| {
+        let uses = fs::read_link(entry.path().join("ns/mnt")).is_ok_and(|link| link == mounts)
+            || fs::read_dir(entry.path().join("fd"))
+                .is_ok_and(|fds| fds.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|link| link == mounts)));
+        uses.then(|| entry.file_name().to_string_lossy().into_owned())
+    })
+}
+
 /// What an earlier run left below another cgroup is ended; nobody else's cgroup is touched.
 fn kills_strays_of_this_service_only(client: &Client) {
     let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
@@ -365,7 +337,7 @@ fn main() {
     let client = Client::start().expect("the spawner starts (root needed)");
     let SpawnerReply::Host(host) = client.ask(&SpawnerRequest::Host, &[]).0 else { panic!("host") };
     println!("{host:#?}");
-    let tests: [(&str, Test); 11] = [
+    let tests: [(&str, Test); 12] = [
         ("shows_every_layer", shows_every_layer),
         ("answers_others_while_the_host_is_looked_through", answers_others_while_the_host_is_looked_through),
         ("answers_many_at_once_and_keeps_the_order_of_each", answers_many_at_once_and_keeps_the_order_of_each),
@@ -373,6 +345,7 @@ fn main() {
         ("refuses_bad_plans_and_leaves_nothing", refuses_bad_plans_and_leaves_nothing),
         ("lends_directories_with_ownership", lends_directories_with_ownership),
         ("lists_kills_and_forgets", lists_kills_and_forgets),
+        ("a_home_that_is_forgotten_is_not_waited_for", a_home_that_is_forgotten_is_not_waited_for),
         ("kills_strays_of_this_service_only", kills_strays_of_this_service_only),
         ("prepared_sandboxes_are_claimed_once_and_are_like_others", prepared_sandboxes_are_claimed_once_and_are_like_others),
         ("a_sandbox_built_for_another_plan_is_not_given_away", a_sandbox_built_for_another_plan_is_not_given_away),

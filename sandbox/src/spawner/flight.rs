@@ -8,8 +8,9 @@ use std::{
 
 use nix::{
     errno::Errno,
+    fcntl::{self, OFlag},
     poll::{PollFd, PollFlags, ppoll},
-    sys::time::TimeSpec,
+    sys::{stat::Mode, time::TimeSpec},
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     failure::{at, unseen},
     launch::{self, Begun},
     prepared,
-    serve::Spawner,
+    serve::{self, Spawner},
     walk::{self, Walk},
     weaken::Weakened,
 };
@@ -34,6 +35,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Longest time the kernel may take to let go of an empty cgroup.
 const RELEASE: Duration = Duration::from_secs(2);
 
+/// Mounts of forgotten sandboxes that are held until their homes are empty; each is a descriptor.
+const MOST_HELD: usize = 256;
+
 /// What a walk through the host's trees is for.
 pub(super) const LOOK: &str = "find what of the host is not for everybody";
 /// How long the end of an init is waited for before the cgroup is looked at.
@@ -49,6 +53,14 @@ pub(super) struct Flight {
     work: Work,
     begun: Instant,
     until: Instant,
+    /// What goes when it has ended.
+    forgotten: Option<Forgotten>,
+}
+
+/// A home that nobody wants any more, and the mounts through which it was written to.
+struct Forgotten {
+    home: SandboxId,
+    mounts: Option<OwnedFd>,
 }
 
 enum Work {
@@ -83,7 +95,7 @@ pub(super) struct Birth {
 impl Flight {
     fn new(id: SandboxId, work: Work, limit: Duration) -> Self {
         let begun = Instant::now();
-        Self { id, work, begun, until: begun + limit }
+        Self { id, work, begun, until: begun + limit, forgotten: None }
     }
 
     /// A sandbox for which the host is looked through.
@@ -105,6 +117,15 @@ impl Flight {
         Ok(Self::new(id, Work::Killed(events, init), SETTLE))
     }
 
+    /// The same, and its home goes with it. The end of the last process would take the mounts off, and the kernel would first bring
+    /// to the disk what was written to them (overlayfs(5), `volatile`); so they are held until the home is empty.
+    pub(super) fn forget(spawner: &Spawner, id: SandboxId, home: SandboxId) -> Result<Self, SpawnFailure> {
+        let mounts = if spawner.held.borrow().len() < MOST_HELD { mounts_of(spawner, &id) } else { None };
+        let mut flight = Self::end(spawner, id)?;
+        flight.forgotten = Some(Forgotten { home, mounts });
+        Ok(flight)
+    }
+
     /// Freezes or thaws a sandbox.
     pub(super) fn freeze(group: &Group, id: SandboxId, frozen: bool) -> Result<Self, SpawnFailure> {
         let (events, event) = group.begin_freeze(frozen).map_err(at(PlanLayer::Cgroup, step_of(frozen)))?;
@@ -121,7 +142,7 @@ impl Flight {
             }
             let fail = at(PlanLayer::Cgroup, "kill the sandbox");
             match events.say("populated 0") {
-                Ok(true) => self = Self::new(self.id, Work::Empty, RELEASE),
+                Ok(true) => self = Self { forgotten: self.forgotten, ..Self::new(self.id, Work::Empty, RELEASE) },
                 Ok(false) if late => return Ok(failed(fail(timed_out()))),
                 Ok(false) => return Err(self),
                 Err(error) => return Ok(failed(fail(error))),
@@ -138,10 +159,10 @@ impl Flight {
             Work::Empty => {
                 let fail = at(PlanLayer::Cgroup, "remove the cgroup");
                 match spawner.tree.remove_now(&self.id) {
-                    Ok(true) => match launch::remove_socket(spawner, &self.id) {
-                        Ok(()) => Ok((SpawnerReply::Done, Vec::new())),
-                        Err(failure) => Ok(failed(failure)),
-                    },
+                    Ok(true) => {
+                        let removed = launch::remove_socket(spawner, &self.id).and_then(|()| forgotten(spawner, self.forgotten));
+                        Ok(removed.map_or_else(failed, |()| (SpawnerReply::Done, Vec::new())))
+                    }
                     Ok(false) if Instant::now() >= self.until => Ok(failed(fail(Errno::EBUSY.into()))),
                     Ok(false) => Err(self),
                     Err(error) => Ok(failed(fail(error))),
@@ -227,6 +248,21 @@ fn settle(spawner: &Spawner, birth: Birth) -> Answer {
             failed(failure)
         }
     }
+}
+
+/// The mount namespace of a sandbox. Only a help: without it the end takes longer.
+fn mounts_of(spawner: &Spawner, id: &SandboxId) -> Option<OwnedFd> {
+    let group = spawner.tree.find(id).ok()??;
+    let first = *group.pids().ok()?.first()?;
+    fcntl::open(format!("/proc/{first}/ns/mnt").as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).ok()
+}
+
+/// Takes the home away of a sandbox that is no more.
+fn forgotten(spawner: &Spawner, forgotten: Option<Forgotten>) -> Result<(), SpawnFailure> {
+    let Some(Forgotten { home, mounts }) = forgotten else { return Ok(()) };
+    serve::remove_home(spawner, &home)?;
+    spawner.held.borrow_mut().extend(mounts);
+    Ok(())
 }
 
 pub(super) fn failed(failure: SpawnFailure) -> Answer {

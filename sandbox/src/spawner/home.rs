@@ -5,7 +5,7 @@
 use std::{
     ffi::CString,
     fs, io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     os::unix::{
         ffi::OsStrExt,
         fs::{PermissionsExt, chown},
@@ -26,7 +26,7 @@ use crate::{
     removal::remove_tree,
     sys::{
         btrfs::destroy_subvolume,
-        task::{Cloned, clone_into, close_all, exit_now},
+        task::{Cloned, clone_into, close_between, exit_now},
     },
 };
 
@@ -103,7 +103,10 @@ pub(super) fn remove(place: BorrowedFd<'_>, name: &SandboxId) -> io::Result<()> 
 
 /// Starts a process that removes everything in the trash, by descriptors and without following a link; nothing of an agent runs in
 /// there any more. When to look again, for that process may fail; nothing once the trash is empty.
-pub(super) fn empty_trash(emptier: &mut Option<OwnedFd>) -> io::Result<Option<Duration>> {
+///
+/// It lets go of the mounts that are `held` after what was written to them is gone, so that the kernel has nothing left to bring to
+/// the disk, and waits for the rest in their stead.
+pub(super) fn empty_trash(emptier: &mut Option<OwnedFd>, held: &mut Vec<OwnedFd>) -> io::Result<Option<Duration>> {
     let mut entries = Vec::new();
     for dir in TRASH {
         match fs::read_dir(dir) {
@@ -115,7 +118,7 @@ pub(super) fn empty_trash(emptier: &mut Option<OwnedFd>) -> io::Result<Option<Du
             }
         }
     }
-    if entries.is_empty() {
+    if entries.is_empty() && held.is_empty() {
         *emptier = None;
         return Ok(None);
     }
@@ -124,15 +127,32 @@ pub(super) fn empty_trash(emptier: &mut Option<OwnedFd>) -> io::Result<Option<Du
     }
     match clone_into(0, None)? {
         Cloned::Child => {
-            close_all();
+            close_all_but(held);
             for entry in entries {
                 empty(&entry);
             }
             exit_now(0)
         }
         // One that came before could not remove it all, or there is more by now.
-        Cloned::Parent { pidfd, .. } => Ok(Some(emptier.replace(pidfd).map_or(TRASH_PAUSE, |_| TRASH_AGAIN))),
+        Cloned::Parent { pidfd, .. } => {
+            held.clear();
+            Ok(Some(emptier.replace(pidfd).map_or(TRASH_PAUSE, |_| TRASH_AGAIN)))
+        }
     }
+}
+
+/// Closes every descriptor but these.
+fn close_all_but(kept: &[OwnedFd]) {
+    let mut numbers: Vec<u32> = kept.iter().map(|fd| fd.as_raw_fd().unsigned_abs()).collect();
+    numbers.sort_unstable();
+    let mut next = 0;
+    for number in numbers {
+        if number > next {
+            close_between(next, number - 1);
+        }
+        next = number + 1;
+    }
+    close_between(next, u32::MAX);
 }
 
 /// A pidfd becomes readable when its process has ended (pidfd_open(2)).

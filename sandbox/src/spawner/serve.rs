@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -65,6 +65,14 @@ pub(super) struct Spawner {
     pub(super) trash: Cell<Option<Instant>>,
     /// The process that empties it.
     pub(super) emptier: RefCell<Option<OwnedFd>>,
+    /// Mounts of forgotten sandboxes, for that process: whoever lets go of them last waits for the disk.
+    pub(super) held: RefCell<Vec<OwnedFd>>,
+}
+
+impl Spawner {
+    fn empty_trash(&self) -> io::Result<Option<Duration>> {
+        home::empty_trash(&mut self.emptier.borrow_mut(), &mut self.held.borrow_mut())
+    }
 }
 
 /// A host without a usable cgroup2 can only say so.
@@ -152,14 +160,14 @@ pub(super) fn run() -> io::Result<()> {
             }
         }
         if let Some(spawner) = role.spawner().filter(|spawner| spawner.trash.get().is_some_and(|due| due <= Instant::now())) {
-            let next = home::empty_trash(&mut spawner.emptier.borrow_mut()).unwrap_or(Some(home::TRASH_AGAIN));
+            let next = spawner.empty_trash().unwrap_or(Some(home::TRASH_AGAIN));
             spawner.trash.set(next.map(|pause| Instant::now() + pause));
         }
     }
     if let Role::Ready(spawner) = role {
         flights.into_iter().for_each(|(flight, _)| flight.abandon(&spawner));
         prepared::give_up(&spawner);
-        let _ = home::empty_trash(&mut spawner.emptier.borrow_mut());
+        let _ = spawner.empty_trash();
         spawner.tree.remove_roots();
     }
     Ok(())
@@ -201,7 +209,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
     home::prepare()?;
     let disk = Disk::open(&stage, config)?;
     let mut emptier = None;
-    let trash = home::empty_trash(&mut emptier)?.map(|pause| Instant::now() + pause);
+    let trash = home::empty_trash(&mut emptier, &mut Vec::new())?.map(|pause| Instant::now() + pause);
     let host = probe::probe(config, &mut stage, &disk, tree.as_ref(), net.relay());
     let Ok(tree) = tree else { return Ok(Role::Unable(Box::new(host))) };
     let confinement =
@@ -220,6 +228,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
         prepared: RefCell::default(),
         trash: Cell::new(trash),
         emptier: RefCell::new(emptier),
+        held: RefCell::default(),
     })))
 }
 
@@ -260,6 +269,7 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
             drop(spawner.prepared.borrow_mut().remove(&id));
             later(Flight::end(spawner, id))
         }
+        SpawnerRequest::Forget { id, home } => later(Flight::forget(spawner, id, home)),
         SpawnerRequest::KillStray { id, cgroup } => done(launch::kill_stray(spawner, &id, &cgroup)),
         SpawnerRequest::Freeze(id) => later(set_frozen(spawner, id, true)),
         SpawnerRequest::Thaw(id) => later(set_frozen(spawner, id, false)),
@@ -306,7 +316,7 @@ fn set_frozen(spawner: &Spawner, id: SandboxId, frozen: bool) -> Result<Flight, 
     Flight::freeze(&group, id, frozen)
 }
 
-fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> {
+pub(super) fn remove_home(spawner: &Spawner, home: &SandboxId) -> Result<(), SpawnFailure> {
     let group = spawner.tree.find(home).map_err(unseen)?;
     let pids = group.map(|group| group.pids()).transpose().map_err(unseen)?;
     if pids.is_some_and(|pids| !pids.is_empty()) {

@@ -37,6 +37,14 @@ pub enum SpawnerRequest {
     /// Kill everything in the sandbox's cgroup and wait (at most 5 s) until nothing of it runs; then remove its cgroup,
     /// control socket and runtime directory. Answered by [`SpawnerReply::Done`]; also when there was nothing.
     Kill(SandboxId),
+    /// [`SpawnerRequest::Kill`] and then [`SpawnerRequest::RemoveHome`]: nothing that was written there has to reach the disk any
+    /// more, so the answer does not wait for that either. Its home is there as long as the answer is a failure.
+    Forget {
+        /// The sandbox.
+        id: SandboxId,
+        /// Its home.
+        home: SandboxId,
+    },
     /// Kill everything in the cgroup that a sandbox was recorded to have, when an earlier run of this service, started in
     /// another cgroup itself, left it there. Answered by [`SpawnerReply::Done`]; also when there was nothing.
     KillStray {
@@ -94,7 +102,12 @@ impl SpawnerRequest {
             Self::Launch(plan) | Self::Prepare(plan) | Self::Claim(plan) => Some(&plan.id),
             #[cfg(feature = "weaken")]
             Self::LaunchWithout(plan, _) => Some(&plan.id),
-            Self::Kill(id) | Self::KillStray { id, .. } | Self::Freeze(id) | Self::Thaw(id) | Self::Inspect(id, ..) => Some(id),
+            Self::Kill(id)
+            | Self::Forget { id, .. }
+            | Self::KillStray { id, .. }
+            | Self::Freeze(id)
+            | Self::Thaw(id)
+            | Self::Inspect(id, ..) => Some(id),
             Self::RemoveHome(home) | Self::DiskUse(home) => Some(home),
             Self::Host | Self::List(_) | Self::Filter(_) => None,
         }

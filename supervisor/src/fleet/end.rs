@@ -63,7 +63,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
         leave(core, id, live.as_deref());
         core.registry().conclude(id, &fields);
     }
-    tokio::join!(take_down(core, id), children::end_below(core, id));
+    let (away, ()) = tokio::join!(take_away(core, &entry), children::end_below(core, id));
     if let Some(live) = &live {
         live.over.cancel();
     }
@@ -76,7 +76,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     let returned = move |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(&own, *slot));
     if entry.info.spec.ephemeral {
         children::remove_below(core, id).await;
-        match remove_home(core, &entry).await {
+        match if away { Ok(()) } else { remove_home(core, &entry).await } {
             Ok(()) => {
                 // Its end and its removal in one commit: nobody asks for a record in between.
                 core.registry().apply(id, &fields);
@@ -135,6 +135,21 @@ pub(crate) async fn take_down(core: &Arc<Core>, id: &AgentId) {
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// Takes an agent's sandbox down, and where nobody keeps the home that as well: whether it is gone.
+async fn take_away(core: &Arc<Core>, entry: &Entry) -> bool {
+    let id = &entry.info.id;
+    if entry.info.spec.ephemeral
+        && let (Ok(sandbox), Ok(home)) = (sandbox_id(id), entry.home.parse())
+    {
+        match core.spawner.forget(sandbox, home).await {
+            Ok(()) => return true,
+            Err(error) => tracing::warn!(agent = %id, error = %error.message, "a sandbox and its home do not go at once"),
+        }
+    }
+    take_down(core, id).await;
+    false
 }
 
 /// Removes record, home and output of an ended agent. Who knows its id still sees for a minute how it ended.

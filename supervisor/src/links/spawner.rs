@@ -207,6 +207,14 @@ impl SpawnerLink {
         self.done(SpawnerRequest::Kill(id)).await
     }
 
+    /// Kills a sandbox and removes its home, and waits for nothing that was written there.
+    ///
+    /// # Errors
+    /// When something of it still runs, or the home is still there.
+    pub async fn forget(&self, id: SandboxId, home: SandboxId) -> Result<(), ApiError> {
+        self.done(SpawnerRequest::Forget { id, home }).await
+    }
+
     /// Ends what an earlier run of the service, started in another cgroup, left of a sandbox.
     ///
     /// # Errors
