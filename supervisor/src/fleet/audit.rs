@@ -53,6 +53,11 @@ pub(crate) fn about(id: &AgentId) {
     let _no_act = ACT.try_with(|act| id.as_str().clone_into(&mut lock(act).entry.subject));
 }
 
+/// Is there an act under way that no change has taken the record of?
+pub(crate) fn is_under_way() -> bool {
+    ACT.try_with(|act| !lock(act).written).unwrap_or(false)
+}
+
 /// Adds the record of the act under way to its first change. The answer tells [`settle`] whether it did.
 pub(crate) fn attach(change: Change) -> (Change, bool) {
     let entry = ACT.try_with(|act| {

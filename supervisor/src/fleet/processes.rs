@@ -12,7 +12,7 @@ use aether_store::Change;
 use nix::libc::{SIGHUP, SIGKILL};
 
 use super::{
-    ExecRequest, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams,
+    ExecRequest, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams, audit,
     core::{Core, Live, MAIN, away},
     exit, launch,
     output::Source,
@@ -40,7 +40,9 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
         label: label.to_owned(),
         hold: true,
     };
-    match live.init.ask(InitRequest::Start(start)).await.map_err(|error| name_program(error, &program))? {
+    // Who asked is on record beside the start: when that fails, its failure is as well.
+    let (started, ()) = tokio::join!(live.init.ask(InitRequest::Start(start)), record(core));
+    match started.map_err(|error| name_program(error, &program))? {
         InitReply::Started { process, .. } => {
             retire::when_ended(
                 core,
@@ -53,6 +55,13 @@ pub(crate) async fn exec(core: &Arc<Core>, id: &AgentId, request: ExecRequest, l
             Ok(ProcessHandle { agent: id.clone(), process, tty: request.tty })
         }
         other => Err(unexpected(&other)),
+    }
+}
+
+/// Writes down the act under way, if there is one. What fails here is tried again when the act is over.
+async fn record(core: &Core) {
+    if audit::is_under_way() {
+        let _tried = core.write(Change::new().relaxed(true)).await;
     }
 }
 
