@@ -7,6 +7,7 @@ pub mod btrfs;
 pub mod clock;
 pub mod epoll;
 pub mod fdpass;
+pub mod heap;
 pub mod loopdev;
 pub mod mount;
 pub mod netns;

@@ -21,6 +21,9 @@ use crate::{
 };
 use sd_notify::NotifyState;
 
+/// How long after the start what it used is given back.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// What was made ready with privilege.
 pub(super) struct Ground {
     pub(super) config: Current,
@@ -95,6 +98,11 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
     tokio::spawn(notify::status(fleet.clone()));
     tokio::spawn(notify::feed_watchdog(fleet.clone()));
     tokio::spawn(reload::on_signal(hangup, file, config));
+    tokio::spawn(async {
+        // A start reads and builds much that is not needed again.
+        tokio::time::sleep(SETTLED).await;
+        tokio::task::spawn_blocking(aether_sandbox::sys::heap::give_back);
+    });
     let cause = tokio::select! {
         _ = terminated.recv() => Cause::Asked,
         _ = interrupted.recv() => Cause::Asked,
