@@ -30,7 +30,7 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     report.section(
         "A command in a live agent",
         "`true`: `POST …/exec` until its answer says that it runs; the same until its end is heard on the byte channel (a WebSocket of \
-         its own each time); the init of the sandbox asked directly, without the service; a process on the host beside it, until \
+         its own each time); the init of the sandbox asked directly, without the service, for that and for a list of what runs; a process on the host beside it, until \
          `posix_spawn` has returned (the new program has replaced its parent's memory) and until it has been waited for.",
     );
     let daemon = Daemon::start();
@@ -38,11 +38,12 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     let mut api = Api::connect(&daemon.socket())?;
     let mut started = Api::connect(&daemon.socket())?;
     let mut looked = Api::connect(&daemon.socket())?;
-    let mut init = Init::connect(&daemon.run_dir())?;
+    let (mut init, mut asked) = (Init::connect(&daemon.run_dir())?, Init::connect(&daemon.run_dir())?);
     let mut contestants: Vec<Contestant<'_>> = vec![
         ("host: spawn and wait", Box::new(|_| peers::run(&mut Command::new("true")))),
         (HOST, Box::new(|_| spawned())),
         (INIT, Box::new(move |_| init.start())),
+        ("init alone: a question", Box::new(move |_| asked.question())),
         (
             "a request that starts nothing",
             Box::new(move |_| {
@@ -64,14 +65,8 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
             Box::new(|_| {
                 let start = Instant::now();
                 let id = exec(&mut api, "true", false)?;
-                let mut channel = Terminal::attach(&daemon, &id, "?from=0");
-                loop {
-                    match channel.hear() {
-                        Said::End(0, _) => return Ok(start.elapsed()),
-                        Said::End(..) | Said::Closed | Said::Error(_) => bail!("it did not end with 0"),
-                        _ => {}
-                    }
-                }
+                ensure!(end(&daemon, &id)? == 0, "it did not end with 0");
+                Ok(start.elapsed())
             }),
         ),
     ];
@@ -100,12 +95,35 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
 /// # Errors
 /// When it is refused.
 pub(crate) fn exec(api: &mut Api, script: &str, tty: bool) -> Result<String> {
+    exec_in(api, "standing", script, tty)
+}
+
+/// The same in any agent.
+///
+/// # Errors
+/// When it is refused.
+pub(crate) fn exec_in(api: &mut Api, agent: &str, script: &str, tty: bool) -> Result<String> {
     let argv: Vec<&str> = if script.contains(' ') { vec!["sh", "-c", script] } else { vec![script] };
     let body = serde_json::json!({ "argv": argv, "tty": tty });
-    let started = api.data("POST", "/api/v1/agents/standing/exec", &body.to_string())?;
+    let started = api.data("POST", &format!("/api/v1/agents/{agent}/exec"), &body.to_string())?;
     let id = started.as_object().and_then(|fields| fields.values().find_map(|value| value.as_str())).context("no id")?;
     ensure!(!id.is_empty(), "no id in {started}");
     Ok(id.to_owned())
+}
+
+/// Hears a process to its end; its exit status.
+///
+/// # Errors
+/// When its channel ends before that.
+pub(crate) fn end(daemon: &Daemon, process: &str) -> Result<u8> {
+    let mut channel = Terminal::attach(daemon, process, "?from=0");
+    loop {
+        match channel.hear() {
+            Said::End(status, _) => return Ok(status),
+            Said::Closed | Said::Error(_) => bail!("the channel of {process} ended before its process"),
+            _ => {}
+        }
+    }
 }
 
 /// A program on the host until it has replaced its parent's memory: `posix_spawn` of the C library, which is vfork and exec.
@@ -149,6 +167,14 @@ impl Init {
         self.ask(InitRequest::Wait { process })?;
         self.ask(InitRequest::Forget { process })?;
         Ok(taken)
+    }
+
+    /// Until what runs is listed.
+    fn question(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        let reply = self.ask(InitRequest::List)?;
+        ensure!(matches!(reply, InitReply::Processes(_)), "{reply:?}");
+        Ok(start.elapsed())
     }
 
     fn ask(&mut self, body: InitRequest) -> Result<InitReply> {

@@ -10,7 +10,7 @@ use std::{
 use aether_tests::{Daemon, Leaks};
 use anyhow::{Context as _, Result, ensure};
 
-use crate::{api::Api, cold::Floor, host, report::Report, sample::Sample};
+use crate::{api::Api, cold::Floor, host, inside, report::Report, sample::Sample};
 
 /// The section.
 pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
@@ -85,7 +85,7 @@ fn churn(report: &mut Report, lives: u64) -> Result<()> {
     Ok(())
 }
 
-/// Homes large and empty: how long it takes until an ended agent that has one is gone for who asks.
+/// Homes large and empty: how long it takes until a live agent that has one is gone for who asks.
 fn homes(report: &mut Report, rounds: usize) -> Result<()> {
     let daemon = Daemon::with("[agents]\nmax_concurrent = 64\n[limits]\ndisk = \"1G\"\n");
     let fill = "head -c 200000000 /dev/zero | split -a 4 -b 10000 - part-";
@@ -93,8 +93,9 @@ fn homes(report: &mut Report, rounds: usize) -> Result<()> {
     for _ in 0..rounds {
         for (list, script) in times.iter_mut().zip([fill, "true"]) {
             let mut api = Api::connect(&daemon.socket())?;
-            let id = api.create(&["sh", "-c", script], false)?;
-            ensure!(api.wait(&id)? == 0, "a home could not be filled");
+            let id = api.create(&["sleep", "36000"], true)?;
+            let filled = inside::exec_in(&mut api, &id, &format!("{script} && exit"), false)?;
+            ensure!(inside::end(&daemon, &filled)? == 0, "a home could not be filled");
             let start = Instant::now();
             api.destroy(&id)?;
             list.push(start.elapsed());
@@ -102,7 +103,7 @@ fn homes(report: &mut Report, rounds: usize) -> Result<()> {
     }
     let [large, empty] = times.map(Sample::from);
     let ratio = large.p50() / empty.p50();
-    report.times("removal of an ended agent with 20,000 files of 10 KB in its home", large);
+    report.times("removal of a live agent with 20,000 files of 10 KB in its home", large);
     report.times("removal of one with an empty home", empty);
     report.at_most("removal with 200 MB at home / with an empty one, p50", ratio, 2.0, "×");
     Ok(())
@@ -144,6 +145,9 @@ pub(crate) fn come_and_go(socket: &Path, done: &AtomicU64, more: impl Fn(u64) ->
     Ok(())
 }
 
+/// After this long an agent that does nothing is looked at as seldom as it ever is.
+const SETTLED: Duration = Duration::from_secs(60);
+
 fn dense(report: &mut Report, count: u32) -> Result<()> {
     let daemon = Daemon::with(&format!("[agents]\nmax_concurrent = {}\n[limits]\nmemory = \"64M\"\n", count + 50));
     let mut floor = Floor::start(0)?;
@@ -161,7 +165,8 @@ fn dense(report: &mut Report, count: u32) -> Result<()> {
             last.push(start.elapsed());
         }
     }
-    thread::sleep(Duration::from_secs(5));
+    // What is new is looked at more often.
+    thread::sleep(SETTLED);
     let each = (before.0 - host::available()) / f64::from(count);
     let rss = host::memory(daemon.pid(), "VmRSS");
     let cpu = host::cpu_seconds(daemon.pid());

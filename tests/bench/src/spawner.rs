@@ -4,6 +4,7 @@ use std::{
     fs,
     os::fd::{AsFd, OwnedFd},
     path::Path,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,9 @@ use aether_tests::daemon::bin_dir;
 use anyhow::{Result, bail, ensure};
 
 use crate::{cold::Floor, host, report::Report};
+
+/// Spawners that were started: each has a cgroup of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A spawner of the benchmark's own; it is this executable, as it is `aetherd` in the product.
 pub(crate) struct Spawner {
@@ -49,10 +53,17 @@ impl Spawner {
             service_gid: 0,
             networks: 8,
             volume: aether_sandbox::spawner::VolumeSize::None,
-            cgroup_name: format!("aether-bench-{}", std::process::id()),
+            cgroup_name: format!("aether-bench-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed)),
             cgroup_root: None,
         };
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir, number: 0 })
+    }
+
+    /// Fills the layer that lies below every home: 20,000 files of 10 KB.
+    fn fill_template(&self) -> Result<()> {
+        let home = self.dir().join("state/base/home");
+        (0..20_000).try_for_each(|number| fs::write(home.join(format!("part-{number}")), [7; 10_000]))?;
+        Ok(())
     }
 
     /// Where it keeps its state.
@@ -118,12 +129,13 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
          layers in raw system calls.",
     );
     let rounds = if quick { 100 } else { 400 };
-    let (mut spawner, mut floor) = (Spawner::start()?, Floor::start(0)?);
-    let mut times: [Vec<Duration>; 5] = Default::default();
+    let (mut spawner, mut floor, mut large) = (Spawner::start()?, Floor::start(0)?, Spawner::start()?);
+    large.fill_template()?;
+    let mut times: [Vec<Duration>; 7] = Default::default();
     for round in 0..rounds + 5 {
-        let (ours, floors, sync) = (spawner.round()?, floor.round()?, host::sync(spawner.dir())?);
+        let (ours, floors, sync, larges) = (spawner.round()?, floor.round()?, host::sync(spawner.dir())?, large.round()?);
         if round >= 5 {
-            for (list, time) in times.iter_mut().zip([ours.0, floors.0, ours.1, floors.1, sync]) {
+            for (list, time) in times.iter_mut().zip([ours.0, floors.0, ours.1, floors.1, sync, larges.0, larges.1]) {
                 list.push(time);
             }
         }
@@ -135,9 +147,12 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
         "spawner: kill → gone",
         "floor: kill → gone",
         "one sync of this disk",
+        "spawner: plan → init runs, every home with a template of 200 MB in 20,000 files",
+        "spawner: kill → gone, the same",
     ];
     let p50: Vec<f64> = names.into_iter().zip(times).map(|(name, list)| report.times(name, list.into())).collect();
     report.at_most("spawner alone / floor, p50", p50[0] / p50[1], 1.3, "×");
+    report.at_most("create with a template of 200 MB and 20,000 files / without, p50", p50[5] / p50[0], 1.2, "×");
     report.at_most("destroy until nothing is left, p50", p50[2], 1.0, "ms");
     Ok(())
 }
