@@ -9,7 +9,7 @@ use aether_store::Change;
 
 use super::{
     core::{Core, Live, MAIN},
-    handback, processes,
+    processes, takeover,
 };
 
 /// How long an ended program and its output are kept.
@@ -30,24 +30,32 @@ pub(crate) enum Stage {
 pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, label: &str, stage: Stage) {
     let (core, id, live, terminal) = (core.clone(), id.clone(), live.clone(), label == "tty");
     tokio::spawn(async move {
-        let ended = live.init.ask(InitRequest::Wait { process }).await.is_ok();
-        if terminal && let Ok(info) = core.info(&id) {
-            let event = TtyClosed { pid: info.number, tty_id: TtyId::new(&id, process) };
-            if let Err(error) = core.write(core.with_events(&id, Change::new(), vec![event.into()]).relaxed(true)).await {
-                tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
-            }
-        }
-        if !ended {
+        // Boxed: a task is as large as the largest thing it does, and this one is remembered for a minute of every program.
+        let over = Box::pin(ends(&core, &id, &live, process, (terminal, stage)));
+        if !over.await {
             return;
         }
-        if stage == Stage::Terminal && core.info(&id).is_ok_and(|info| matches!(info.spec.program, Program::Goal(_))) {
-            handback::tell(&core, &id, &live, process).await;
-        }
+        drop((core, id));
         tokio::select! {
             () = live.over.cancelled() => {}
             () = tokio::time::sleep(if terminal { KEPT_TERMINAL } else { KEPT }) => live.init.tell(InitRequest::Forget { process }),
         }
     });
+}
+
+/// Waits for the end, and says so where somebody wants to know; false when nobody can tell.
+async fn ends(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, (terminal, stage): (bool, Stage)) -> bool {
+    let ended = live.init.ask(InitRequest::Wait { process }).await.is_ok();
+    if terminal && let Ok(info) = core.info(id) {
+        let event = TtyClosed { pid: info.number, tty_id: TtyId::new(id, process) };
+        if let Err(error) = core.write(core.with_events(id, Change::new(), vec![event.into()]).relaxed(true)).await {
+            tracing::warn!(error = %error.message, "the end of a terminal was not recorded");
+        }
+    }
+    if ended && stage == Stage::Terminal && core.info(id).is_ok_and(|info| matches!(info.spec.program, Program::Goal(_))) {
+        takeover::closed(core, id, live, process).await;
+    }
+    ended
 }
 
 /// The same for the programs of a sandbox that was taken over.
