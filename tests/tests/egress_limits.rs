@@ -13,6 +13,7 @@ use std::{
 use aether_tests::{
     Daemon, eventually,
     internet::{Internet, PUBLIC, http},
+    proc,
 };
 use nix::sys::resource::{Resource, setrlimit};
 use serde_json::Value;
@@ -147,6 +148,54 @@ fn an_agent_that_is_denied_ten_thousand_times_floods_nothing_and_hides_nobody() 
     assert!(grown < 8 << 20, "ten thousand verdicts took {grown} bytes of the store");
     noisy.remove();
     quiet.remove();
+}
+
+/// Sends heads without end, and reads nothing of what comes without end.
+const RUDE: &str = "
+import socket, sys, time
+def endless(to, begin):
+    s = socket.create_connection(to, 30); s.settimeout(30); s.sendall(begin)
+    sent, answer = 0, b''
+    try:
+        while sent < 1 << 26: sent += s.send(b'X-More: ' + b'x' * 8184 + b'\\r\\n')
+    except OSError: pass
+    try: answer = s.recv(64)
+    except OSError: pass
+    print(sent < 1 << 23, answer.split(b' ')[1:2] in ([], [b'431'], [b'403']), flush=True)
+endless(('198.18.0.1', 3128), b'CONNECT allowed.test:80 HTTP/1.1\\r\\n')
+endless(('198.18.0.1', 3128), b'GET http://allowed.test/ HTTP/1.1\\r\\nHost: allowed.test\\r\\n')
+endless(('allowed.test', 80), b'GET / HTTP/1.1\\r\\nHost: allowed.test\\r\\n')
+deaf = [socket.create_connection(('allowed.test', 4000), 30) for _ in range(20)]
+for s in deaf: s.sendall(b'x')
+time.sleep(2)
+print('deaf', flush=True)
+time.sleep(600)
+";
+
+#[test]
+fn heads_without_end_and_clients_that_read_nothing_cost_the_service_little() {
+    let internet = Internet::new();
+    internet.serve(PUBLIC, 80, http("allowed"));
+    internet.serve(PUBLIC, 4000, |mut stream| while stream.write_all(&[b'.'; 1 << 16]).is_ok() {});
+    let daemon = internet.daemon(&format!("{PUBLIC} allowed.test"));
+    let most = || -> usize {
+        let fields = proc::status(daemon.pid()).expect("its status");
+        fields["VmHWM"].split(' ').next().and_then(|kib| kib.parse().ok()).expect("KiB")
+    };
+    let options = ["--allow", "allowed.test", "--allow", "allowed.test:4000"];
+    let ask = || {
+        let args = [&["run", "--rm"], &options[..], &["--", "curl", "-sS", "-m", "20", "http://allowed.test/"]].concat();
+        assert_eq!(daemon.aether(args).ok().text(), "allowed");
+    };
+    ask();
+    let before = most();
+    let rude = daemon.agent(&options, &format!("exec python3 -c \"{RUDE}\""));
+    rude.prints("deaf");
+    assert_eq!(rude.logs().matches("True True").count(), 3, "{}", rude.logs());
+    let grown = most() - before;
+    assert!(grown < 48 << 10, "heads and answers without end took {grown} KiB");
+    ask();
+    rude.remove();
 }
 
 /// Takes so many connections by processes of its own, and keeps them.
