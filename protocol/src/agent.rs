@@ -231,6 +231,10 @@ pub struct AgentInfo {
     pub exit: Option<ExitInfo>,
     /// The last thing it did, one line.
     pub last_action: Option<String>,
+    /// Who works in its sandbox just now, so that its loop begins nothing new.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub held_by: Option<String>,
     /// Last sample of its resources.
     pub usage: Option<Usage>,
     /// Last look at what it keeps on disk.

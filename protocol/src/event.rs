@@ -1,16 +1,17 @@
 //! What can happen, as clients are told.
 //!
 //! Durable events carry a sequence number: one counter for the whole service, without gaps, so that a client can resume
-//! from a number and miss or double nothing. Streams (`tty.output`, `process.stdout`, `process.stderr`) carry byte offsets
-//! instead and are resumed by offset.
+//! from a number and miss or double nothing. Streams (`tty.output`, `process.stdout`, `process.stderr`) are resumed by byte offset.
 
 use serde::{Deserialize, Serialize};
 
+use crate::closed::events;
 pub use crate::frame::{AgentDelta, DeltaKind, KernelMetrics, KernelReady, Lagged, ProcessOutput, StreamFrame, TtyOutput};
 
 use crate::{
-    AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, Decision, ExitInfo, Feedback, Letter, MemoryLayer,
-    NetworkMode, Plan, Reflection, Timestamp, TtyId, TtyInfo, approval::Suspicion, budget::PostMortem, network::NetworkVerdict,
+    AgentId, AgentInfo, AgentPhase, AgentState, Approval, BudgetLine, CallUsage, Decision, ExitInfo, Feedback, Letter,
+    MemoryLayer, NetworkMode, Plan, Reflection, Timestamp, TtyId, TtyInfo, approval::Suspicion, budget::PostMortem,
+    network::NetworkVerdict,
 };
 
 /// One durable event.
@@ -29,32 +30,6 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub body: AgentEvent,
-}
-
-macro_rules! events {
-    ($( $(#[$doc:meta])* $variant:ident($payload:ident) = $name:literal { $( $(#[$fdoc:meta])* $field:ident : $ty:ty ),* $(,)? } )*) => {
-        /// The closed set of events; `type` has the name on the wire.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-        #[serde(tag = "type")]
-        pub enum AgentEvent {
-            $( $(#[$doc])* #[serde(rename = $name)] $variant($payload), )*
-        }
-        impl AgentEvent {
-            /// Name on the wire.
-            pub const fn name(&self) -> &'static str {
-                match self { $( Self::$variant(_) => $name, )* }
-            }
-        }
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
-            #[serde(rename_all = "camelCase")]
-            pub struct $payload { $( $(#[$fdoc])* pub $field: $ty, )* }
-            impl From<$payload> for AgentEvent {
-                fn from(payload: $payload) -> Self { Self::$variant(payload) }
-            }
-        )*
-    };
 }
 
 events! {
@@ -143,6 +118,8 @@ events! {
         ok: bool,
         /// The result, shortened to 4 KiB.
         result: String,
+        /// What a call that ran a program used.
+        #[serde(default, skip_serializing_if = "Option::is_none")] #[ts(optional = nullable)] used: Option<CallUsage>,
     }
     /// Progress of the built-in agent.
     Progress(AgentProgress) = "agent.progress" {
@@ -197,6 +174,22 @@ events! {
         #[ts(type = "number")] tokens_before: u64,
         /// Tokens of it from now on, estimated.
         #[ts(type = "number")] tokens_after: u64,
+    }
+    /// A person works in its sandbox: it begins nothing new meanwhile, and what runs goes on.
+    Held(AgentHeld) = "agent.held" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Who it is.
+        by: String,
+    }
+    /// The person gave it back, or typed nothing for a while.
+    Released(AgentReleased) = "agent.released" {
+        /// Number of the agent.
+        #[ts(type = "number")] pid: u64,
+        /// Who had it.
+        by: String,
+        /// They said so; otherwise time did.
+        handed: bool,
     }
     /// What a built-in agent works with changed; it holds from its next step on.
     Steered(AgentSteered) = "agent.steered" {

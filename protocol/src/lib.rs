@@ -9,6 +9,8 @@ pub mod agent;
 pub mod approval;
 pub mod audit;
 pub mod budget;
+pub mod call;
+mod closed;
 pub mod command;
 pub mod declared;
 pub mod error;
@@ -40,6 +42,7 @@ pub use agent::{
 pub use approval::{CallWish, RuleEffect, Suspicion, ToolRule};
 pub use audit::{AuditCheck, AuditRecord, canonical_json};
 pub use budget::{AgentBudget, Budget, BudgetKind, BudgetLine, BudgetScope, PostMortem, Spent};
+pub use call::CallUsage;
 pub use command::{Command, CommandEnvelope, Response};
 pub use error::{ApiError, ErrorBody, ErrorCode};
 pub use event::{AgentEvent, Event};

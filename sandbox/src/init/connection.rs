@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -14,7 +14,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use super::stream::Answer;
 use crate::{
     sys::{epoll::Interest, fdpass},
-    wire::init::{FromInit, InitReply, MAX_FRAME, ToInit},
+    wire::init::{FromInit, InitReply, MAX_FRAME, MAX_PLACES, ToInit},
 };
 
 /// Above so many unsent bytes nothing more is taken from the client.
@@ -27,6 +27,8 @@ const LENGTH: usize = 4;
 pub(super) struct Connection {
     stream: UnixStream,
     received: Vec<u8>,
+    /// What came beside the bytes and was not taken yet.
+    descriptors: Vec<OwnedFd>,
     /// So many bytes at the beginning of `received` are done with.
     taken: usize,
     unsent: VecDeque<Frame>,
@@ -67,7 +69,8 @@ impl Connection {
         // As much as the host allows (net.core.wmem_max), so that a long answer is sent at once as a rule.
         setsockopt(&stream, sockopt::SndBuf, &MAX_UNSENT)?;
         let (received, unsent) = (Vec::new(), VecDeque::new());
-        Ok(Self { stream, received, taken: 0, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest: Interest::Read })
+        let (descriptors, interest) = (Vec::new(), Interest::Read);
+        Ok(Self { stream, received, descriptors, taken: 0, unsent, unsent_bytes: 0, blocked: false, waiting: 0, interest })
     }
 
     /// Does it have more to take than it should?
@@ -91,8 +94,9 @@ impl Connection {
 
     /// Takes what has arrived. At most one buffer full, so that nobody keeps the loop for himself.
     pub(super) fn receive(&mut self, scratch: &mut [u8]) -> Result<(), Closed> {
-        match (&self.stream).read(scratch) {
+        match fdpass::receive(self.stream.as_fd(), scratch, &mut self.descriptors) {
             Ok(0) => Err(Closed::Gone),
+            Ok(_) if self.descriptors.len() > MAX_PLACES => Err(Closed::Malformed),
             Ok(count) => {
                 self.received.extend_from_slice(&scratch[..count]);
                 Ok(())
@@ -100,6 +104,11 @@ impl Connection {
             Err(error) if again(&error) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Takes what came beside the requests so far: only one kind has anything beside it, and comes alone on its connection.
+    pub(super) fn descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.descriptors)
     }
 
     /// The next whole request, unless the client should first take its answers.
@@ -223,7 +232,7 @@ fn framed(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Read, Write};
 
     use super::*;
     use crate::wire::init::InitRequest;
@@ -250,6 +259,21 @@ mod tests {
         }
         assert_eq!(connection.next_request().unwrap(), Some(request));
         assert!(connection.next_request().unwrap().is_none());
+    }
+
+    #[test]
+    fn more_descriptors_than_anybody_asked_for_close() {
+        for (count, fine) in [(MAX_PLACES, true), (MAX_PLACES + 1, false)] {
+            let (mut connection, client) = pair();
+            fdpass::send(
+                client.as_fd(),
+                &frame(&ToInit { tag: 1, body: InitRequest::Call { call: 1 } }),
+                &vec![client.as_fd(); count],
+            )
+            .unwrap();
+            assert_eq!(connection.receive(&mut [0; 64]).is_ok(), fine, "{count}");
+            assert_eq!(connection.descriptors().len(), count);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     fs::{File, OpenOptions},
     io,
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
     ptr,
@@ -32,7 +32,8 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 /// The child's number for the pipe that reports a failed start; closed by a successful `execve`.
 const REPORT: i32 = 3;
 /// What the child does, in the order of the numbers in its report.
-const STEPS: [&str; 7] = ["setsid", "controlling terminal", "stdio", "signals", "become the agent", "chdir", "execve"];
+const STEPS: [&str; 8] =
+    ["setsid", "controlling terminal", "stdio", "signals", "become the agent", "chdir", "execve", "enter the cgroup of the call"];
 
 /// A terminal's master.
 pub(super) type Master = Box<dyn MasterPty + Send>;
@@ -71,8 +72,8 @@ struct Pointers {
     array: Vec<*const libc::c_char>,
 }
 
-/// Forks a child that becomes the program.
-pub(super) fn launch(start: &StartProcess, identity: Identity) -> Result<Launched, InitReply> {
+/// Forks a child that becomes the program, in the cgroups whose files are `places`.
+pub(super) fn launch(start: &StartProcess, identity: Identity, places: &[OwnedFd]) -> Result<Launched, InitReply> {
     let program = Program::new(start)?;
     let ends = match start.stdio {
         Stdio::Pipes { stdin } => pipes(stdin).map_err(files::failed("pipe"))?,
@@ -86,7 +87,7 @@ pub(super) fn launch(start: &StartProcess, identity: Identity) -> Result<Launche
             let Ends { input, outputs, terminal, child: _ } = ends;
             Ok(Launched { pid, report: report.into(), input, outputs, terminal })
         }
-        Forked::Child => become_program(&program, identity, &ends.child, write.as_fd()),
+        Forked::Child => become_program(&program, identity, places, &ends.child, write.as_fd()),
     }
 }
 
@@ -103,12 +104,12 @@ pub(super) fn failure(report: &[u8]) -> Option<InitReply> {
     Some(InitReply::Failed { errno, step: step.to_owned() })
 }
 
-fn become_program(program: &Program, identity: Identity, stdio: &[OwnedFd; 3], report: BorrowedFd<'_>) -> ! {
+fn become_program(program: &Program, identity: Identity, places: &[OwnedFd], stdio: &[OwnedFd; 3], report: BorrowedFd<'_>) -> ! {
     // First, so that every later failure can be told. Numbers 0 to 3 are taken in init, so the source of no copy is one of them.
     if process::place_cloexec(report, REPORT).is_err() {
         process::leave(127);
     }
-    let (step, error) = match prepare(program, identity, stdio) {
+    let (step, error) = match enter(places).and_then(|()| prepare(program, identity, stdio)) {
         Ok(()) => (6, program.execute()),
         Err(failure) => failure,
     };
@@ -116,6 +117,12 @@ fn become_program(program: &Program, identity: Identity, stdio: &[OwnedFd; 3], r
     // When even this fails, the parent sees a program that ended with 127.
     let _ = process::write_to(REPORT, &[step, a, b, c, d]);
     process::leave(127)
+}
+
+/// Enters the cgroups of a call, before anything of the agent runs here and as the first thing that can fail: what the program starts
+/// is in them as well, and only the spawner takes it out. 0 is whoever writes, and what counts is who opened the file (cgroups(7)).
+fn enter(places: &[OwnedFd]) -> Result<(), (u8, io::Error)> {
+    places.iter().try_for_each(|place| process::write_to(place.as_raw_fd(), b"0").map(drop)).map_err(|error| (7, error))
 }
 
 /// The steps before `execve`; the number of the one that failed. Allocates nothing.

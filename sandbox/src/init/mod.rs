@@ -73,6 +73,8 @@ struct Init {
     connections: BTreeMap<u32, Connection>,
     processes: BTreeMap<u32, Process>,
     workers: BTreeMap<u32, Worker>,
+    /// Files of the cgroups of calls whose program was not started yet.
+    calls: BTreeMap<u32, Vec<OwnedFd>>,
     /// Pipes of forgotten programs whose descendants may still write: closed, they would end by `SIGPIPE`.
     drains: BTreeMap<u32, File>,
     /// Which process and output a reader belongs to.
@@ -218,6 +220,7 @@ impl Init {
             connections: BTreeMap::new(),
             processes: BTreeMap::new(),
             workers: BTreeMap::new(),
+            calls: BTreeMap::new(),
             drains: BTreeMap::new(),
             readers: BTreeMap::new(),
             stalled: BTreeSet::new(),
@@ -353,7 +356,7 @@ impl Init {
         while self.signals.read(&mut info).is_ok_and(|count| count > 0) {}
         self.overlooked = false;
         loop {
-            let (pid, state) = match children::next_change() {
+            let (pid, state, used) = match children::next_change() {
                 Ok(Some(change)) => change,
                 Ok(None) => return,
                 Err(error) => {
@@ -367,6 +370,7 @@ impl Init {
             let number = *number;
             process.changed(state);
             if matches!(state, ChildState::Exited(_) | ChildState::Killed(_)) {
+                process.used = used;
                 self.ended(number);
             }
         }

@@ -14,7 +14,7 @@ use super::{
     stream::Stream,
 };
 use crate::{
-    sys::process::ChildState,
+    sys::process::{ChildState, Used},
     wire::init::{ExitReport, InitReply, ProcessReport, StartProcess, Stdio},
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Process {
     started_at: i64,
     stopped: bool,
     pub(super) exited: Option<ExitReport>,
+    /// What it used, once it has ended.
+    pub(super) used: Used,
     /// Until `execve` has worked or failed.
     pub(super) starting: Option<Starting>,
     pub(super) input: Input,
@@ -106,6 +108,7 @@ impl Process {
             started_at: now_millis(),
             stopped: false,
             exited: None,
+            used: Used::default(),
             starting: Some(Starting { report, connection, tag }),
             input: Input { sink: input, terminal: terminal.is_some(), queue: VecDeque::new(), bytes: 0, armed: false },
             terminal: terminal.map(|master| (master, size)),

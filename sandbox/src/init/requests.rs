@@ -11,15 +11,17 @@ use super::{
     worker, worker::Worker,
 };
 use crate::{
-    sys::epoll::Interest,
+    sys::{epoll::Interest, process::Used},
     wire::init::{
-        ExitReport, HOLD_SECONDS, InitReply, InitRequest, MAX_CHUNK, OpenHow, OutputStream, Pace, ProcessReport, StartProcess,
-        ToInit,
+        ExitReport, HOLD_SECONDS, InitReply, InitRequest, MAX_CHUNK, OpenHow, OutputStream, Pace, ProcessReport, ProgramUse,
+        StartProcess, ToInit,
     },
 };
 
 /// Programs that are kept; the oldest ended ones are forgotten for new ones.
 const MAX_PROCESSES: usize = 512;
+/// Calls that wait for their program.
+const MAX_CALLS: usize = 32;
 /// Longest label, bytes.
 const MAX_LABEL: usize = 64;
 /// Bytes of arguments per program when many are listed: with [`MAX_PROCESSES`] of them a list still fits in a frame.
@@ -55,7 +57,16 @@ impl Init {
             }
             InitRequest::Listening => ports::listening().map(Some),
             InitRequest::Holders { near, far } => holders::holders(near, far).map(Some),
-            InitRequest::Start(start) => self.start(connection, tag, start),
+            InitRequest::Start(start) => self.start(connection, tag, start, &[]),
+            InitRequest::StartIn { call, start } => match self.calls.remove(&call) {
+                Some(places) => self.start(connection, tag, start, &places),
+                None => Err(refused(libc::ESRCH, "no such call")),
+            },
+            InitRequest::Call { call } => {
+                let places = client.descriptors();
+                self.call(call, places)
+            }
+            InitRequest::Used { process } => self.used(process),
             InitRequest::Write { process, data } => self.write(connection, tag, process, data),
             InitRequest::CloseInput { process } => self.give(connection, tag, process, Vec::new(), true),
             InitRequest::Resize { process, cols, rows } => self.resize(process, cols, rows),
@@ -107,7 +118,28 @@ impl Init {
         Ok(None)
     }
 
-    fn start(&mut self, connection: u32, tag: u64, start: StartProcess) -> Answer {
+    /// Keeps what places the program of a call. Of calls that nobody starts a program for, the oldest are forgotten.
+    fn call(&mut self, call: u32, places: Vec<OwnedFd>) -> Answer {
+        if places.is_empty() {
+            return Err(refused(libc::EINVAL, "a call without cgroups"));
+        }
+        self.calls.insert(call, places);
+        while self.calls.len() > MAX_CALLS {
+            self.calls.pop_first();
+        }
+        Ok(Some(InitReply::Done))
+    }
+
+    fn used(&mut self, number: u32) -> Answer {
+        let process = self.process(number)?;
+        if process.exited.is_none() {
+            return Err(refused(libc::EBUSY, "the process has not ended"));
+        }
+        let Used { cpu_usec, largest_bytes, read_bytes, written_bytes } = process.used;
+        Ok(Some(InitReply::Used(ProgramUse { cpu_usec, largest_bytes, read_bytes, written_bytes })))
+    }
+
+    fn start(&mut self, connection: u32, tag: u64, start: StartProcess, places: &[OwnedFd]) -> Answer {
         if start.label.len() > MAX_LABEL {
             return Err(refused(libc::EINVAL, "label longer than 64 bytes"));
         }
@@ -115,7 +147,7 @@ impl Init {
             let ended = self.processes.iter().find(|(_, process)| process.exited.is_some()).map(|(number, _)| *number);
             self.forget(ended.ok_or_else(|| refused(libc::EAGAIN, "too many processes"))?);
         }
-        let launched = exec::launch(&start, self.identity)?;
+        let launched = exec::launch(&start, self.identity, places)?;
         let expected_until = start.hold.then(|| self.now + Duration::from_secs(HOLD_SECONDS));
         self.last.process += 1;
         let number = self.last.process;

@@ -14,6 +14,7 @@ use nix::{
 };
 
 use super::{
+    call::{Ending, Handing},
     cgroup::{Events, Group},
     failure::{at, unseen},
     launch::{self, Begun},
@@ -34,6 +35,9 @@ const SETUP: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(5);
 /// Longest time the kernel may take to let go of an empty cgroup.
 const RELEASE: Duration = Duration::from_secs(2);
+
+/// Longest time an init may take to take the cgroup of a call.
+const HANDED: Duration = Duration::from_secs(2);
 
 /// Mounts of forgotten sandboxes that are held until their homes are empty; each is a descriptor.
 const MOST_HELD: usize = 256;
@@ -73,6 +77,10 @@ enum Work {
     Empty,
     /// Waits until the cgroup says so.
     Settles(Events, &'static str),
+    /// Waits until init has taken the cgroup of a call.
+    Hands(Box<Handing>),
+    /// A call that ends.
+    Ends(Box<Ending>),
 }
 
 /// A sandbox that cannot be begun before the host was looked through.
@@ -132,6 +140,16 @@ impl Flight {
         Ok(Self::new(id, Work::Settles(events, event), SETTLE))
     }
 
+    /// A call whose cgroup goes to its init.
+    pub(super) fn hand(handing: Handing, id: SandboxId) -> Self {
+        Self::new(id, Work::Hands(Box::new(handing)), HANDED)
+    }
+
+    /// A call that ends.
+    pub(super) fn end_call(ending: Ending, id: SandboxId) -> Self {
+        Self::new(id, Work::Ends(Box::new(ending)), SETTLE)
+    }
+
     /// Goes on as far as it can; the answer when it is done. `readable`: its first process has said something, or has closed.
     pub(super) fn step(mut self, spawner: &Spawner, readable: bool) -> Result<Answer, Self> {
         let late = Instant::now() >= self.until;
@@ -177,13 +195,26 @@ impl Flight {
                     Err(error) => Ok(failed(fail(error))),
                 }
             }
-            Work::Walk(_) | Work::Birth(_) | Work::Killed(..) => Err(self),
+            Work::Hands(ref handing) if readable || late => {
+                let heard = if readable { handing.heard() } else { Err(at(PlanLayer::Cgroup, "wait for init")(timed_out())) };
+                if heard.is_err() {
+                    handing.give_up();
+                }
+                Ok(heard.map_or_else(failed, |call| (SpawnerReply::Call(call), Vec::new())))
+            }
+            Work::Ends(ref mut ending) => match ending.step() {
+                Ok(Some(end)) => Ok((SpawnerReply::CallEnded(end), Vec::new())),
+                Ok(None) if !late => Err(self),
+                Ok(None) => Ok(failed(at(PlanLayer::Cgroup, "end the call")(timed_out()))),
+                Err(error) => Ok(failed(at(PlanLayer::Cgroup, "end the call")(error))),
+            },
+            Work::Walk(_) | Work::Birth(_) | Work::Killed(..) | Work::Hands(_) => Err(self),
         }
     }
 
     /// Nobody waits for it any more: a sandbox that nobody has been told of is taken down.
     pub(super) fn abandon(self, spawner: &Spawner) {
-        if !matches!(self.work, Work::Settles(..) | Work::Walk(_)) {
+        if !matches!(self.work, Work::Settles(..) | Work::Walk(_) | Work::Hands(_) | Work::Ends(_)) {
             launch::discard(spawner, &self.id);
         }
     }
@@ -203,6 +234,7 @@ impl Flight {
             Work::Walk(walking) => Some(walking.walk.over()),
             Work::Birth(birth) => Some(birth.begun.child.as_fd()),
             Work::Killed(_, init) => init.as_ref().map(AsFd::as_fd),
+            Work::Hands(handing) => Some(handing.watched()),
             _ => None,
         }
     }
@@ -213,7 +245,7 @@ impl Flight {
         if matches!(self.work, Work::Killed(_, Some(_))) {
             return self.until.min(now + INIT_ENDS);
         }
-        if matches!(self.work, Work::Birth(_) | Work::Walk(_)) {
+        if matches!(self.work, Work::Birth(_) | Work::Walk(_) | Work::Hands(_)) {
             return self.until;
         }
         let pause = match now.saturating_duration_since(self.begun).as_millis() {

@@ -4,6 +4,7 @@
 //! It is the same executable as `aetherd`, started again before `aetherd` has any thread, so that nothing of the web-facing
 //! process is in its memory. Descriptor 0 is its control socket; the first packet is its [`SpawnerConfig`].
 
+mod call;
 mod cgroup;
 mod child;
 mod closed;

@@ -14,6 +14,7 @@ use nix::{
 
 use super::{
     MOST_NETWORKS, SpawnerConfig,
+    call::{self, Ending},
     cgroup::{Group, Tree},
     closed,
     confine::{self, Confinement},
@@ -61,6 +62,8 @@ pub(super) struct Spawner {
     pub(super) uts: OwnedFd,
     /// Sandboxes built ahead.
     pub(super) prepared: RefCell<Waiting>,
+    /// The number of the last call.
+    pub(super) calls: Cell<u32>,
     /// When the trash is to be emptied, or to be looked at again.
     pub(super) trash: Cell<Option<Instant>>,
     /// The process that empties it.
@@ -226,6 +229,7 @@ fn prepare(config: &SpawnerConfig) -> io::Result<Role> {
         sockets,
         uts,
         prepared: RefCell::default(),
+        calls: Cell::new(0),
         trash: Cell::new(trash),
         emptier: RefCell::new(emptier),
         held: RefCell::default(),
@@ -273,6 +277,12 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
         SpawnerRequest::KillStray { id, cgroup } => done(launch::kill_stray(spawner, &id, &cgroup)),
         SpawnerRequest::Freeze(id) => later(set_frozen(spawner, id, true)),
         SpawnerRequest::Thaw(id) => later(set_frozen(spawner, id, false)),
+        SpawnerRequest::BeginCall { id, left } => later(call::begin(spawner, &id, left).map(|handing| Flight::hand(handing, id))),
+        SpawnerRequest::EndCall { id, call } => {
+            later(Ending::begin(spawner, &id, call).map(|ending| Flight::end_call(ending, id)))
+        }
+        SpawnerRequest::ReleaseCall { id, call } => said(call::release(spawner, &id, call).map(SpawnerReply::CallEnded)),
+        SpawnerRequest::EndCalls(id) => done(call::end_all(spawner, &id)),
         SpawnerRequest::RemoveHome(home) => done(remove_home(spawner, &home)),
         SpawnerRequest::Inspect(id, profile, mounts) => {
             let seen = inspect::inspect(spawner, &id, profile, &mounts);

@@ -29,6 +29,19 @@ pub enum ChildState {
     Continued,
 }
 
+/// What an ended child used, with the children that it waited for and theirs; getrusage(2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// CPU time, microseconds.
+    pub cpu_usec: u64,
+    /// Most memory that one of them had at a time (resident), bytes.
+    pub largest_bytes: u64,
+    /// Read from storage, bytes.
+    pub read_bytes: u64,
+    /// Written to storage, bytes; what was written to files counts, whether or not it has reached the disk.
+    pub written_bytes: u64,
+}
+
 /// `fork(2)`. For programs with one thread only: there the child may do whatever the parent could.
 pub fn fork() -> io::Result<Forked> {
     // SAFETY: aether-init never makes a thread, so no lock can be held by a thread that does not exist in the child.
@@ -38,13 +51,16 @@ pub fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Next child whose state changed, `None` when there is none now. An ended child is reaped by this.
-pub fn next_change() -> io::Result<Option<(u32, ChildState)>> {
+/// Next child whose state changed, `None` when there is none now. An ended child is reaped by this, and what it used is true then.
+/// Not through libc, whose waitid(2) does not tell that.
+pub fn next_change() -> io::Result<Option<(u32, ChildState, Used)>> {
     // SAFETY: siginfo_t is plain data for which all zeroes is valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let options = libc::WNOHANG | libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED;
-    // SAFETY: `info` is writable and outlives the call.
-    check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, options) })?;
+    // SAFETY: rusage is plain data for which all zeroes is valid; libc's is at least as large as the kernel's.
+    let mut used: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` and `used` are writable and outlive the call.
+    check(unsafe { libc::syscall(libc::SYS_waitid, libc::P_ALL, 0, &raw mut info, options, &raw mut used) } as i32)?;
     // SAFETY: waitid filled the SIGCHLD fields, or left the zeroes that mean "nobody".
     let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
     if pid == 0 {
@@ -56,7 +72,20 @@ pub fn next_change() -> io::Result<Option<(u32, ChildState)>> {
         libc::CLD_CONTINUED => ChildState::Continued,
         _ => ChildState::Killed(status),
     };
-    Ok(Some((pid.unsigned_abs(), state)))
+    Ok(Some((pid.unsigned_abs(), state, used_of(&used))))
+}
+
+fn used_of(used: &libc::rusage) -> Used {
+    // Blocks of getrusage(2) have 512 bytes, and memory is told in KiB.
+    const BLOCK: u64 = 512;
+    let number = |value: libc::c_long| u64::try_from(value).unwrap_or(0);
+    let usec = |time: libc::timeval| number(time.tv_sec).saturating_mul(1_000_000).saturating_add(number(time.tv_usec));
+    Used {
+        cpu_usec: usec(used.ru_utime).saturating_add(usec(used.ru_stime)),
+        largest_bytes: number(used.ru_maxrss).saturating_mul(1024),
+        read_bytes: number(used.ru_inblock).saturating_mul(BLOCK),
+        written_bytes: number(used.ru_oublock).saturating_mul(BLOCK),
+    }
 }
 
 /// `kill(2)`; a negative `target` is a process group.

@@ -20,6 +20,8 @@ pub const RING_BYTES: usize = 1 << 20;
 pub const MAX_LISTENERS: usize = 256;
 /// Programs in one answer.
 pub const MAX_HOLDERS: usize = 16;
+/// Most files of cgroups beside one [`InitRequest::Call`].
+pub const MAX_PLACES: usize = 4;
 /// Longest time a reader that holds the stream back may stall before it is overtaken, seconds.
 pub const HOLD_SECONDS: u64 = 30;
 
@@ -100,6 +102,13 @@ pub enum InitRequest {
     Listening,
     /// The programs that hold the TCP connection from `near`, inside, to `far`; [`InitReply::Holders`].
     Holders { near: SocketAddr, far: SocketAddr },
+    /// From the spawner: a program of this call is to enter the cgroups whose files travel beside this, at most [`MAX_PLACES`];
+    /// [`InitReply::Done`]. They were opened by the spawner, so each lets a process enter that very cgroup and does nothing else.
+    Call { call: u32 },
+    /// As `Start`, in the cgroups of a call; `ESRCH` when they have not come, or were used already.
+    StartIn { call: u32, start: StartProcess },
+    /// What an ended program used; [`InitReply::Used`]. `EBUSY` while it runs.
+    Used { process: u32 },
 }
 
 /// A socket that lies in the network namespace of a sandbox and is served from outside; see [`crate::net`].
@@ -214,6 +223,21 @@ pub enum InitReply {
     /// Paths of the programs inside, each once and at most [`MAX_HOLDERS`]; `None` for one whose path cannot be trusted. `hidden`: some
     /// process did not let itself be looked at, and may hold it as well.
     Holders { programs: Vec<Option<String>>, hidden: bool },
+    /// What an ended program used.
+    Used(ProgramUse),
+}
+
+/// What an ended program used, with those that it waited for and theirs. What it left running is not in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramUse {
+    /// CPU time, microseconds.
+    pub cpu_usec: u64,
+    /// Most memory that one of them had at a time, bytes.
+    pub largest_bytes: u64,
+    /// Read from storage, bytes.
+    pub read_bytes: u64,
+    /// Written to files on storage, bytes.
+    pub written_bytes: u64,
 }
 
 /// A process started by request.

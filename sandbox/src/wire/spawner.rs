@@ -17,6 +17,9 @@ pub const MAX_PACKET: usize = 64 * 1024;
 /// Most bytes that are echoed.
 pub const TAIL: usize = 8;
 
+/// Calls of one sandbox whose cgroups exist at a time.
+pub const MOST_CALLS: usize = 32;
+
 /// Sandboxes in one [`SpawnerReply::Live`]: their pidfds have to fit beside one packet.
 pub const PAGE: usize = 48;
 
@@ -70,6 +73,31 @@ pub enum SpawnerRequest {
     DiskUse(SandboxId),
     /// The program of a filter. Answered by [`SpawnerReply::Filter`].
     Filter(Filter),
+    /// Make a cgroup for one call of an agent's loop and hand it to its init. Answered by [`SpawnerReply::Call`]; a program is then
+    /// started in it by [`super::init::InitRequest::StartIn`].
+    BeginCall {
+        /// The sandbox.
+        id: SandboxId,
+        /// What becomes of what the call leaves running.
+        left: Left,
+    },
+    /// Kill everything in the cgroup of a call, count what it used, remove it. Answered by [`SpawnerReply::CallEnded`].
+    EndCall {
+        /// The sandbox.
+        id: SandboxId,
+        /// Which call.
+        call: u32,
+    },
+    /// Count what a call used, and let what it started go on. Answered by [`SpawnerReply::CallEnded`].
+    ReleaseCall {
+        /// The sandbox.
+        id: SandboxId,
+        /// Which call.
+        call: u32,
+    },
+    /// After a restart of the service: kill what runs in calls that nobody waits for, but for those whose remains go on. Answered by
+    /// [`SpawnerReply::Done`].
+    EndCalls(SandboxId),
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
@@ -108,6 +136,7 @@ impl SpawnerRequest {
             | Self::Freeze(id)
             | Self::Thaw(id)
             | Self::Inspect(id, ..) => Some(id),
+            Self::BeginCall { id, .. } | Self::EndCall { id, .. } | Self::ReleaseCall { id, .. } | Self::EndCalls(id) => Some(id),
             Self::RemoveHome(home) | Self::DiskUse(home) => Some(home),
             Self::Host | Self::List(_) | Self::Filter(_) => None,
         }
@@ -134,6 +163,40 @@ pub enum SpawnerReply {
     /// To [`SpawnerRequest::Filter`]: 8 bytes an instruction as in `struct sock_filter`.
     #[serde(with = "serde_bytes")]
     Filter(Vec<u8>),
+    /// To [`SpawnerRequest::BeginCall`]: its number, which no other call of this spawner's life has.
+    Call(u32),
+    /// To [`SpawnerRequest::EndCall`] and [`SpawnerRequest::ReleaseCall`].
+    CallEnded(CallEnd),
+}
+
+/// What becomes of processes that are still there when the program of a call has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Left {
+    /// They are killed.
+    Killed,
+    /// They go on.
+    GoesOn,
+}
+
+/// What the kernel counted for one call, with everything that it started, whoever waited for it. Absent is what no controller counts for a
+/// part of an agent on this host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFigures {
+    /// CPU time, microseconds.
+    pub cpu_usec: u64,
+    /// Most memory at a time, with the pages of files that it read and wrote, bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Most processes and threads at a time.
+    pub most_tasks: Option<u64>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallEnd {
+    /// What it used.
+    pub figures: CallFigures,
+    /// Processes that were still there: killed, or left to themselves.
+    pub left: u32,
 }
 
 /// A filter of system calls that a spawner installs. Its program never changes while that spawner runs.

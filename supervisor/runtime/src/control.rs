@@ -10,6 +10,7 @@ pub const CONTINUE_STEPS: u32 = 25;
 #[derive(Debug, Clone, Default)]
 struct State {
     paused: bool,
+    held: bool,
     cancelled: bool,
     max_steps: u32,
     tools: Option<Arc<Vec<String>>>,
@@ -36,6 +37,16 @@ impl Control {
     /// Goes on.
     pub fn resume(&self) {
         self.state.send_modify(|s| s.paused = false);
+    }
+
+    /// A person works in its sandbox: no further step or call begins until [`Control::give_back`], whatever else is said. What runs goes on.
+    pub fn hold(&self) {
+        self.state.send_modify(|s| s.held = true);
+    }
+
+    /// The person has left.
+    pub fn give_back(&self) {
+        self.state.send_modify(|s| s.held = false);
     }
 
     /// Ends the loop now; a command it runs is dropped.
@@ -76,8 +87,9 @@ impl Control {
         self.until(|s| s.cancelled).await;
     }
 
+    /// Neither paused nor held.
     pub(crate) async fn unpaused(&self) {
-        self.until(|s| !s.paused).await;
+        self.until(|s| !s.paused && !s.held).await;
     }
 
     pub(crate) async fn allowed(&self, step: u32) {

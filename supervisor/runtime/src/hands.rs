@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aether_protocol::FileEntry;
+use aether_protocol::{CallUsage, FileEntry};
 use async_trait::async_trait;
 
 /// Most bytes kept of each output of a command.
@@ -17,6 +17,18 @@ pub struct RunCommand {
     pub workdir: String,
     /// After this time everything it started is killed.
     pub timeout: Duration,
+    /// What becomes of what it leaves running.
+    pub left: Left,
+}
+
+/// What becomes of processes that a command leaves running.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Left {
+    /// They end with it.
+    #[default]
+    Killed,
+    /// They go on.
+    GoesOn,
 }
 
 /// What a command left.
@@ -34,6 +46,8 @@ pub struct CommandOutput {
     pub stderr: Vec<u8>,
     /// There was more on standard error.
     pub stderr_truncated: bool,
+    /// What it used.
+    pub used: Option<CallUsage>,
 }
 
 /// Why an effect did not happen.

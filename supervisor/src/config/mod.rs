@@ -108,11 +108,13 @@ pub struct AgentsConfig {
     pub max_children: u32,
     /// Generations below an agent that a person started.
     pub max_depth: u32,
+    /// For how long a person who types in a terminal of an agent with a goal has it after the last key, seconds; 0 for not at all.
+    pub hold_secs: u32,
 }
 
 impl Default for AgentsConfig {
     fn default() -> Self {
-        Self { max_concurrent: 20, queue_limit: 1000, max_steps: 50, max_children: 8, max_depth: 3 }
+        Self { max_concurrent: 20, queue_limit: 1000, max_steps: 50, max_children: 8, max_depth: 3, hold_secs: 30 }
     }
 }
 

@@ -10,12 +10,12 @@ use aether_runtime::control::CONTINUE_STEPS;
 use aether_store::{AgentField, Change};
 use nix::sys::signal::Signal;
 
-use crate::govern::meter;
+use crate::govern::{budget, meter};
 
 use super::{
     Force,
     core::{Core, MAIN, sandbox_id},
-    end, exit, processes,
+    end, exit, processes, takeover,
 };
 
 /// Grace of a stop that names none.
@@ -89,8 +89,14 @@ pub(crate) async fn pause(core: &Arc<Core>, id: &AgentId) -> Result<AgentInfo, A
     change_state(core, id, AgentState::Paused, info.phase, Some(AgentPaused { pid: info.number }.into())).await
 }
 
-/// Thaws, unless a budget is used up.
+/// Thaws, unless a budget is used up; or takes one back that a person has.
 pub(crate) async fn resume(core: &Arc<Core>, id: &AgentId) -> Result<AgentInfo, ApiError> {
+    if core.info(id)?.state != AgentState::Paused
+        && let Some(live) = core.sandbox(id)
+        && takeover::release(core, id, &live, takeover::Ending::Handed).await
+    {
+        return core.info(id);
+    }
     thaw(core, id, meter::Check::Yes).await
 }
 
@@ -103,7 +109,7 @@ async fn thaw(core: &Arc<Core>, id: &AgentId, check: meter::Check) -> Result<Age
         return Err(wrong_state(&info, info.state, "resume"));
     }
     if check == meter::Check::Yes {
-        meter::may_go_on(core, id)?;
+        budget::may_go_on(core, id)?;
     }
     core.spawner.thaw(sandbox_id(id)?).await?;
     if let Some(control) = core.sandbox(id).as_ref().and_then(|live| live.control.get()) {

@@ -21,11 +21,13 @@ use super::{
     OutputStream,
     audit::AGENT,
     children::{self, Children},
-    core::{Core, Live},
+    core::{Core, Live, sandbox_id},
     drafts::Draft,
     end, exit,
     hands::SandboxHands,
     lasting, launch, minds,
+    secret_use::asking,
+    steer,
     web::Web,
 };
 
@@ -44,6 +46,10 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
     if live.control.set(control.clone()).is_err() {
         return;
     }
+    // From here on whoever changes them finds the loop; what was changed before is read now.
+    if let Ok(now) = core.info(id) {
+        control.give_tools(steer::tools_of(&now.spec));
+    }
     let goal = Goal {
         number: info.number,
         goal: spec.goal.clone(),
@@ -59,7 +65,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
         let exit = tokio::select! {
             () = over.cancelled() => return,
             () = core.stopping.cancelled() => return,
-            exit = lasting::caught("loop", run(&core, &id, &live, goal, &control)) => exit.unwrap_or_else(|| Some(exit::of_panic())),
+            exit = lasting::caught("loop", asking(&core, &id, run(&core, &id, &live, goal, &control))) => exit.unwrap_or_else(|| Some(exit::of_panic())),
         };
         if let Some(exit) = exit {
             if exit.code != 0 {
@@ -89,7 +95,17 @@ async fn run(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, goal: Goal, contr
         let (core, id) = (core.clone(), id.clone());
         move || core.info(&id).is_ok_and(|info| info.state == AgentState::Paused)
     };
-    let hands = SandboxHands::new(live, &spec, launch::given(core, id, &spec), Box::new(frozen));
+    let sandbox = match sandbox_id(id) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return failed(error.message),
+    };
+    if core.info(id).is_ok_and(|info| info.step > 0)
+        && let Err(error) = core.spawner.end_calls(sandbox.clone()).await
+    {
+        // The outcome of what runs there is unknown; it goes on, as it did before.
+        tracing::warn!(agent = %id, error = %error.message, "what an earlier call runs was not ended");
+    }
+    let hands = SandboxHands::new(live, (core.spawner.clone(), sandbox), &spec, launch::given(core, id, &spec), Box::new(frozen));
     let journal = StoreJournal { core: core.clone(), id: id.clone() };
     let draft = Draft::new(&core.drafts, goal.number);
     let mut toolsets = minds::toolsets(core, id, &goal).await;

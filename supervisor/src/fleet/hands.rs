@@ -3,13 +3,25 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, FileEntry};
-use aether_runtime::{CommandOutput, Hands, HandsError, RunCommand, hands::MAX_OUTPUT};
-use aether_sandbox::wire::init::{InitReply, InitRequest, OutputStream, Pace, StartProcess, Stdio};
+use aether_runtime::{CommandOutput, Hands, HandsError, Left, RunCommand, hands::MAX_OUTPUT};
+use aether_sandbox::{
+    plan::SandboxId,
+    wire::{
+        init::{InitReply, InitRequest, OutputStream, Pace, StartProcess, Stdio},
+        spawner,
+    },
+};
 use async_trait::async_trait;
 use nix::libc::SIGKILL;
 
-use super::{Depth, FsSession, core::Live, exit, launch, log::OutputLog, watch::READ};
-use crate::links::init::{InitLink, unexpected};
+use super::{Depth, FsSession, calls::Call, core::Live, exit, launch, log::OutputLog, watch::READ};
+use crate::links::{
+    init::{InitLink, unexpected},
+    spawner::SpawnerLink,
+};
+
+/// Between two looks at whether a sandbox is frozen still.
+const FROZEN: Duration = Duration::from_millis(100);
 
 /// How long the output of a command that ended is waited for when others still hold its pipes.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -17,6 +29,8 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// One agent's hands.
 pub(crate) struct SandboxHands {
     init: InitLink,
+    spawner: SpawnerLink,
+    sandbox: SandboxId,
     log: Arc<OutputLog>,
     spec: AgentSpec,
     /// What the gateway gives its programs.
@@ -28,8 +42,14 @@ pub(crate) struct SandboxHands {
 type Frozen = Box<dyn Fn() -> bool + Send + Sync>;
 
 impl SandboxHands {
-    pub(crate) fn new(live: &Live, spec: &AgentSpec, given: BTreeMap<String, String>, frozen: Frozen) -> Self {
-        Self { init: live.init.clone(), log: live.log.clone(), spec: spec.clone(), given, frozen }
+    pub(crate) fn new(
+        live: &Live,
+        (spawner, sandbox): (SpawnerLink, SandboxId),
+        spec: &AgentSpec,
+        given: BTreeMap<String, String>,
+        frozen: Frozen,
+    ) -> Self {
+        Self { init: live.init.clone(), spawner, sandbox, log: live.log.clone(), spec: spec.clone(), given, frozen }
     }
 
     /// Waits for `limit` of time in which the sandbox could run: a pause does not use up a command's time.
@@ -48,7 +68,19 @@ impl SandboxHands {
         FsSession { init: self.init.clone(), _visit: None, announce: None }
     }
 
-    async fn start(&self, shell: &[&str], command: &RunCommand) -> Result<u32, ApiError> {
+    /// The cgroup of a call; made while the sandbox runs, or its init could not take it.
+    async fn call(&self, left: Left) -> Result<Call, ApiError> {
+        while (self.frozen)() {
+            tokio::time::sleep(FROZEN).await;
+        }
+        let left = match left {
+            Left::Killed => spawner::Left::Killed,
+            Left::GoesOn => spawner::Left::GoesOn,
+        };
+        Call::begin(&self.spawner, &self.sandbox, left).await
+    }
+
+    async fn start(&self, call: &Call, shell: &[&str], command: &RunCommand) -> Result<u32, ApiError> {
         let mut argv: Vec<Vec<u8>> = shell.iter().map(|arg| arg.as_bytes().to_vec()).collect();
         argv.push(command.command.clone().into_bytes());
         let start = StartProcess {
@@ -59,7 +91,7 @@ impl SandboxHands {
             label: "tool".to_owned(),
             hold: false,
         };
-        match self.init.ask(InitRequest::Start(start)).await? {
+        match self.init.ask(call.start(start)).await? {
             InitReply::Started { process, .. } => Ok(process),
             other => Err(unexpected(&other)),
         }
@@ -67,8 +99,13 @@ impl SandboxHands {
 
     async fn run(&self, command: &RunCommand) -> Result<CommandOutput, ApiError> {
         self.log.print(OutputStream::Stdout, format!("$ {}\n", command.command).as_bytes());
-        let process = match self.start(&["/bin/bash", "-lc"], command).await {
-            Err(error) if error.code == ErrorCode::NotFound => self.start(&["/bin/sh", "-lc"], command).await?,
+        let mut call = self.call(command.left).await?;
+        let process = match self.start(&call, &["/bin/bash", "-lc"], command).await {
+            Err(error) if error.code == ErrorCode::NotFound => {
+                // What let a program into the first one is used up.
+                call = self.call(command.left).await?;
+                self.start(&call, &["/bin/sh", "-lc"], command).await?
+            }
             started => started?,
         };
         let _end = Running { init: &self.init, process };
@@ -93,10 +130,14 @@ impl SandboxHands {
                     more = &mut reading, if read.is_none() => read = Some(more),
                     () = &mut late, if !output.timed_out => {
                         output.timed_out = true;
-                        self.init.ask(InitRequest::Signal { process, signal: SIGKILL, group: true }).await?;
+                        if !call.kill().await {
+                            self.init.ask(InitRequest::Signal { process, signal: SIGKILL, group: true }).await?;
+                        }
                     }
                 }
             };
+            // What it has left is killed, and with it goes what holds its output open.
+            call.end().await;
             if read.is_none() {
                 read = tokio::time::timeout(DRAIN, &mut reading).await.ok();
             }
@@ -106,6 +147,7 @@ impl SandboxHands {
         output.stdout_truncated = out?;
         output.stderr_truncated = err?;
         output.exit = exit::of_report(report).code;
+        output.used = Some(call.usage(&self.init, process).await);
         output.stdout = stdout;
         output.stderr = stderr;
         Ok(output)

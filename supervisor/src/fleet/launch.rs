@@ -265,6 +265,8 @@ pub(crate) fn adopt(core: &Core, id: &AgentId, init: InitLink, has_main: bool, t
         over: CancellationToken::new(),
         control: OnceLock::new(),
         claimed: CancellationToken::new(),
+        hold: Mutex::default(),
+        told: Mutex::default(),
         verdict: Mutex::new(None),
     });
     lock(&core.live).insert(id.clone(), live.clone());

@@ -16,7 +16,7 @@ use super::{
     core::{Core, Live, MAIN, away},
     exit, launch,
     output::Source,
-    retire,
+    retire, takeover,
 };
 use crate::links::{errors::from_init, init::unexpected};
 
@@ -218,8 +218,11 @@ pub(crate) async fn attach(
 }
 
 /// Gives bytes to an input.
-pub(crate) async fn write_input(core: &Core, handle: &ProcessHandle, data: &[u8]) -> Result<(), ApiError> {
+pub(crate) async fn write_input(core: &Arc<Core>, handle: &ProcessHandle, data: &[u8]) -> Result<(), ApiError> {
     let live = core.running(&handle.agent)?;
+    if handle.tty {
+        takeover::typed(core, &handle.agent, &live, handle.process);
+    }
     for part in data.chunks(MAX_CHUNK) {
         live.init.ask(InitRequest::Write { process: handle.process, data: part.to_vec() }).await?;
     }

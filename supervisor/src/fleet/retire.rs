@@ -28,19 +28,20 @@ pub(crate) enum Stage {
 
 /// Waits for the end of a program, says so for terminals, and forgets it later.
 pub(crate) fn when_ended(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, process: u32, label: &str, stage: Stage) {
-    let (core, id, live, terminal) = (core.clone(), id.clone(), live.clone(), label == "tty");
-    tokio::spawn(async move {
-        // Boxed: a task is as large as the largest thing it does, and this one is remembered for a minute of every program.
-        let over = Box::pin(ends(&core, &id, &live, process, (terminal, stage)));
-        if !over.await {
-            return;
-        }
-        drop((core, id));
-        tokio::select! {
-            () = live.over.cancelled() => {}
-            () = tokio::time::sleep(if terminal { KEPT_TERMINAL } else { KEPT }) => live.init.tell(InitRequest::Forget { process }),
-        }
-    });
+    tokio::spawn(kept(core.clone(), id.clone(), live.clone(), process, (label == "tty", stage)));
+}
+
+async fn kept(core: Arc<Core>, id: AgentId, live: Arc<Live>, process: u32, (terminal, stage): (bool, Stage)) {
+    // Boxed: a task is as large as the largest thing it does, and there is one of every program that ended within the last minute.
+    let over = Box::pin(ends(&core, &id, &live, process, (terminal, stage)));
+    if !over.await {
+        return;
+    }
+    drop((core, id));
+    tokio::select! {
+        () = live.over.cancelled() => {}
+        () = tokio::time::sleep(if terminal { KEPT_TERMINAL } else { KEPT }) => live.init.tell(InitRequest::Forget { process }),
+    }
 }
 
 /// Waits for the end, and says so where somebody wants to know; false when nobody can tell.
@@ -71,4 +72,19 @@ pub(crate) fn those_found(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>) {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of what it takes to wait for one.
+    fn size<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_ended_program_is_remembered_by_little() {
+        assert!(size(kept) <= 512, "{} bytes of each program", size(kept));
+    }
 }

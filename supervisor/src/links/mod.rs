@@ -1,5 +1,6 @@
 //! The connections to the other two processes: the spawner, and the init of each sandbox.
 
+mod calls;
 pub mod errors;
 pub mod init;
 mod requests;

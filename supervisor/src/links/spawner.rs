@@ -301,14 +301,14 @@ impl SpawnerLink {
         }
     }
 
-    async fn done(&self, request: SpawnerRequest) -> Result<(), ApiError> {
+    pub(super) async fn done(&self, request: SpawnerRequest) -> Result<(), ApiError> {
         match self.ask(request, Vec::new()).await? {
             (SpawnerReply::Done, _) => Ok(()),
             (other, _) => Err(unexpected(&other)),
         }
     }
 
-    async fn ask(&self, request: SpawnerRequest, fds: Vec<OwnedFd>) -> Result<Answer, ApiError> {
+    pub(super) async fn ask(&self, request: SpawnerRequest, fds: Vec<OwnedFd>) -> Result<Answer, ApiError> {
         self.queue(request, fds, false).await
     }
 
@@ -352,7 +352,7 @@ fn listen(control: OwnedFd, desk: Arc<Desk>, gone: CancellationToken) -> std::io
     Ok(())
 }
 
-fn unexpected(reply: &SpawnerReply) -> ApiError {
+pub(super) fn unexpected(reply: &SpawnerReply) -> ApiError {
     if let SpawnerReply::Failed(failure) = reply {
         return from_spawner(failure);
     }

@@ -198,6 +198,12 @@ export class Fleet {
         this.#change(agent, { state: 'paused' });
         this.#touch(`budget:${agent.id}`);
         break;
+      case 'agent.held':
+        this.#change(agent, { heldBy: event.by });
+        break;
+      case 'agent.released':
+        this.#change(agent, { heldBy: null });
+        break;
       case 'agent.resumed':
       case 'agent.steered':
         this.outdated.add(agent.id);

@@ -53,7 +53,11 @@ frozen: string | null,
 /**
  * What was found when it was frozen last.
  */
-postMortem: PostMortem | null, };
+postMortem: PostMortem | null, 
+/**
+ * What each model was asked so far: by the loop, through the gateway, and to look back.
+ */
+byModel: Array<ModelSpend>, };
 
 /**
  * Older steps are shown to the model as a summary from now on; the journal keeps them whole.
@@ -127,7 +131,20 @@ text: string, };
 /**
  * The closed set of events; `type` has the name on the wire.
  */
-export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
+export type AgentEvent = { "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.held" } & AgentHeld | { "type": "agent.released" } & AgentReleased | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead;
+
+/**
+ * A person works in its sandbox: it begins nothing new meanwhile, and what runs goes on.
+ */
+export type AgentHeld = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Who it is.
+ */
+by: string, };
 
 /**
  * Identity of an agent: 12 characters `[a-z0-9]`, the first a letter, random, never reused.
@@ -235,6 +252,10 @@ exit: ExitInfo | null,
  */
 lastAction: string | null, 
 /**
+ * Who works in its sandbox just now, so that its loop begins nothing new.
+ */
+heldBy?: string | null, 
+/**
  * Last sample of its resources.
  */
 usage: Usage | null, 
@@ -322,7 +343,11 @@ ok: boolean,
 /**
  * The result, shortened to 4 KiB.
  */
-result: string, };
+result: string, 
+/**
+ * What a call that ran a program used.
+ */
+used?: CallUsage | null, };
 
 /**
  * Freezes an agent's cgroup.
@@ -446,6 +471,23 @@ costMicrousd?: number | null, };
  * An agent by number, id, name or unique prefix.
  */
 export type AgentRef = number | string;
+
+/**
+ * The person gave it back, or typed nothing for a while.
+ */
+export type AgentReleased = { 
+/**
+ * Number of the agent.
+ */
+pid: number, 
+/**
+ * Who had it.
+ */
+by: string, 
+/**
+ * They said so; otherwise time did.
+ */
+handed: boolean, };
 
 /**
  * Thaws an agent's cgroup.
@@ -906,6 +948,48 @@ pid: number,
 line: BudgetLine, };
 
 /**
+ * What a call that ran a program used, as the kernel counted it, with everything that it started. A figure that this host does not count
+ * for a call is null, and `absent` says why.
+ */
+export type CallUsage = { 
+/**
+ * CPU time, microseconds.
+ */
+cpuUsec: number | null, 
+/**
+ * Most memory at a time, with the pages of files that it read and wrote, bytes.
+ */
+memoryPeakBytes: number | null, 
+/**
+ * Most memory that a single one of its processes had at a time, of those that were waited for, bytes.
+ */
+largestProcessBytes: number | null, 
+/**
+ * Read from storage by processes that were waited for, bytes.
+ */
+readBytes: number | null, 
+/**
+ * Written to files on storage by processes that were waited for, bytes.
+ */
+writtenBytes: number | null, 
+/**
+ * Most processes and threads at a time.
+ */
+mostTasks: number | null, 
+/**
+ * Processes that were still there when its program had ended.
+ */
+left: number, 
+/**
+ * They go on, as the call asked; otherwise they were killed.
+ */
+leftRunning: boolean, 
+/**
+ * Why figures are null, one sentence each.
+ */
+absent: Array<string>, };
+
+/**
  * A call of the built-in agent that is held, with what exactly it would do.
  */
 export type CallWish = { 
@@ -1153,7 +1237,7 @@ agentId: AgentId | null,
 /**
  * Owner of that agent; empty for events of the service.
  */
-owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
+owner: string, } & ({ "type": "process.spawned" } & ProcessSpawned | { "type": "process.stateChange" } & ProcessStateChange | { "type": "process.exit" } & ProcessExit | { "type": "process.reaped" } & ProcessReaped | { "type": "process.queued" } & ProcessQueued | { "type": "process.dequeued" } & ProcessDequeued | { "type": "process.priorityChanged" } & ProcessPriorityChanged | { "type": "agent.thought" } & AgentThought | { "type": "agent.action" } & AgentAction | { "type": "agent.observation" } & AgentObservation | { "type": "agent.progress" } & AgentProgress | { "type": "agent.completed" } & AgentCompleted | { "type": "agent.paused" } & AgentPaused | { "type": "agent.resumed" } & AgentResumed | { "type": "agent.userMessage" } & AgentUserMessage | { "type": "agent.compacted" } & AgentCompacted | { "type": "agent.held" } & AgentHeld | { "type": "agent.released" } & AgentReleased | { "type": "agent.steered" } & AgentSteered | { "type": "agent.spawned" } & ChildSpawned | { "type": "agent.log" } & AgentLog | { "type": "fs.changed" } & FsChanged | { "type": "tty.opened" } & TtyOpened | { "type": "tty.closed" } & TtyClosed | { "type": "network.verdict" } & NetworkDecided | { "type": "network.policy" } & NetworkPolicyChanged | { "type": "approval.requested" } & ApprovalRequested | { "type": "approval.decided" } & ApprovalDecided | { "type": "guard.suspicion" } & GuardSuspicion | { "type": "budget.warning" } & BudgetWarning | { "type": "resource.exceeded" } & ResourceExceeded | { "type": "agent.runaway" } & AgentRunaway | { "type": "agent.postMortem" } & PostMortemWritten | { "type": "memory.stored" } & MemoryStored | { "type": "memory.forgotten" } & MemoryForgotten | { "type": "memory.consolidated" } & MemoryConsolidated | { "type": "plan.created" } & PlanCreated | { "type": "plan.updated" } & PlanUpdated | { "type": "reflection.stored" } & ReflectionStored | { "type": "feedback.submitted" } & FeedbackSubmitted | { "type": "ipc.message" } & LetterSent | { "type": "ipc.delivered" } & LetterRead);
 
 /**
  * Sends durable events after a number, then the live ones.
@@ -2111,7 +2195,7 @@ export type ModelProvider = "openai" | "anthropic" | "gemini" | "ollama";
  */
 export type ModelSpend = { 
 /**
- * The model; the loop's own answers stand under `(loop)`.
+ * The model, as `PROVIDER/MODEL`; who looked back at a run when it had ended stands apart, as `PROVIDER/MODEL (looking back)`.
  */
 model: string, 
 /**

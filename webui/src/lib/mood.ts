@@ -5,7 +5,7 @@ export type Mood = 'working' | 'waiting' | 'paused' | 'queued' | 'failed' | 'don
 
 export const LIVE_MOODS: readonly Mood[] = ['working', 'waiting', 'paused', 'queued'];
 
-export function moodOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit'>): Mood {
+export function moodOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'heldBy'>): Mood {
   switch (agent.state) {
     case 'queued':
       return 'queued';
@@ -17,7 +17,7 @@ export function moodOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit'>): Mood
     case 'dead':
       return failed(agent) ? 'failed' : 'done';
     default:
-      return agent.phase === 'waiting' ? 'waiting' : 'working';
+      return agent.phase === 'waiting' || agent.heldBy ? 'waiting' : 'working';
   }
 }
 
@@ -39,7 +39,9 @@ const PHASES: Record<AgentInfo['phase'], string> = {
 };
 
 /** State and phase in one or two words. */
-export function wordOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'queuePosition'>): string {
+export function wordOf(
+  agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'queuePosition' | 'heldBy'>,
+): string {
   switch (agent.state) {
     case 'queued':
       return agent.queuePosition ? `Queued, place ${agent.queuePosition}` : 'Queued';
@@ -56,7 +58,7 @@ export function wordOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'queu
     case 'dead':
       return endWord(agent);
     case 'running':
-      return PHASES[agent.phase];
+      return agent.heldBy ? `Held by ${agent.heldBy}` : PHASES[agent.phase];
   }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,12 @@ const EMPTY: &str = "populated 0";
 pub(in super::super) struct Events(Option<File>);
 
 impl Events {
+    /// That of the cgroup `dir`.
+    pub(super) fn of(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        Ok(Self(Some(File::from(openat(dir, "cgroup.events", flags, Mode::empty())?))))
+    }
+
     /// Has nothing in it, as `populated 0` says, or is frozen, `frozen 1`?
     pub(in super::super) fn say(&mut self, event: &str) -> io::Result<bool> {
         let Some(file) = &mut self.0 else { return Ok(event == EMPTY) };
@@ -60,8 +66,7 @@ impl Group {
     }
 
     pub(super) fn events(&self) -> io::Result<Events> {
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        Ok(Events(Some(File::from(openat(self.unified.as_fd(), "cgroup.events", flags, Mode::empty())?))))
+        Events::of(self.unified.as_fd())
     }
 
     pub(super) fn wait_for(events: &mut Events, event: &str, deadline: Instant) -> io::Result<()> {
@@ -96,7 +101,11 @@ impl Tree {
         for dir in std::iter::once(self.unified.as_fd()).chain(self.v1.iter().map(|h| h.dir.as_fd())) {
             match unlinkat(dir, id.as_str(), UnlinkatFlags::RemoveDir) {
                 Ok(()) | Err(nix::errno::Errno::ENOENT) => {}
-                Err(nix::errno::Errno::EBUSY) => return Ok(false),
+                // Calls have left theirs in it, or the kernel has not let go.
+                Err(nix::errno::Errno::EBUSY) => {
+                    self.remove_calls(id)?;
+                    return Ok(false);
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -3,6 +3,7 @@
 //! Placement, freeze and kill are cgroup2's, on every host. Limits are cgroup2's where its controllers are delegated to us,
 //! else those of the v1 hierarchies (hybrid hosts). Everything lives below the cgroup this process was started in.
 
+mod calls;
 mod end;
 mod host;
 
@@ -18,6 +19,7 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
+pub(super) use calls::CallGroup;
 pub(super) use end::Events;
 use host::{
     below, exists_at, make_dir, make_dir_at, make_room, mount_point, open_dir, open_dir_at, own_path, read_at, write_at,

@@ -1,8 +1,8 @@
 //! One line per event.
 
 use aether_protocol::{
-    AgentEvent, Event,
-    event::{AgentCompacted, AgentSteered, ChildSpawned, PlanCreated, PlanUpdated},
+    AgentEvent, CallUsage, Event,
+    event::{AgentCompacted, AgentObservation, AgentReleased, AgentSteered, ChildSpawned, PlanCreated, PlanUpdated},
     network::{ApprovalWish, NetworkVerdict},
 };
 
@@ -16,14 +16,16 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
     let (tone, label, step, text) = match &event.body {
         AgentEvent::Thought(e) => (Tone::Faint, "think", Some(e.step), e.thought.clone()),
         AgentEvent::Action(e) => (Tone::Accent, "act", Some(e.step), format!("{} {}", e.tool, arguments(&e.args))),
-        AgentEvent::Observation(e) if e.ok => (Tone::Good, "ok", Some(e.step), observation(&e.result)),
-        AgentEvent::Observation(e) => (Tone::Bad, "failed", Some(e.step), observation(&e.result)),
+        AgentEvent::Observation(e) if e.ok => (Tone::Good, "ok", Some(e.step), observation(e)),
+        AgentEvent::Observation(e) => (Tone::Bad, "failed", Some(e.step), observation(e)),
         AgentEvent::Completed(e) => (Tone::Good, "done", None, e.summary.clone()),
         AgentEvent::UserMessage(e) => (Tone::Strong, "message", None, e.content.clone()),
         AgentEvent::Log(e) => (if e.level == "info" { Tone::Faint } else { Tone::Warning }, "note", None, e.message.clone()),
         AgentEvent::Compacted(e) => (Tone::Faint, "note", Some(e.step), compacted(e)),
         AgentEvent::Steered(e) => (Tone::Strong, "steered", None, steered(e)),
         AgentEvent::ChildSpawned(e) => (Tone::Strong, "started", None, started(e)),
+        AgentEvent::Held(e) => (Tone::Warning, "held", None, held(&e.by)),
+        AgentEvent::Released(e) => (Tone::Good, "back", None, released(e)),
         AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
         AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
         AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
@@ -61,13 +63,15 @@ pub(crate) fn service_line(event: &Event, style: Style, columns: Option<usize>) 
         },
         AgentEvent::Thought(e) => format!("{}: {}", e.step, e.thought),
         AgentEvent::Action(e) => format!("{}: {} {}", e.step, e.tool, arguments(&e.args)),
-        AgentEvent::Observation(e) => format!("{}: {} {}", e.step, if e.ok { "ok" } else { "failed" }, observation(&e.result)),
+        AgentEvent::Observation(e) => format!("{}: {} {}", e.step, if e.ok { "ok" } else { "failed" }, observation(e)),
         AgentEvent::Progress(e) => format!("{}/{}: {}", e.step, e.max_steps, e.summary),
         AgentEvent::Completed(e) => e.summary.clone(),
         AgentEvent::UserMessage(e) => e.content.clone(),
         AgentEvent::Compacted(e) => compacted(e),
         AgentEvent::Steered(e) => steered(e),
         AgentEvent::ChildSpawned(e) => started(e),
+        AgentEvent::Held(e) => held(&e.by),
+        AgentEvent::Released(e) => released(e),
         AgentEvent::Log(e) => format!("{}: {}", e.level, e.message),
         AgentEvent::FsChanged(e) => format!("{} {}", e.change_type, e.path),
         AgentEvent::TtyOpened(e) => format!("{} {}", e.tty.tty_id, e.tty.title),
@@ -113,6 +117,15 @@ fn compacted(e: &AgentCompacted) -> String {
 
 fn started(e: &ChildSpawned) -> String {
     format!("agent {} ({}) below it", e.child_pid, e.child)
+}
+
+fn held(by: &str) -> String {
+    format!("{by} types in its terminal; it begins nothing new meanwhile")
+}
+
+fn released(e: &AgentReleased) -> String {
+    let why = if e.handed { "gave it back" } else { "has typed nothing for a while" };
+    format!("{} {why}; it goes on", e.by)
 }
 
 fn steered(e: &AgentSteered) -> String {
@@ -169,8 +182,14 @@ fn arguments(args: &serde_json::Value) -> String {
     args.to_string()
 }
 
-/// The first line of a result and how many follow.
-fn observation(result: &str) -> String {
+/// The first line of a result, how many follow, and what the call used.
+fn observation(e: &AgentObservation) -> String {
+    let used = e.used.as_ref().map(CallUsage::words).filter(|words| !words.is_empty());
+    let result = first_line(&e.result);
+    used.map_or_else(|| result.clone(), |used| format!("{result} · {used}"))
+}
+
+fn first_line(result: &str) -> String {
     let mut lines = result.lines().filter(|line| !line.trim().is_empty());
     let first = lines.next().unwrap_or_default().to_owned();
     match lines.count() {
@@ -206,6 +225,11 @@ mod tests {
             (
                 json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "run_command", "ok": true, "result": "a\nb\nc\n"}),
                 "   2  ok      a (and 2 more lines)",
+            ),
+            (
+                json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "run_command", "ok": true, "result": "exit status 0",
+                    "used": {"cpuUsec": 2_500_000, "memoryPeakBytes": 5 << 20, "mostTasks": 2}}),
+                "   2  ok      exit status 0 · CPU 2.50 s · memory 5 MiB · up to 2 processes",
             ),
             (
                 json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "rm", "ok": false, "result": "no such file"}),

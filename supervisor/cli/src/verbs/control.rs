@@ -32,7 +32,7 @@ pub(crate) struct Pause {
     targets: Targets,
 }
 
-/// Thaw frozen agents.
+/// Let agents go on: thaw frozen ones, and give back those that a person types in.
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
     #[command(flatten)]

@@ -113,6 +113,7 @@ fn lines(info: &AgentInfo) -> Vec<(&'static str, String)> {
             format!("{}{why}", exit.code)
         }),
     );
+    add("held by", info.held_by.clone());
     add("last action", info.last_action.clone());
     add("home", Some(info.home.clone()));
     add("pid", info.pid.map(|pid| pid.to_string()));

@@ -100,7 +100,10 @@ fn row(info: &AgentInfo, depth: usize, now: &Timestamp) -> Vec<Cell> {
         Cell::new(Tone::Strong, format!("{}{}", "  ".repeat(depth), info.name)),
         Cell::new(Tone::Faint, info.id.as_str()),
         Cell::new(state_tone(info), state),
-        Cell::new(phase_tone(info.phase), lower(&info.phase)),
+        match &info.held_by {
+            Some(by) => Cell::new(Tone::Warning, format!("held by {by}")),
+            None => Cell::new(phase_tone(info.phase), lower(&info.phase)),
+        },
         uptime.map_or_else(|| "-".to_owned(), units::span).into(),
         live.map_or_else(|| "-".to_owned(), |usage| units::cpu(usage.cpus)).into(),
         live.map_or_else(|| "-".to_owned(), |usage| units::size(usage.memory_bytes)).into(),

@@ -16,7 +16,7 @@ use tokio::{
 use super::frame::{self, FromClient};
 use crate::{
     api::ApiState,
-    fleet::{Chunk, OutputReader, ProcessHandle},
+    fleet::{Chunk, OutputReader, ProcessHandle, inherited},
 };
 
 /// Bytes of output that may be unacknowledged.
@@ -48,7 +48,7 @@ pub(crate) async fn run(state: ApiState, socket: WebSocket, opened: Opened, over
     let writer = tokio::spawn(write(sink, outgoing));
     let (input, inputs) = mpsc::channel(QUEUE);
     // Not stopped with the connection: what was accepted is still given. It ends with the program at the latest.
-    tokio::spawn(feed(state.clone(), handle.clone(), inputs));
+    tokio::spawn(inherited(feed(state.clone(), handle.clone(), inputs)));
     let hello = frame::hello(reader.tty, reader.offset, reader.oldest);
     if out.send(Message::Binary(hello)).await.is_ok() {
         let mut channel = Channel {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     api::{ApiState, attach::WINDOW},
-    fleet::{Chunk, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams},
+    fleet::{Chunk, OutputReader, OutputStream, Pace, ProcessHandle, StartAt, Streams, inherited},
 };
 
 /// Terminals of one connection at a time.
@@ -138,7 +138,7 @@ impl Terminals {
         }
         let lane = self.lanes.entry(input.tty_id.clone()).or_insert_with(|| {
             let (keys, typed) = mpsc::channel(KEYS);
-            let task = tokio::spawn(type_keys(self.state.clone(), self.out.clone(), typed));
+            let task = tokio::spawn(inherited(type_keys(self.state.clone(), self.out.clone(), typed)));
             Lane { keys, _task: AbortOnDropHandle::new(task) }
         });
         lane.keys.try_send((id, input)).map_err(|refused| {

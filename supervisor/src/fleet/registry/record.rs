@@ -37,6 +37,7 @@ pub(crate) fn info(record: AgentRecord) -> AgentInfo {
         ended_at: record.ended_at,
         exit: record.exit,
         last_action: record.last_action,
+        held_by: None,
         usage: None,
         disk: None,
     }

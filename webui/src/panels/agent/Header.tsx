@@ -10,6 +10,7 @@ import {
   Square,
   Terminal,
   Trash2,
+  Undo2,
 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { steer } from '@/api/agents';
@@ -67,6 +68,16 @@ export function AgentHeader({ agent, onRemoved }: Props) {
         </span>
         <span className="flex-1" />
         <div role="toolbar" aria-label="Controls" className="flex items-center gap-1.5">
+          {agent.heldBy && !paused && !ended && (
+            <Button
+              icon={<Undo2 size={14} />}
+              busy={busy === 'resume'}
+              title="Its loop waits while somebody types in its terminal"
+              onClick={() => void run('resume', agent)}
+            >
+              Hand back
+            </Button>
+          )}
           {paused ? (
             <Button
               icon={<Play size={14} />}

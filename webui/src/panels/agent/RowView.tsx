@@ -74,6 +74,11 @@ export const RowView = memo(function RowView({ row, open, onToggle, onRate, rate
             {open && <More row={row} />}
           </>
         )}
+        {row.used && (
+          <p className="figures text-12 leading-5 text-muted" title={row.used.why || undefined}>
+            {row.used.words}
+          </p>
+        )}
       </div>
     </div>
   );

@@ -1,6 +1,7 @@
 import type { ApprovalWish, Decision, Event } from '@/api/generated';
 import { effectOf, type Effect, type Written } from '@/lib/effects';
 import { count } from '@/lib/format';
+import { usedWords } from '@/lib/used';
 import { dollars } from '@/lib/models';
 import { destinationText, policyLine } from '@/lib/network';
 import { effectText, wishText } from '@/lib/wish';
@@ -21,6 +22,8 @@ export interface Row {
   told?: true;
   /** What a call is about to do. */
   effect?: Effect;
+  /** What a call used, and beside it what is not counted and why. */
+  used?: { words: string; why: string };
   /** The beginning of a step, with its number. */
   step?: number;
 }
@@ -80,6 +83,7 @@ export function rowOf(event: Event): Row | null {
         tone: event.ok ? 'observation' : 'failed',
         label: event.ok ? 'Result' : 'Failed',
         ...resultText(event.result),
+        ...(event.used && { used: { words: usedWords(event.used), why: event.used.absent.join('\n') } }),
       };
     case 'agent.userMessage':
       return { ...base, tone: 'person', label: 'You', ...fold(event.content) };

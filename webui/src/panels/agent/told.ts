@@ -20,6 +20,18 @@ export function toldOf(event: Event): Told | null {
         label: 'Summary',
         line: `${count(event.summedUp, 'old step')} summed up: the model reads about ${event.tokensAfter.toLocaleString()} tokens instead of ${event.tokensBefore.toLocaleString()}`,
       });
+    case 'agent.held':
+      return told({
+        tone: 'person',
+        label: 'Held',
+        line: `${event.by} types in its terminal; it begins nothing new meanwhile`,
+      });
+    case 'agent.released':
+      return told({
+        tone: 'person',
+        label: 'Back',
+        line: `${event.by} ${event.handed ? 'gave it back' : 'has typed nothing for a while'}; it goes on`,
+      });
     case 'agent.steered':
       return told({
         tone: 'person',
