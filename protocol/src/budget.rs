@@ -262,6 +262,9 @@ pub struct AgentBudget {
     pub frozen: Option<String>,
     /// What was found when it was frozen last.
     pub post_mortem: Option<PostMortem>,
+    /// What each model was asked so far: by the loop, through the gateway, and to look back.
+    #[serde(default)]
+    pub by_model: Vec<ModelSpend>,
 }
 
 /// What was found when an agent was frozen.
@@ -288,7 +291,7 @@ pub struct PostMortem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ts_rs::TS, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelSpend {
-    /// The model; the loop's own answers stand under `(loop)`.
+    /// The model, as `PROVIDER/MODEL`; who looked back at a run when it had ended stands apart, as `PROVIDER/MODEL (looking back)`.
     pub model: String,
     /// Answers.
     #[ts(type = "number")]

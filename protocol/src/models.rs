@@ -134,7 +134,7 @@ pub struct ProviderReport {
     pub detail: String,
     /// Model for goals that name the provider alone.
     pub default_model: String,
-    /// Its models take images.
+    /// Its default model takes images.
     pub images: bool,
     /// The models that it lists; empty when it was not asked or lists none.
     pub models: Vec<String>,

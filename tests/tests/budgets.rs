@@ -1,9 +1,17 @@
 //! What agents use up: counted on every path, frozen at the limit, thawed when it is raised.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
-use aether_tests::{Daemon, Scripted, eventually, http, scripted::call};
+use aether_tests::{
+    Daemon, Provider, Scripted, eventually, http,
+    internet::{Internet, PUBLIC},
+    scripted::call,
+};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -37,6 +45,8 @@ fn tokens_freeze_a_goal_and_a_higher_limit_thaws_it_also_after_a_restart() {
     assert_eq!(found["spent"]["tokens"], 39, "three answers: the one that went over it, and none after: {found}");
     assert!(found["frozen"].as_str().is_some_and(|why| why.contains("39 of 30")), "{found}");
     assert_eq!(found["postMortem"]["byTool"][0]["tool"], "write_file", "{found}");
+    let of_model = json!([{ "model": "openai/m-1", "answers": 3, "tokens": 39, "costMicrousd": 0 }]);
+    assert_eq!((&found["postMortem"]["byModel"], &found["byModel"]), (&of_model, &of_model));
     assert!(found["postMortem"]["files"].to_string().contains("/home/agent/f0"), "{found}");
     assert_eq!((count(&daemon, "costly", "budget.warning"), count(&daemon, "costly", "resource.exceeded")), (1, 1));
     daemon.aether(["resume", "costly"]).refused(5, "is used up");
@@ -55,6 +65,92 @@ fn tokens_freeze_a_goal_and_a_higher_limit_thaws_it_also_after_a_restart() {
     assert_eq!(again["spent"]["steps"], 4, "{again}");
     daemon.aether(["budget", "costly", "set", "tokens=none"]).ok();
     assert_eq!(reaches(&daemon, "costly", "dead")["exit"]["code"], 0);
+    // Six answers of the goal, its end, and who looked back at it.
+    let all = eventually("the look back", SOON, || Some(budget(&daemon, "costly")).filter(|b| b["spent"]["tokens"] == 8 * 13));
+    assert_eq!(all["byModel"][0]["answers"], 7, "{all}");
+    assert_eq!(all["byModel"][1], json!({ "model": "openai/m-1 (looking back)", "answers": 1, "tokens": 13, "costMicrousd": 0 }));
+    assert_eq!(all["spent"]["steps"], 7, "a look back is no step: {all}");
+    let shown = daemon.aether(["budget", "costly"]).ok().text();
+    assert!(shown.contains("openai/m-1 (looking back): 1 answer, 13 tokens"), "{shown}");
+}
+
+/// Waits until it is frozen and gives what was found.
+fn frozen(daemon: &Daemon, agent: &str) -> Value {
+    eventually("a frozen agent and why", SOON, || {
+        let found = budget(daemon, agent);
+        (found["frozen"].is_string() && found["postMortem"].is_object() && info(daemon, agent)["state"] == "paused")
+            .then_some(found)
+    })
+}
+
+/// Asks a model, or sends 40,000 bytes, without end.
+const ASKS: &str = "
+import json, os, time, urllib.request
+while True:
+    body = json.dumps({'model': 'm-1', 'messages': []}).encode()
+    head = {'Authorization': 'Bearer ' + os.environ['OPENAI_API_KEY'], 'Content-Type': 'application/json'}
+    urllib.request.urlopen(urllib.request.Request(os.environ['OPENAI_BASE_URL'] + '/chat/completions', body, head)).read()
+    time.sleep(0.3)
+";
+const SENDS: &str = "
+import time, urllib.request
+while True:
+    urllib.request.urlopen('http://allowed.test/', b'x' * 40000).read()
+    time.sleep(0.3)
+";
+
+/// Takes a request with its body.
+fn takes(mut stream: TcpStream) {
+    let (mut seen, mut chunk) = (0, [0; 4096]);
+    while let Ok(length) = stream.read(&mut chunk) {
+        seen += length;
+        if length == 0 || seen > 40_000 {
+            break;
+        }
+    }
+    let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+}
+
+/// It is frozen at its limit, found out about, and goes on when that is raised, to be frozen again.
+fn is_frozen_and_thaws(daemon: &Daemon, agent: &str, kind: &str, least: u64, more: &str) -> Value {
+    let found = frozen(daemon, agent);
+    let used = found["spent"][kind].as_u64().expect("a number");
+    assert!(used >= least, "{found}");
+    assert_eq!(found["lines"][0]["kind"], kind, "{found}");
+    let told = ["budget.warning", "resource.exceeded", "agent.postMortem"].map(|event| count(daemon, agent, event));
+    assert_eq!(told, [1; 3], "{found}");
+    daemon.aether(["resume", agent]).refused(5, "is used up");
+    daemon.aether(["budget", agent, "set", more]).ok();
+    let again = eventually("frozen again", SOON, || {
+        Some(frozen(daemon, agent)).filter(|now| now["postMortem"]["why"] != found["postMortem"]["why"])
+    });
+    assert!(again["spent"][kind].as_u64() > Some(used), "it went on, and was frozen at the higher limit: {again}");
+    again
+}
+
+#[test]
+fn a_program_is_frozen_for_what_it_asks_through_the_gateway() {
+    let provider = Provider::start();
+    let daemon = Daemon::with(&format!("[models.openai]\nbase_url = \"{}/v1\"\n", provider.url()));
+    daemon.aether_with(["secret", "set", "OPENAI_API_KEY"], b"sk-of-a-test", SOON).ok();
+    let run = ["run", "-d", "--name", "asker", "--models", "openai", "--budget", "tokens=30", "--", "python3", "-c", ASKS];
+    daemon.aether(run).ok();
+    let found = is_frozen_and_thaws(&daemon, "asker", "tokens", 39, "tokens=60");
+    let by_model = &found["postMortem"]["byModel"];
+    assert!(by_model[0]["model"] == "openai/m-1" && by_model[0]["answers"].as_u64() >= Some(5), "{by_model}");
+    let asked = provider.seen().len() as u64;
+    assert!(asked * 13 >= found["spent"]["tokens"].as_u64().expect("tokens"), "{asked} were asked: {found}");
+}
+
+#[test]
+fn a_program_is_frozen_for_the_bytes_that_it_sends() {
+    let internet = Internet::new();
+    let _server = internet.serve(PUBLIC, 80, takes);
+    let daemon = internet.daemon(&format!("{PUBLIC} allowed.test"));
+    let run =
+        ["run", "-d", "--name", "sender", "--allow", "allowed.test", "--budget", "bytes=100K", "--", "python3", "-c", SENDS];
+    daemon.aether(run).ok();
+    is_frozen_and_thaws(&daemon, "sender", "bytesOut", 100 << 10, "bytes=300K");
 }
 
 #[test]

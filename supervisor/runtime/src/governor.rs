@@ -52,7 +52,8 @@ pub struct Spent {
 }
 
 impl Spent {
-    pub(crate) fn of(step: u32, provider: &str, answer: &Completion) -> Self {
+    /// Of an answer of `provider`, or of who answered in its place.
+    pub fn of(step: u32, provider: &str, answer: &Completion) -> Self {
         // A fallback may have answered for the one that was asked.
         let provider = if answer.provider.is_empty() { provider } else { &answer.provider };
         let model = if answer.model == provider { provider.to_owned() } else { format!("{provider}/{}", answer.model) };

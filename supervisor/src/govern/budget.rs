@@ -6,7 +6,10 @@ use aether_protocol::{AgentBudget, AgentId, AgentState, ApiError, Budget, Budget
 use aether_store::AgentField;
 use serde_json::json;
 
-use super::meter::{check, lent_by, lines, used_up};
+use super::{
+    meter::{check, lent_by, lines, used_up},
+    post_mortem,
+};
 use crate::fleet::{Core, Fleet, control};
 
 impl Fleet {
@@ -70,6 +73,30 @@ fn within_parent(core: &Core, parent: Option<&AgentId>, was: &Budget, wanted: &B
     Ok(())
 }
 
+/// May an agent be thawed: is nothing that holds for it used up?
+pub(crate) fn may_go_on(core: &Core, id: &AgentId) -> Result<(), ApiError> {
+    used_up(core, id).map_or(Ok(()), |line| {
+        let name = core.registry().get(id).map_or_else(|| id.to_string(), |entry| entry.info.name.to_string());
+        let hint = match line.scope {
+            BudgetScope::Agent => format!("raise it: aether budget {name} set {}=LIMIT", word(line.kind)),
+            BudgetScope::OwnerToday | BudgetScope::Today => "raise it in the configuration, or wait until tomorrow".to_owned(),
+        };
+        Err(ApiError::conflict(format!("the budget of {name} is used up: {}", line.words()), hint))
+    })
+}
+
+/// What the command line calls it.
+const fn word(kind: BudgetKind) -> &'static str {
+    match kind {
+        BudgetKind::Tokens => "tokens",
+        BudgetKind::Cost => "cost",
+        BudgetKind::Steps => "steps",
+        BudgetKind::Wall => "wall",
+        BudgetKind::Cpu => "cpu",
+        BudgetKind::BytesOut => "bytes",
+    }
+}
+
 /// What an agent can still use or lend of each thing that is limited for it, in the units of [`aether_protocol::Spent`].
 pub(crate) fn left(core: &Core, id: &AgentId) -> Left {
     Left(lines(core, id).into_iter().filter(|line| line.scope == BudgetScope::Agent).collect())
@@ -104,5 +131,6 @@ async fn shown(core: &Arc<Core>, id: &AgentId) -> Result<AgentBudget, ApiError> 
         lines = BudgetKind::ALL.into_iter().filter_map(own).collect();
     }
     let (below, lent) = (core.meter.below(id).unwrap_or(kept.below), lent_by(core, id));
-    Ok(AgentBudget { budget, spent, below, lent, lines, frozen, post_mortem: kept.post_mortem })
+    let by_model = post_mortem::by_model(core, id).await;
+    Ok(AgentBudget { budget, spent, below, lent, lines, frozen, post_mortem: kept.post_mortem, by_model })
 }

@@ -10,7 +10,8 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Program, Spent, Timestamp, event::BudgetWarning,
+    AgentId, AgentState, ApiError, Budget, BudgetKind, BudgetLine, BudgetScope, Program, Spent, Timestamp, budget::ModelSpend,
+    event::BudgetWarning,
 };
 use aether_store::{BudgetField, Change, NewSpent, SpentRecord};
 use tokio::sync::Notify;
@@ -55,6 +56,8 @@ struct Tally {
     below: Spent,
     /// Of what it used itself, what the store does not have yet.
     unsaved: Spent,
+    /// Of that, what models were asked.
+    asked: Vec<ModelSpend>,
     warned: Vec<String>,
     frozen: Option<String>,
     seen: Option<Seen>,
@@ -80,6 +83,12 @@ impl Meter {
     /// What the children of an agent used.
     pub(super) fn below(&self, id: &AgentId) -> Option<Spent> {
         lock(&self.state).agents.get(id).map(|tally| tally.below)
+    }
+
+    /// Counts for an agent that is known no more, so that its owner's day has it.
+    pub(super) fn count_for(&self, id: &AgentId, owner: &str) {
+        let tally = Tally { owner: owner.to_owned(), ..Tally::default() };
+        lock(&self.state).agents.entry(id.clone()).or_insert(tally);
     }
 
     fn roll(state: &mut State) {
@@ -121,8 +130,11 @@ pub(crate) async fn adopt(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError
     Ok(())
 }
 
-/// Counts what was used, at once, and looks whether that was too much.
-pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent) {
+/// Counts what was used, at once, and looks whether that was too much. `on`: the model that the service asked.
+pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent, on: Option<ModelSpend>) {
+    if let Some(tally) = lock(&core.meter.state).agents.get_mut(id) {
+        tally.asked.extend(on);
+    }
     note(core, id, more);
     keep(core, std::slice::from_ref(id));
     check(core, id);
@@ -179,9 +191,9 @@ fn keep(core: &Core, ids: &[AgentId]) {
         let mut any = false;
         for (id, above) in ids.iter().zip(above) {
             if let Some(tally) = state.agents.get_mut(id).filter(|tally| tally.unsaved != Spent::default()) {
-                let more = std::mem::take(&mut tally.unsaved);
+                let (more, models) = (std::mem::take(&mut tally.unsaved), std::mem::take(&mut tally.asked));
                 let (agent, owner, day) = (id.clone(), tally.owner.clone(), day.clone());
-                change = change.spend(NewSpent { agent, above, owner, day, more });
+                change = change.spend(NewSpent { agent, above, owner, day, more, models });
                 any = true;
             }
         }
@@ -300,30 +312,6 @@ pub(crate) async fn thawed(core: &Arc<Core>, id: &AgentId) {
         tracing::error!(agent = %id, %error, "that an agent goes on could not be recorded");
     }
     core.meter.moved.notify_waiters();
-}
-
-/// May an agent be thawed: is nothing that holds for it used up?
-pub(crate) fn may_go_on(core: &Core, id: &AgentId) -> Result<(), ApiError> {
-    used_up(core, id).map_or(Ok(()), |line| {
-        let name = core.registry().get(id).map_or_else(|| id.to_string(), |entry| entry.info.name.to_string());
-        let hint = match line.scope {
-            BudgetScope::Agent => format!("raise it: aether budget {name} set {}=LIMIT", word(line.kind)),
-            BudgetScope::OwnerToday | BudgetScope::Today => "raise it in the configuration, or wait until tomorrow".to_owned(),
-        };
-        Err(ApiError::conflict(format!("the budget of {name} is used up: {}", line.words()), hint))
-    })
-}
-
-/// What the command line calls it.
-const fn word(kind: BudgetKind) -> &'static str {
-    match kind {
-        BudgetKind::Tokens => "tokens",
-        BudgetKind::Cost => "cost",
-        BudgetKind::Steps => "steps",
-        BudgetKind::Wall => "wall",
-        BudgetKind::Cpu => "cpu",
-        BudgetKind::BytesOut => "bytes",
-    }
 }
 
 /// Counts time, CPU time and bytes for the life of the service.

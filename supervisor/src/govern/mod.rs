@@ -1,5 +1,6 @@
 //! The governor of one built-in agent: its rules, the people who are asked, the guard, circles and its budget.
 
+pub(crate) mod apart;
 pub(crate) mod budget;
 mod hold;
 pub(crate) mod meter;
@@ -157,7 +158,7 @@ impl Governor for AgentGovernor {
             steps: u64::from(spent.step).saturating_sub(known),
             ..Spent::default()
         };
-        meter::spend(&self.core, &self.id, more);
+        meter::spend(&self.core, &self.id, more, Some(apart::on(spent, "")));
         Ok(())
     }
 

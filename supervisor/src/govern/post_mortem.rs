@@ -39,36 +39,38 @@ pub(super) async fn write(core: &Arc<Core>, id: &AgentId, why: &str, line: Optio
 
 async fn find(core: &Core, id: &AgentId, why: &str, spent: Spent) -> PostMortem {
     let steps = core.store.steps(id.clone()).await.unwrap_or_default();
-    let asked = core.store.model_usage(id.clone()).await.unwrap_or_default();
-    let mut models: BTreeMap<String, ModelSpend> = BTreeMap::new();
-    let mut add = |model: String, answers: u64, tokens: u64, cost: u64| {
-        let one = models.entry(model.clone()).or_insert(ModelSpend { model, answers: 0, tokens: 0, cost_microusd: 0 });
-        one.answers += answers;
-        one.tokens = one.tokens.saturating_add(tokens);
-        one.cost_microusd = one.cost_microusd.saturating_add(cost);
-    };
-    let mut through_gateway = 0_u64;
-    for usage in &asked {
-        let cost = usage.cost_microusd.unwrap_or(0);
-        through_gateway = through_gateway.saturating_add(cost);
-        let model = format!("{}/{}", usage.provider.name(), usage.model);
-        add(model, usage.calls, usage.input_tokens.saturating_add(usage.output_tokens), cost);
-    }
-    let answered: Vec<_> = steps.iter().filter_map(|step| step.usage.as_ref()).collect();
-    if !answered.is_empty() {
-        let number = |usage: &serde_json::Value, key: &str| usage.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        let tokens = answered.iter().map(|usage| number(usage, "input").saturating_add(number(usage, "output"))).sum();
-        add("(loop)".to_owned(), answered.len() as u64, tokens, spent.cost_microusd.saturating_sub(through_gateway));
-    }
     PostMortem {
         at: Timestamp::now(),
         why: why.to_owned(),
         spent,
         last_steps: steps.iter().rev().take(STEPS).rev().map(line_of).collect(),
-        by_model: models.into_values().collect(),
+        by_model: by_model(core, id).await,
         by_tool: by_tool(&steps),
         files: files(&steps),
     }
+}
+
+/// What each model was asked so far: by the service, and through the gateway.
+pub(super) async fn by_model(core: &Core, id: &AgentId) -> Vec<ModelSpend> {
+    let asked = core.store.model_spent(id.clone()).await.unwrap_or_default();
+    let through_gateway = core.store.model_usage(id.clone()).await.unwrap_or_default().into_iter().map(|usage| ModelSpend {
+        model: format!("{}/{}", usage.provider.name(), usage.model),
+        answers: usage.calls,
+        tokens: usage.input_tokens.saturating_add(usage.output_tokens),
+        cost_microusd: usage.cost_microusd.unwrap_or(0),
+    });
+    let mut models: BTreeMap<String, ModelSpend> = BTreeMap::new();
+    for more in asked.into_iter().chain(through_gateway) {
+        match models.get_mut(&more.model) {
+            None => drop(models.insert(more.model.clone(), more)),
+            Some(one) => {
+                one.answers += more.answers;
+                one.tokens = one.tokens.saturating_add(more.tokens);
+                one.cost_microusd = one.cost_microusd.saturating_add(more.cost_microusd);
+            }
+        }
+    }
+    models.into_values().collect()
 }
 
 fn line_of(step: &StepRecord) -> String {

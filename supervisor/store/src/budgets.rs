@@ -1,6 +1,6 @@
 //! What agents used up: of each one in all its life, and of each owner on each day.
 
-use aether_protocol::{AgentId, PostMortem, Spent};
+use aether_protocol::{AgentId, PostMortem, Spent, budget::ModelSpend};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::{Change, Store, StoreError, row};
@@ -35,6 +35,8 @@ pub struct NewSpent {
     pub day: String,
     /// How much.
     pub more: Spent,
+    /// The part of it that models were asked for by the service; kept of agents that are known.
+    pub models: Vec<ModelSpend>,
 }
 
 /// A change of what is kept about the budget of one agent.
@@ -74,6 +76,29 @@ impl Store {
                 warned: row::from_json("warnings", &r.get::<_, String>(8)?)?,
                 circles_after: r.get(9)?,
             })
+        })
+        .await
+    }
+
+    /// What the service asked each model for an agent, by its name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn model_spent(&self, agent: AgentId) -> Result<Vec<ModelSpend>, StoreError> {
+        self.read(move |db| {
+            let sql = "SELECT model, answers, tokens, cost_microusd FROM model_spent WHERE agent_id = ?1 ORDER BY model";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut rows = statement.query([agent.as_str()])?;
+            let mut all = Vec::new();
+            while let Some(r) = rows.next()? {
+                all.push(ModelSpend {
+                    model: r.get(0)?,
+                    answers: row::uint(r.get(1)?),
+                    tokens: row::uint(r.get(2)?),
+                    cost_microusd: row::uint(r.get(3)?),
+                });
+            }
+            Ok(all)
         })
         .await
     }
@@ -122,6 +147,9 @@ fn spend(db: &Connection, new: &NewSpent) -> Result<(), StoreError> {
                cpu_ms = cpu_ms + ?6, bytes_out = bytes_out + ?7 WHERE agent_id = ?1",
         )?
         .execute((new.agent.as_str(), tokens, cost, steps, wall, cpu, bytes))?;
+        for one in &new.models {
+            asked(db, &new.agent, one)?;
+        }
     }
     for above in &new.above {
         make(db, above)?;
@@ -138,6 +166,15 @@ fn spend(db: &Connection, new: &NewSpent) -> Result<(), StoreError> {
            wall_ms = wall_ms + ?6, cpu_ms = cpu_ms + ?7, bytes_out = bytes_out + ?8",
     )?
     .execute((&new.day, &new.owner, tokens, cost, steps, wall, cpu, bytes))?;
+    Ok(())
+}
+
+fn asked(db: &Connection, agent: &AgentId, more: &ModelSpend) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO model_spent (agent_id, model, answers, tokens, cost_microusd) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (agent_id, model) DO UPDATE SET answers = answers + ?3, tokens = tokens + ?4, cost_microusd = cost_microusd + ?5",
+    )?
+    .execute((agent.as_str(), &more.model, row::int(more.answers), row::int(more.tokens), row::int(more.cost_microusd)))?;
     Ok(())
 }
 

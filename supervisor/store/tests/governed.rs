@@ -3,6 +3,7 @@
 
 use aether_protocol::{
     AgentId, Decision, PostMortem, RuleEffect, Spent, Timestamp, ToolRule,
+    budget::ModelSpend,
     network::{ApprovalWish, ConnectWish},
 };
 use aether_store::{BudgetField, Change, HeldWord, NewAgent, NewHeld, NewSpent, Options, Store};
@@ -73,8 +74,11 @@ async fn what_was_used_adds_up_and_the_day_outlives_the_agent() {
         owner: owner.into(),
         day: "2026-01-02".into(),
         more,
+        models: vec![ModelSpend { model: "lab/m".into(), answers: 1, tokens: 5, cost_microusd: 7 }],
     };
     store.commit(Change::new().spend(spend(&one, "root")).spend(spend(&one, "root"))).await.expect("spent");
+    let asked = store.model_spent(one.clone()).await.expect("asked");
+    assert_eq!(asked, [ModelSpend { model: "lab/m".into(), answers: 2, tokens: 10, cost_microusd: 14 }]);
     let top = agent(2);
     with_agent(&store, &top, "top").await;
     let under = NewSpent { above: vec![top.clone(), agent(8)], day: "2026-01-04".into(), ..spend(&agent(7), "root") };
@@ -102,7 +106,8 @@ async fn what_was_used_adds_up_and_the_day_outlives_the_agent() {
     assert_eq!((record.spent, record.frozen.as_deref()), (more.plus(more), Some("w")));
     assert_eq!((record.post_mortem, record.warned, record.circles_after), (Some(found), vec!["x".to_owned()], 4));
     store.commit(Change::new().delete_agent(&one)).await.expect("removed");
-    assert_eq!(store.spent(one).await.expect("gone"), aether_store::SpentRecord::default());
+    assert_eq!(store.spent(one.clone()).await.expect("gone"), aether_store::SpentRecord::default());
+    assert_eq!(store.model_spent(one).await.expect("gone"), []);
     let mut day = store.day_spent("2026-01-02".into()).await.expect("day");
     day.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(day, [("ann".to_owned(), more), ("root".to_owned(), more.plus(more))]);

@@ -2987,7 +2987,7 @@ detail: string,
  */
 defaultModel: string, 
 /**
- * Its models take images.
+ * Its default model takes images.
  */
 images: boolean, 
 /**

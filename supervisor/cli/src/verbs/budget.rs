@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use aether_protocol::{AgentBudget, AgentInfo, Budget, BudgetKind, BudgetLine, PostMortem};
+use aether_protocol::{AgentBudget, AgentInfo, Budget, BudgetKind, BudgetLine, PostMortem, budget::ModelSpend};
 use clap::{Args, Subcommand, builder::NonEmptyStringValueParser};
 
 use super::Context;
@@ -156,6 +156,10 @@ fn text(budget: &AgentBudget, style: Style, columns: Option<usize>) -> String {
             text.push_str(&format!("of its {} its children used {below} and may still use {lent}\n", kind.words()));
         }
     }
+    if !budget.by_model.is_empty() {
+        text.push_str(&format!("{}\n", style.paint(Tone::Faint, "models")));
+        models(&budget.by_model).iter().for_each(|line| text.push_str(&format!("  {}\n", one_line(line))));
+    }
     if let Some(why) = &budget.frozen {
         text.push_str(&format!("{}\n", style.paint(Tone::Bad, &format!("frozen: {}", one_line(why)))));
     }
@@ -181,6 +185,18 @@ fn row(line: &BudgetLine) -> Vec<Cell> {
     ]
 }
 
+fn models(all: &[ModelSpend]) -> Vec<String> {
+    let line = |one: &ModelSpend| {
+        let (answers, cost) = (count(one.answers, "answer"), BudgetKind::Cost.amount(one.cost_microusd));
+        format!("{}: {answers}, {} tokens, {cost}", one.model, one.tokens)
+    };
+    all.iter().map(line).collect()
+}
+
+fn count(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
 fn post_mortem(found: &PostMortem, style: Style) -> String {
     let mut text =
         format!("\n{}\n", style.paint(Tone::Strong, &format!("When it was frozen ({}): {}", found.at.0, one_line(&found.why))));
@@ -191,15 +207,7 @@ fn post_mortem(found: &PostMortem, style: Style) -> String {
         }
     };
     part("last steps", found.last_steps.clone());
-    let cost = |usd: u64| BudgetKind::Cost.amount(usd);
-    part(
-        "models",
-        found
-            .by_model
-            .iter()
-            .map(|m| format!("{}: {} answers, {} tokens, {}", m.model, m.answers, m.tokens, cost(m.cost_microusd)))
-            .collect(),
-    );
+    part("models", models(&found.by_model));
     part("tools", found.by_tool.iter().map(|t| format!("{}: {} calls, {} failed", t.tool, t.calls, t.failed)).collect());
     part("files changed by its tools (what commands changed is not known)", found.files.clone());
     text
@@ -227,11 +235,19 @@ mod tests {
     fn what_was_found_is_shown() {
         let value = serde_json::json!({"budget": {"tokens": 10}, "spent": {"tokens": 10, "steps": 2}, "frozen": "its budget is used up",
             "lines": [{"scope": "agent", "kind": "tokens", "used": 10, "limit": 10}],
+            "byModel": [{"model": "lab/m (looking back)", "answers": 1, "tokens": 13, "costMicrousd": 20000}],
             "postMortem": {"at": "2026-01-02T03:04:05.000Z", "why": "w", "spent": {}, "lastSteps": ["1: a\u{1b}[2J"], "byModel": [],
                 "byTool": [{"tool": "rm", "calls": 2, "failed": 1}], "files": ["/home/agent/a"]}});
         let budget: AgentBudget = serde_json::from_value(value).unwrap();
         let text = text(&budget, Style::off(), None);
-        for part in ["tokens", "frozen: its budget is used up", "rm: 2 calls, 1 failed", "/home/agent/a", "steps"] {
+        for part in [
+            "tokens",
+            "frozen: its budget is used up",
+            "lab/m (looking back): 1 answer, 13 tokens, $0.02",
+            "rm: 2 calls, 1 failed",
+            "/home/agent/a",
+            "steps",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains('\u{1b}'), "nothing of an agent's reaches the terminal as it is");

@@ -12,7 +12,10 @@ use aether_runtime::{Models, Wish};
 use aether_store::{Change, StepRecord};
 
 use super::{Identity, identity};
-use crate::fleet::core::Core;
+use crate::{
+    fleet::{core::Core, secret_use::asking},
+    govern::apart,
+};
 
 /// Name of the built-in rules among the providers.
 const HEURISTIC: &str = "heuristic";
@@ -58,7 +61,12 @@ pub(crate) async fn ended(core: &Arc<Core>, id: &AgentId, goal: &str, completed:
     let (goal, said) = (goal.to_owned(), said.to_owned());
     tokio::spawn(async move {
         let Some((provider, model)) = judge(&core, info.model.as_deref()) else { return };
-        let look = look_back(&who, provider, model, (&goal, &said, completed), &steps, seen);
+        if !apart::may_ask(&core, &who.agent).await {
+            tracing::info!(agent = %who.agent, "nothing is left of a budget to look back at a run; it stays without a rating");
+            return;
+        }
+        let look = look_back(&core, &who, provider, model, (&goal, &said, completed), &steps, seen);
+        let look = asking(&core, &who.agent, look);
         tokio::select! {
             () = core.stopping.cancelled() => {}
             done = tokio::time::timeout(LOOK_BACK, look) => {
@@ -78,6 +86,7 @@ fn judge<'a>(core: &'a Core, model: Option<&str>) -> Option<(Arc<dyn Provider + 
 }
 
 async fn look_back(
+    core: &Arc<Core>,
     who: &Identity,
     provider: Arc<dyn Provider + '_>,
     model: Option<String>,
@@ -94,6 +103,7 @@ async fn look_back(
             return;
         }
     };
+    apart::looked_back(core, &who.agent, &who.mind.owner, provider.name(), &answer).await;
     let Some(verdict) = ending::verdict(&answer.text) else {
         tracing::info!(agent = %who.agent, "a model looked back at a run and gave no rating");
         return;
