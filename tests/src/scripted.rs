@@ -126,10 +126,29 @@ fn serve(stream: TcpStream, scripts: &BTreeMap<&str, Vec<Turn>>, doubt: Doubt, l
     let asked: Value = serde_json::from_str(&text).unwrap_or_default();
     let tongue = Tongue::of(&path);
     log.lock().unwrap_or_else(PoisonError::into_inner).push((tongue, text));
+    if path.ends_with("/embeddings") {
+        drop(reader.into_inner().write_all(embedded(&asked).as_bytes()));
+        return;
+    }
     let (turn, calls) = calls(tongue, &asked, scripts, doubt);
     let (kind, body) = tongue.answer(turn, &calls, (TOKENS - 4, 4));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n");
     drop(reader.into_inner().write_all(format!("{head}{body}").as_bytes()));
+}
+
+/// What each text is about, as a vector: words that mean the same point in one direction.
+fn embedded(asked: &Value) -> String {
+    const MEANINGS: [&[&str]; 3] = [&["car", "automobile"], &["doctor", "physician"], &["boat", "vessel"]];
+    let vector = |text: &Value| -> Vec<f64> {
+        let text = text.as_str().unwrap_or_default().to_lowercase();
+        let about = MEANINGS.iter().map(|words| if words.iter().any(|word| text.contains(word)) { 1.0 } else { 0.0 });
+        about.chain([0.1]).collect()
+    };
+    let texts = asked["input"].as_array().into_iter().flatten();
+    let data: Vec<Value> = texts.enumerate().map(|(i, text)| json!({ "index": i, "embedding": vector(text) })).collect();
+    let body = json!({ "object": "list", "data": data }).to_string();
+    let length = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
 /// The calls of the turn that a question asks for.

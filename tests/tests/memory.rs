@@ -1,9 +1,9 @@
 //! What built-in agents remember, plan and write to each other, with a model that does what the test wrote down.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use aether_tests::{Daemon, Scripted, http, scripted::call};
+use aether_tests::{Daemon, Scripted, eventually, http, scripted::call};
 use serde_json::{Value, json};
 
 fn observations(daemon: &Daemon, agent: &str, tool: &str) -> Vec<Value> {
@@ -78,4 +78,35 @@ fn what_one_run_remembers_the_next_one_has_and_nobody_else() {
     daemon.aether(["memory", "add", "three", &"x".repeat(9000)]).refused(2, "at most 8192 are kept");
     let bad = daemon.aether_with(["memory", "ls", "three", "--layer", "liminal"], &[], Duration::from_secs(10));
     assert!(bad.code == 2 && bad.stderr.contains("procedural"), "{bad}");
+}
+
+#[test]
+fn vectors_find_what_words_do_not() {
+    let recall = call("recall", json!({"query": "car", "limit": 1}));
+    let model = Scripted::start([("blind goal", vec![recall.clone()]), ("seeing goal", vec![recall])]);
+    let mut daemon = Daemon::with(&model.config());
+    goal(&daemon, "keeper", Some("garage"), "the first goal");
+    for fact in ["The automobile stands behind the house", "The physician comes on Mondays", "The vessel lies in dock 4"] {
+        daemon.aether(["memory", "add", "keeper", fact]).ok();
+    }
+    // Control: of all its words none is in what is remembered.
+    goal(&daemon, "blind", Some("garage"), "the blind goal");
+    assert_eq!(observations(&daemon, "blind", "recall")[0]["result"], "nothing is remembered about that");
+    assert!(daemon.aether(["memory", "ls", "keeper", "car"]).ok().text().lines().count() <= 1);
+
+    daemon.kill9();
+    fs::write(daemon.scratch().join("aether.toml"), model.config() + "[models]\nembedding = \"openai/e-1\"\n").expect("config");
+    daemon.revive();
+    let found = eventually("vectors of what was remembered before", Duration::from_secs(20), || {
+        let listed = daemon.aether(["memory", "ls", "keeper", "car"]).ok().text();
+        listed.contains("The automobile").then_some(listed)
+    });
+    assert!(!found.contains("The physician") && !found.contains("The vessel"), "{found}");
+    goal(&daemon, "seeing", Some("garage"), "the seeing goal");
+    let told = observations(&daemon, "seeing", "recall")[0]["result"].to_string();
+    assert!(told.contains("The automobile stands behind the house"), "{told}");
+    // Only what is asked for goes to the provider: the texts to remember, once each, and the questions.
+    let sent =
+        model.seen().iter().filter(|request| request.contains("\"model\":\"e-1\"") && request.contains("The automobile")).count();
+    assert_eq!(sent, 1, "{:?}", model.seen());
 }

@@ -7,7 +7,7 @@ use aether_protocol::{Memory, MemoryLayer, NewMemory, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{
-    Change, NewEvent, Store, StoreError, events,
+    Change, NewEvent, Store, StoreError, events, folding,
     minds::{self, MindKey, now},
     row,
     vectors::{self, Near},
@@ -290,7 +290,7 @@ fn forget(db: &Connection, key: &MindKey, id: u64) -> Result<(), StoreError> {
     if gone == 1 { Ok(()) } else { Err(StoreError::Outdated("memory")) }
 }
 
-/// Forgets what has ended or faded, in every mind; how many went.
+/// Forgets what has ended or faded and folds old entries of runs, in every mind; how many went.
 fn consolidate(db: &Connection) -> Result<u64, StoreError> {
     let at = now();
     let ended = db.prepare_cached("DELETE FROM memories WHERE expires_ms IS NOT NULL AND expires_ms <= ?1")?.execute([at])?;
@@ -298,7 +298,7 @@ fn consolidate(db: &Connection) -> Result<u64, StoreError> {
     let faded = standing(FADED, at);
     let unused = at - (FADED_DAYS * DAY_MS) as i64;
     let gone = db.prepare_cached("DELETE FROM memories WHERE standing < ?1 AND accessed_ms < ?2")?.execute((faded, unused))?;
-    Ok((ended + gone) as u64)
+    Ok((ended + gone) as u64 + folding::fold(db)?)
 }
 
 #[cfg(test)]

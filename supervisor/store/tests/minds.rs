@@ -330,3 +330,37 @@ async fn what_is_near_is_found_without_its_words() {
     store.commit(Change::new().forget(key.clone(), bare[0].0)).await.expect("forget");
     assert!(store.recall(key, near("p/new", vec![1.0])).await.expect("recall").is_empty());
 }
+
+#[tokio::test]
+async fn old_entries_of_runs_become_one_that_says_what_came_of_them() {
+    let dir = tempfile::tempdir().expect("dir");
+    let store = open(&dir.path().join("aether.db"));
+    store.commit(agent(1, "ann")).await.expect("agent");
+    let key = own(1, "ann");
+    let by_hand = NewMemory { tags: vec!["run".into()], ..memory(MemoryLayer::Episodic, "I run each morning", 0.5) };
+    keep(&store, &key, by_hand).await;
+    for n in 0..70 {
+        let verdict = if n % 8 == 3 { "not reached" } else { "reached" };
+        let content = format!("Goal, {verdict}: mend the wheel{n}\nOutcome: spokes{n}\nSteps: 2; tools: rm 1");
+        let outside = (n == 5).then(|| "outside".to_owned());
+        let tags = ["run".to_owned()].into_iter().chain(outside).collect();
+        keep(&store, &key, NewMemory { tags, ..memory(MemoryLayer::Episodic, &content, 0.5) }).await;
+    }
+    let done = store.commit(Change::new().consolidate_memories()).await.expect("consolidate");
+    assert_eq!(done.removed, 32);
+    let all = store.recall(key.clone(), Recall { limit: 100, ..Recall::default() }).await.expect("recall");
+    assert_eq!(all.len(), 1 + 38 + 1, "the newest stay as they are, and so does what only has the tag");
+    let folded =
+        store.recall(key.clone(), Recall { tags: vec!["runs".into()], limit: 9, ..Recall::default() }).await.expect("recall");
+    let [one] = folded.as_slice() else { panic!("one: {folded:?}") };
+    assert!(
+        one.content.contains("32 runs from ") && one.content.contains(": 28 reached their goal, 4 did not."),
+        "{}",
+        one.content
+    );
+    assert!(one.content.contains("Not reached: mend the wheel3 (spokes3); mend the wheel11"), "{}", one.content);
+    assert!(one.tags.contains(&"outside".to_owned()), "one of them had read something from outside");
+    assert_eq!(found(&store, &key, "wheel7").await.first(), Some(&one.content), "its words still find it");
+    let again = store.commit(Change::new().consolidate_memories()).await.expect("consolidate");
+    assert_eq!(again.removed, 0, "it happens seldom");
+}

@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub(crate) async fn keep(core: Arc<Core>) {
     let Some(embedder) = core.providers.embedder() else { return };
     // Every memory up to this one has a vector or cannot have one.
-    let (mut done, mut pause, mut batch) = (0, LOOK, MOST_TEXTS);
+    let (mut done, mut pause, mut batch) = (0, Duration::ZERO, MOST_TEXTS);
     loop {
         tokio::select! {
             () = core.stopping.cancelled() => return,
