@@ -8,7 +8,7 @@ use aether_protocol::{
 };
 use aether_runtime::{
     CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, Work,
-    run_goal,
+    run_goal, tools,
 };
 use aether_sandbox::plan::AGENT_HOME;
 use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord, StoreError};
@@ -75,6 +75,17 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
             end::end(&core, &id, exit).await;
         }
     });
+}
+
+/// How the loop of a goal ended that was cut off before its end was recorded: its journal may have that.
+pub(crate) async fn ended_before(core: &Arc<Core>, id: &AgentId) -> Option<ExitInfo> {
+    let goal = core.info(id).is_ok_and(|info| matches!(info.spec.program, Program::Goal(_)));
+    let history = if goal { StoreJournal { core: core.clone(), id: id.clone() }.load().await.ok()? } else { return None };
+    match tools::on_record(&history)? {
+        Outcome::Completed(_) => Some(ExitInfo { code: 0, signal: None, reason: None }),
+        Outcome::Failed(why) => Some(ExitInfo { code: 1, signal: None, reason: Some(why) }),
+        Outcome::Cancelled | Outcome::Interrupted(_) => None,
+    }
 }
 
 /// What a network may reach, in words for the model.

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     Fleet, audit,
+    children::narrow,
     core::{Core, Live, lock, store_error},
 };
 use crate::{
@@ -197,11 +198,32 @@ async fn change_policy(core: &Arc<Core>, id: &AgentId, change: NetworkChange) ->
     }
     let policy = egress::compile(&mode)?;
     let mut spec = info.spec;
+    let before = spec.network.rules();
     spec.network = mode.clone();
+    let above = mode.rules();
+    let lower = if narrow::loses(&before, &above) {
+        narrow::below(core, id, &|spec| narrow::network(spec, &above)).await
+    } else {
+        Vec::new()
+    };
+    let policies = lower.iter().map(|one| egress::compile(&one.spec.network)).collect::<Result<Vec<_>, _>>()?;
     let event = NetworkPolicyChanged { pid: info.number, policy: mode };
-    core.commit(id, vec![AgentField::Spec(Box::new(spec))], vec![event.into()]).await?;
+    let fields = vec![AgentField::Spec(Box::new(spec))];
+    let mut change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]);
+    for one in &lower {
+        let event = NetworkPolicyChanged { pid: one.info.number, policy: one.spec.network.clone() };
+        change = one.record(core, change, event.into());
+    }
+    core.write(change).await?;
+    core.registry().apply(id, &fields);
     if let Some(net) = core.egress.of(id) {
         net.set_policy(policy);
+    }
+    for (one, policy) in lower.iter().zip(policies) {
+        one.apply(core);
+        if let Some(net) = core.egress.of(&one.info.id) {
+            net.set_policy(policy);
+        }
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aether_protocol::{AgentId, AgentInfo, ApiError, Program, event::AgentSteered, spec::check_tools};
-use aether_store::AgentField;
+use aether_protocol::{AgentId, AgentInfo, AgentSpec, ApiError, Program, event::AgentSteered, spec::check_tools};
+use aether_store::{AgentField, Change};
 use serde_json::json;
 use tokio::sync::broadcast;
 
-use super::{Fleet, core::Core};
+use super::{Fleet, children::narrow, core::Core};
 
 /// What to change; what is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,9 +70,15 @@ async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<Age
         let hint = format!("aether inspect {} shows its state", info.name);
         return Err(ApiError::conflict(format!("cannot steer {}: it has ended", info.name), hint));
     }
+    let mut lower = Vec::new();
     if let Some(tools) = steering.tools {
         check_tools(tools.as_deref().unwrap_or_default())?;
-        goal.tools = tools;
+        let before = std::mem::replace(&mut goal.tools, tools);
+        if let Some(above) = &goal.tools
+            && before.is_none_or(|before| before.iter().any(|tool| !above.contains(tool)))
+        {
+            lower = narrow::below(core, id, &|spec| narrow::tools(spec, above)).await;
+        }
     }
     if steering.model.is_some() {
         goal.model = steering.model;
@@ -81,10 +87,27 @@ async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<Age
     let model = core.providers.model_of(&spec)?;
     let event = AgentSteered { pid: info.number, tools: tools.clone(), model: model.clone() };
     let fields = vec![AgentField::Spec(Box::new(spec)), AgentField::Model(model.clone())];
-    core.commit(id, fields, vec![event.into()]).await?;
+    let mut change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]);
+    for one in &lower {
+        let event = AgentSteered { pid: one.info.number, tools: tools_of(&one.spec), model: one.info.model.clone() };
+        change = one.record(core, change, event.into());
+    }
+    core.write(change).await?;
+    core.registry().apply(id, &fields);
     if let Some(control) = core.sandbox(id).as_ref().and_then(|live| live.control.get()) {
         control.give_tools(tools);
         control.use_model(model);
     }
+    for one in &lower {
+        one.apply(core);
+        if let Some(control) = core.sandbox(&one.info.id).as_ref().and_then(|live| live.control.get()) {
+            control.give_tools(tools_of(&one.spec));
+        }
+    }
     core.info(id)
+}
+
+/// The tools of a built-in agent; every tool where nobody said which.
+pub(super) fn tools_of(spec: &AgentSpec) -> Option<Vec<String>> {
+    if let Program::Goal(goal) = &spec.program { goal.tools.clone() } else { None }
 }

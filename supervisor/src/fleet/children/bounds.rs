@@ -175,7 +175,7 @@ fn within(wanted: &NetworkMode, parent: &NetworkMode) -> Result<NetworkMode, Str
     Ok(rules.into())
 }
 
-const fn rank(otherwise: NetworkOtherwise) -> u8 {
+pub(super) const fn rank(otherwise: NetworkOtherwise) -> u8 {
     match otherwise {
         NetworkOtherwise::Deny => 0,
         NetworkOtherwise::Ask => 1,
@@ -188,7 +188,7 @@ fn reaches(above: &NetworkRules, rule: &NetworkRule) -> bool {
     above.allow.contains(rule) || (above.allow.is_empty() && above.otherwise == NetworkOtherwise::Allow)
 }
 
-fn join(list: &mut Vec<String>, more: Vec<String>) {
+pub(super) fn join(list: &mut Vec<String>, more: Vec<String>) {
     for one in more {
         if !list.contains(&one) {
             list.push(one);

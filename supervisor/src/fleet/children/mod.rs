@@ -1,6 +1,7 @@
 //! Agents that are started under others: they get no more than those have, and end with them.
 
 mod bounds;
+pub(crate) mod narrow;
 mod tools;
 mod view;
 
