@@ -101,7 +101,9 @@ pub(crate) async fn recover(core: &Arc<Core>) -> Result<(), ApiError> {
         if let Some(cgroup) = core.info(&id)?.cgroup {
             core.spawner.kill_stray(sandbox_id(&id)?, cgroup).await?;
         }
-        end::end(core, &id, exit::unknown("its sandbox ended while the service was down")).await;
+        let known = goal::ended_before(core, &id).await;
+        let exit = known.unwrap_or_else(|| exit::unknown("its sandbox ended while the service was down"));
+        end::end(core, &id, exit).await;
     }
     children::sweep(core).await?;
     finish_removals(core).await;

@@ -27,6 +27,7 @@ use {
     crate::toolset::{Effect, Site, parse},
     complete::Complete,
 };
+pub use complete::on_record;
 pub(crate) use {complete::ending, keep::keep};
 
 /// A tool with the type of its arguments.
