@@ -23,6 +23,8 @@ use sd_notify::NotifyState;
 
 /// How long after the start what it used is given back.
 const SETTLED: Duration = Duration::from_secs(1);
+/// Between two times at which memory that nobody uses is given back.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// What was made ready with privilege.
 pub(super) struct Ground {
@@ -99,9 +101,11 @@ async fn serve(ground: Ground) -> anyhow::Result<()> {
     tokio::spawn(notify::feed_watchdog(fleet.clone()));
     tokio::spawn(reload::on_signal(hangup, file, config));
     tokio::spawn(async {
-        // A start reads and builds much that is not needed again.
+        // A start reads and builds much that is not needed again, and what agents needed that are gone is free, but not the system's.
         tokio::time::sleep(SETTLED).await;
-        tokio::task::spawn_blocking(aether_sandbox::sys::heap::give_back);
+        while tokio::task::spawn_blocking(aether_sandbox::sys::heap::give_back).await.is_ok() {
+            tokio::time::sleep(AGAIN).await;
+        }
     });
     let cause = tokio::select! {
         _ = terminated.recv() => Cause::Asked,
