@@ -13,7 +13,8 @@ use std::{
 };
 
 use aether_tests::{
-    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, http, proc, random::Random, terminal::Terminal, wait::until,
+    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, http, proc, random::Random, terminal::Terminal,
+    wait::until,
 };
 
 /// Numbers after `word ` in a text, in order of appearance.
@@ -197,9 +198,8 @@ fn a_request_sent_again_makes_no_second_agent() {
         let request = http::unix(&daemon.socket(), "POST", "/api/v1/agents").json(&spec(argv));
         if key.is_empty() { request } else { request.header("idempotency-key", key) }
     };
-    let ids = |daemon: &Daemon| -> Vec<String> {
-        daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect()
-    };
+    let ids =
+        |daemon: &Daemon| -> Vec<String> { daemon.aether(["ps", "-a", "-q"]).ok().text().lines().map(str::to_owned).collect() };
     let sleep = ["sleep", "600"];
     let unread = post(&daemon, "first", &sleep).begin();
     until("the agent to be recorded", || ids(&daemon).len() == 1);
