@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ShownImage;
+use crate::{Effect, ShownImage};
 
 /// A step about to act.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct CallOutcome {
     pub images: Vec<ShownImage>,
     /// What it used, when it ran a program. For people: the model is not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub used: Option<CallUsage>,
+    pub used: Option<Box<CallUsage>>,
 }
 
 impl CallOutcome {
@@ -107,6 +107,9 @@ pub struct Update {
     pub last_action: Option<String>,
     /// Events to append.
     pub events: Vec<AgentEvent>,
+    /// What the step does that it belongs to. Before and after what changes something the write has to be on the disk, so that no
+    /// loss of power hides it; what changes nothing may get there a moment later, as it may be done again.
+    pub effect: Effect,
 }
 
 /// The journal cannot be read or written.
@@ -114,7 +117,8 @@ pub struct Update {
 #[error("{0}")]
 pub struct JournalError(pub String);
 
-/// The journal of one agent. Each call returns when everything given to it is durable, in one commit.
+/// The journal of one agent. Each call returns when everything given to it is written, in one commit, and is durable when
+/// [`Update::effect`] asks for it.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Everything written so far.

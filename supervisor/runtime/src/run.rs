@@ -17,7 +17,7 @@ use crate::{
     PlannedCall, RecordedStep, StepIntent, TakenMessage, Toolset, Update, Wish, compact, context,
     governor::{Asked, Gate, Governor, Spent, Verdict},
     images::{self, Album, Shown},
-    order::{group_end, idle_answers, taint},
+    order::{Start, effect, group_end, idle_answers, taint},
     text,
     toolbox::Toolbox,
     tools,
@@ -260,9 +260,11 @@ impl<'a> Run<'a> {
         let tokens = spent.usage.map(|usage| usage.input.saturating_add(usage.output));
         let (model, cost_microusd) = (Some(spent.model.clone()), spent.cost_microusd);
         events.push(AgentProgress { pid, step, max_steps, summary: summary.clone(), model, tokens, cost_microusd }.into());
-        events.extend(self.actions(intent, &self.toolbox(), 0));
+        let toolbox = self.toolbox();
+        events.extend(self.actions(intent, &toolbox, 0));
         let phase = if first.is_some() { AgentPhase::Executing } else { AgentPhase::Thinking };
-        self.work.journal.begin_step(intent, Update { phase, step, last_action: Some(summary), events }).await?;
+        let update = Update { phase, step, last_action: Some(summary), events, effect: effect(intent, &toolbox) };
+        self.work.journal.begin_step(intent, update).await?;
         Ok(())
     }
 
@@ -354,7 +356,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Broken> {
         let (pid, step) = (self.work.goal.number, intent.step);
         let tool = tools::canonical(&intent.calls[i].tool).to_owned();
-        let (result, used) = (text::for_event(&outcome.text), outcome.used.clone());
+        let (result, used) = (text::for_event(&outcome.text), outcome.used.as_deref().cloned());
         let mut events: Vec<AgentEvent> = vec![AgentObservation { pid, step, tool, ok: outcome.ok, result, used }.into()];
         let end = tools::ending(&intent.calls[i], outcome);
         if let Some(Outcome::Completed(summary)) = &end {
@@ -369,13 +371,14 @@ impl<'a> Run<'a> {
             step,
             last_action: next_call.map(|(_, call)| context::describe(&call.tool, &call.args)),
             events,
+            effect: effect(intent, toolbox),
         };
         self.work.journal.finish_call(step, i as u32, outcome, update).await?;
         Ok(())
     }
 
     async fn note(&self, step: u32, phase: AgentPhase, events: Vec<AgentEvent>) -> Result<(), Broken> {
-        self.work.journal.note(Update { phase, step, last_action: None, events }).await?;
+        self.work.journal.note(Update { phase, step, last_action: None, events, effect: Effect::Changes }).await?;
         Ok(())
     }
 
@@ -389,11 +392,4 @@ impl<'a> Run<'a> {
         };
         group.iter().map(action).collect()
     }
-}
-
-/// Whether calls without an outcome may have begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Start {
-    Fresh,
-    Resumed,
 }

@@ -49,7 +49,7 @@ impl Tool for RunCommandTool {
         let command = RunCommand { command: args.command, workdir: site.goal.workdir.clone(), timeout, left };
         let output = site.hands.run_command(command).await?;
         let text = report(&output, seconds);
-        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, used: output.used, ..CallOutcome::done(text) })
+        Ok(CallOutcome { ok: output.exit == 0 && !output.timed_out, used: output.used.map(Box::new), ..CallOutcome::done(text) })
     }
 }
 

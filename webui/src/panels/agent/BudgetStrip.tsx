@@ -75,7 +75,7 @@ function Bar({ line }: { line: BudgetLine }) {
   const share = Math.min(1, used / limit);
   return (
     <div
-      className="min-w-0 flex-1 basis-36 sm:max-w-60"
+      className={`min-w-0 flex-1 ${SCOPES[scope] ? 'basis-72 sm:max-w-84' : 'basis-36 sm:max-w-60'}`}
       title={`${amount(kind, used)} of ${amount(kind, limit)} ${SCOPES[scope] || 'of this agent'}`}
     >
       <p className="flex items-baseline justify-between gap-2 text-12">
