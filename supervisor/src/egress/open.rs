@@ -1,14 +1,7 @@
 //! TLS that is opened, because the agent's rules say so for this host: towards the program with a certificate of the machine's own
 //! authority, towards the server with its certificate checked. Nothing goes on when either fails.
 
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use aether_net::{Host, HostName};
 use rustls::pki_types::ServerName;
@@ -27,7 +20,7 @@ use super::{
     cut::{Passed, Reset},
     http::serve_requests,
     pipe::Client,
-    relay::Moved,
+    relay::{Count, Moved},
     wire::Wire,
 };
 
@@ -124,7 +117,7 @@ async fn pump(
     first: Vec<u8>,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    count: &AtomicU64,
+    count: &Count,
 ) -> io::Result<()> {
     let (mut buffer, mut length) = (first, None);
     loop {
@@ -132,7 +125,7 @@ async fn pump(
         to.write_all(bytes).await?;
         // Within TLS, what is written waits for more otherwise.
         to.flush().await?;
-        count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        count.add(bytes.len());
         buffer.resize(PIECE, 0);
         match from.read(&mut buffer).await? {
             0 => return to.shutdown().await,

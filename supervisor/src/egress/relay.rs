@@ -2,13 +2,17 @@
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::{ReadHalf, WriteHalf},
+    sync::Notify,
 };
 
 use super::{
@@ -60,9 +64,9 @@ pub(super) async fn relay(net: &AgentNet, client: Client, upstream: Client, pass
 }
 
 /// One way. A side that ends is ended on the other side as well, and that one may still speak.
-async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &AtomicU64) -> io::Result<()> {
+async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: &Count) -> io::Result<()> {
     to.write_all(&first).await?;
-    count.fetch_add(first.len() as u64, Ordering::Relaxed);
+    count.add(first.len());
     drop(first);
     let mut size = SMALL;
     let mut buffer = Vec::new();
@@ -74,7 +78,7 @@ async fn pump(first: Vec<u8>, from: ReadHalf<'_>, mut to: WriteHalf<'_>, count: 
             Ok(0) => return to.shutdown().await,
             Ok(length) => {
                 to.write_all(&buffer[..length]).await?;
-                count.fetch_add(length as u64, Ordering::Relaxed);
+                count.add(length);
                 if length == size && size < LARGE {
                     size = LARGE;
                 }
@@ -95,22 +99,47 @@ pub(super) struct Moved<'a> {
     host: String,
     port: u16,
     /// By the agent.
-    pub(super) sent: AtomicU64,
+    pub(super) sent: Count,
     /// To the agent.
-    pub(super) received: AtomicU64,
+    pub(super) received: Count,
     told: [AtomicU64; 2],
+    stirred: Arc<Notify>,
+}
+
+/// Bytes of one way.
+pub(super) struct Count {
+    bytes: AtomicU64,
+    stirred: Arc<Notify>,
+}
+
+impl Count {
+    fn new(stirred: &Arc<Notify>) -> Self {
+        Self { bytes: AtomicU64::new(0), stirred: stirred.clone() }
+    }
+
+    /// So many more.
+    pub(super) fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.stirred.notify_one();
+    }
+
+    fn now(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
 }
 
 impl<'a> Moved<'a> {
     /// Nothing yet.
     pub(super) fn new(net: &'a AgentNet, passed: &Passed) -> Self {
         let (host, port) = (passed.host.to_string(), passed.port);
-        Self { net, host, port, sent: AtomicU64::new(0), received: AtomicU64::new(0), told: Default::default() }
+        let stirred = Arc::new(Notify::new());
+        Self { net, host, port, sent: Count::new(&stirred), received: Count::new(&stirred), told: Default::default(), stirred }
     }
 
-    /// Counts while it moves: a budget must not have to wait for the end of a long connection.
+    /// Counts while it moves: a budget must not have to wait for the end of a long connection. Nothing is awake for a silent one.
     pub(super) async fn tell_always(&self) {
         loop {
+            self.stirred.notified().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.tell();
         }
@@ -118,8 +147,8 @@ impl<'a> Moved<'a> {
 
     fn tell(&self) {
         let [told_sent, told_received] = &self.told;
-        let more = |now: &AtomicU64, told: &AtomicU64| {
-            let now = now.load(Ordering::Relaxed);
+        let more = |count: &Count, told: &AtomicU64| {
+            let now = count.now();
             now.saturating_sub(told.swap(now, Ordering::Relaxed))
         };
         let (sent, received) = (more(&self.sent, told_sent), more(&self.received, told_received));
@@ -132,7 +161,7 @@ impl<'a> Moved<'a> {
     pub(super) async fn idle(&self) {
         let mut last = u64::MAX;
         loop {
-            let now = self.sent.load(Ordering::Relaxed).wrapping_add(self.received.load(Ordering::Relaxed));
+            let now = self.sent.now().wrapping_add(self.received.now());
             if now == last {
                 return;
             }
