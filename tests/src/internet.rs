@@ -95,6 +95,14 @@ impl Internet {
         self.daemon_below(hosts, &format!("export SSL_CERT_FILE='{}'", authorities.display()))
     }
 
+    /// As [`Internet::daemon`], which writes down all it can.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn daemon_telling_all(&self, hosts: &str) -> Daemon {
+        self.daemon_below(hosts, "export AETHER_LOG=trace")
+    }
+
     /// As [`Internet::daemon`], behind a program made from `tests/fixtures/SOURCE`, which becomes the one it is given.
     ///
     /// # Panics

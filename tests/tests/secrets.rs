@@ -10,7 +10,7 @@ use std::{
 };
 
 use aether_tests::{
-    Daemon,
+    Daemon, eventually,
     internet::{Internet, OTHER, PUBLIC},
 };
 
@@ -122,7 +122,9 @@ fn every_form_of_a_value_is_known_when_it_is_seen() {
 /// Looks for the value wherever it must not be: what is kept, what is told, what a backup holds, what is inside, and the memory of every
 /// process but the one that puts it into requests.
 fn sweep(daemon: &Daemon, agent: &str) {
-    let mut places = vec![("the log".to_owned(), daemon.log().into_bytes())];
+    let log = daemon.log();
+    assert!(log.contains("TRACE"), "it tells all");
+    let mut places = vec![("the log".to_owned(), log.into_bytes())];
     let mut dirs = vec![daemon.state()];
     while let Some(dir) = dirs.pop() {
         for entry in std::fs::read_dir(&dir).expect("a directory").flatten() {
@@ -167,7 +169,7 @@ fn a_secret_given_at_the_start_is_there_for_the_first_request() {
     let (told, asked) = channel();
     internet.serve(PUBLIC, 80, mirror(told.clone()));
     internet.serve(OTHER, 80, mirror(told));
-    let daemon = internet.daemon(HOSTS);
+    let daemon = internet.daemon_telling_all(HOSTS);
     set(&daemon, "API_TOKEN", CANARY).ok();
     let script = "printenv KEY; printenv API_TOKEN; curl -sS -m 20 -H \"Authorization: Bearer $KEY\" http://allowed.test/mine; \
                   curl -sS -m 20 -H \"Authorization: Bearer $KEY\" http://other.test/mine";
@@ -241,6 +243,52 @@ fn secrets_and_placeholders_outlive_a_restart() {
     daemon.aether(["rm", "-f", &id]).ok();
     let listed = daemon.aether(["--json", "secret", "ls"]).ok().json();
     assert_eq!(listed["grants"].as_array().map(Vec::len), Some(0), "a grant goes with its agent: {listed}");
+}
+
+/// How often the memory of the service holds a value as it is.
+fn held(daemon: &Daemon, value: &str) -> usize {
+    let (memory, value) = (aether_tests::memory::of(daemon.pid()), value.as_bytes());
+    assert!(memory.len() > 1 << 20, "its memory was read");
+    let begins = |at: &usize| memory[*at] == value[0] && memory[*at..].starts_with(value);
+    (0..memory.len()).filter(begins).count()
+}
+
+/// CRED-05: what was removed or replaced is gone from where it was used.
+#[test]
+fn a_value_that_is_removed_or_replaced_leaves_the_memory_of_the_service() {
+    let internet = Internet::new();
+    let (told, asked) = channel();
+    let mirror = mirror(told);
+    let (go, gone) = channel::<()>();
+    let gone = std::sync::Arc::new(std::sync::Mutex::new(gone));
+    internet.serve(PUBLIC, 80, move |stream| {
+        let _late = gone.lock().expect("lock").recv_timeout(Duration::from_secs(60));
+        mirror(stream);
+    });
+    let daemon = internet.daemon(HOSTS);
+    let agent = daemon.agent(&["--net", "open"], "exec sleep 600");
+    let value = |version: u32| format!("{CANARY}-in-memory-{version}");
+    set(&daemon, "API_TOKEN", &value(0)).ok();
+    daemon.aether(["secret", "grant", "API_TOKEN", "--agent", &agent.id, "--host", "allowed.test", "--bearer"]).ok();
+    let request = "curl -sS -m 60 -H \"Authorization: Bearer $API_TOKEN\" http://allowed.test/";
+    for version in 0..3 {
+        // The control: while a request is under way, the value is where it is looked for.
+        std::thread::scope(|scope| {
+            let curl = scope.spawn(|| daemon.aether(["exec", &agent.id, "--", "sh", "-c", request]).ok());
+            eventually("the value in memory", Duration::from_secs(20), || (held(&daemon, &value(version)) > 0).then_some(()));
+            go.send(()).expect("the server waits");
+            assert!(curl.join().expect("curl").text().contains("****"));
+        });
+        let seen = asked.recv_timeout(Duration::from_secs(20)).expect("asked");
+        assert!(seen.contains(&value(version)), "{seen}");
+        if version < 2 {
+            set(&daemon, "API_TOKEN", &value(version + 1)).ok();
+        } else {
+            daemon.aether(["secret", "rm", "API_TOKEN"]).ok();
+        }
+        eventually("it to be gone", Duration::from_secs(20), || (held(&daemon, &value(version)) == 0).then_some(()));
+    }
+    agent.remove();
 }
 
 /// CRED-05: a key that is replaced under load.

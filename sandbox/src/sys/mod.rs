@@ -16,3 +16,4 @@ pub mod process;
 pub mod pty;
 pub mod quota;
 pub mod task;
+pub mod wipe;
