@@ -87,9 +87,9 @@ impl Requests {
         match (&*self.stream).write(&behind.bytes) {
             Ok(count) if count == behind.bytes.len() => return None,
             Ok(count) => behind.from = count,
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-            // The reading side has the same end before it and tells who waits.
-            Err(_) => return None,
+            // Full, or the kernel is short of memory for a moment. What lasts is found by the task, which then ends the link: whoever waits is
+            // told.
+            Err(_) => {}
         }
         // Nothing was behind, so the queue has room.
         drop(self.frames.try_send(behind));
