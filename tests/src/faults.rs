@@ -146,8 +146,10 @@ pub fn unhurried(limit: Duration) -> Duration {
     limit.mul_f64((load / processors).max(1.0))
 }
 
-/// Calls that cannot fail like that, and those by which strace itself would leak what they give back.
-pub const NEVER: [&str; 11] = [
+/// Calls that cannot fail like that, and those by which strace itself would leak what they give back. An unlock (fcntl) fails on no local file
+/// system, and where it does, SQLite holds the lock for good.
+pub const NEVER: [&str; 12] = [
+    "fcntl",
     "umask",
     "close",
     "munmap",
