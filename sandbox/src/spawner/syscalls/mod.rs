@@ -11,6 +11,7 @@ mod emulate;
 mod policy;
 mod profiles;
 pub(super) mod set_id;
+mod tree;
 
 use libc as c;
 use policy::{ABSENT, FACTS, FILES, IPC, MAKES_FILE, MEMORY, NEW_NAMESPACE, NEWEST, NOT_AT_INIT, PROCESSES, SET_ID, WAITING};
@@ -56,6 +57,20 @@ fn build(
     absent: &[c::c_long],
     adjust: impl FnOnce(&mut Rules) -> Result<(), BackendError>,
 ) -> Result<BpfProgram, String> {
+    let rules = rules(more, fewer, adjust)?;
+    let mut program = prelude(absent);
+    // What depends on arguments is left to seccompiler, and the answer to everything else.
+    let (always, judged): (Rules, Rules) = rules.into_iter().partition(|(_, rule)| rule.is_empty());
+    program.extend(tree::allows(always.into_keys()));
+    program.extend(chain(judged)?);
+    Ok(program)
+}
+
+fn rules(
+    more: &[c::c_long],
+    fewer: &[c::c_long],
+    adjust: impl FnOnce(&mut Rules) -> Result<(), BackendError>,
+) -> Result<Rules, String> {
     let mut rules = Rules::new();
     for number in [FILES, WAITING, MEMORY, PROCESSES, FACTS, IPC, more].into_iter().flatten() {
         if !fewer.contains(number) {
@@ -71,11 +86,13 @@ fn build(
         rules.insert(*number, vec![rule]);
     }
     adjust(&mut rules).map_err(|e| e.to_string())?;
+    Ok(rules)
+}
+
+fn chain(rules: Rules) -> Result<BpfProgram, String> {
     let denied = SeccompAction::Errno(c::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, denied, SeccompAction::Allow, TargetArch::x86_64).map_err(|e| e.to_string())?;
-    let mut program = prelude(absent);
-    program.extend(BpfProgram::try_from(filter).map_err(|e| e.to_string())?);
-    Ok(program)
+    BpfProgram::try_from(filter).map_err(|e| e.to_string())
 }
 
 /// Calls that are allowed for some arguments; alternatives are joined by "or", conditions within one by "and".
@@ -155,6 +172,32 @@ mod tests {
     fn compiles_within_the_kernels_limit() {
         let program = compile().expect("policy compiles");
         assert!(program.len() < 4096, "{} instructions", program.len());
+    }
+
+    #[test]
+    fn answers_as_the_rules_alone_would() {
+        for (profile, may_set_id) in
+            [(Profile::Standard, false), (Profile::Packages, false), (Profile::Packages, true), (Profile::Browser, false)]
+        {
+            let rules = rules(&[], &[], |rules| adjust(rules, profile, may_set_id)).expect("rules");
+            let mut plain = without_audit(profile);
+            plain.extend(core_limit::unchanged());
+            plain.extend(prelude(ABSENT));
+            plain.extend(chain(rules).expect("policy compiles"));
+            let program = compile_for(profile, may_set_id).expect("policy compiles");
+            assert!(program.len() < plain.len(), "{} of {}", program.len(), plain.len());
+            let values = [0, 1, 2, 4, 8, 9, 16, 0x5412, 0x8933, 0o4755, 0x1000_0000, 0x4000_0000, u64::MAX];
+            for number in (0..NEWEST + 20).chain([0x4000_0000, 0x4000_0029, u32::MAX]) {
+                for arch in [X86_64, I386, 0] {
+                    for (n, value) in values.into_iter().enumerate() {
+                        let arguments =
+                            std::array::from_fn(|at| if at % 2 == 0 { value } else { values[(n + at) % values.len()] });
+                        let [answer, wanted] = [&program, &plain].map(|filter| emulate::run(filter, arch, number, arguments));
+                        assert_eq!(answer, wanted, "{profile:?} {arch:x} {number} {arguments:?}");
+                    }
+                }
+            }
+        }
     }
 
     const X86_64: u32 = 0xc000_003e;
