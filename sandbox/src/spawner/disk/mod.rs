@@ -185,6 +185,9 @@ impl Disk {
     pub(super) fn enter(&self, stage: &Stage, name: &SandboxId, limits: Option<DiskLimits>) -> Result<Entered, SpawnFailure> {
         let fail = |step: &str| at(PlanLayer::Filesystem, step);
         self.check_margin(stage)?;
+        if self.plain.is_some() {
+            volume::revive(self.place.as_fd(), stage.state.as_fd());
+        }
         let entered = if self.is_plain(name).map_err(fail("look for the home"))? {
             let attached = self.attach_plain(name).map_err(fail("attach the home"))?;
             Entered { attached: Some(attached), strict: None, detail: Err(OLD.to_owned()) }

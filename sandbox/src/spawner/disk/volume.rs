@@ -3,14 +3,14 @@
 use std::{
     fs::File,
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
 use nix::{
-    mount::{MntFlags, umount2},
-    sys::statvfs::fstatvfs,
+    mount::{MntFlags, MsFlags, umount2},
+    sys::statvfs::{FsFlags, fstatvfs},
 };
 
 use super::{
@@ -125,4 +125,18 @@ fn mount(stage: &Stage, file: File, kind: Kind) -> io::Result<()> {
         let _ = umount2("/volume", MntFlags::MNT_DETACH);
     }
     works.map_err(|error| io::Error::other(format!("its quota is not enforced: {error}")))
+}
+
+/// Makes a volume writable again that was turned read-only together with every disk of the host (an emergency remount); one whose own file
+/// system found an error stays as it is, and so does one below which nothing can be written yet.
+pub(super) fn revive(volume: BorrowedFd<'_>, state: BorrowedFd<'_>) {
+    let read_only = |dir| fstatvfs(dir).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY));
+    if !read_only(volume) || read_only(state) {
+        return;
+    }
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    match nix::mount::mount(None::<&str>, "/volume", None::<&str>, flags, None::<&str>) {
+        Ok(()) => eprintln!("the volume of the homes was read-only; it may be written again"),
+        Err(error) => eprintln!("the volume of the homes is read-only and stays so: {error}; look with e2fsck -n or btrfs check"),
+    }
 }
