@@ -2,10 +2,26 @@
 
 use crate::{Effect, Goal, History, PlannedCall, StepIntent, toolbox::Toolbox, tools};
 
+/// Whether calls without an outcome may have begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Fresh,
+    Resumed,
+}
+
+/// Does a call change something, or end the work?
+fn is_alone(call: &PlannedCall, toolbox: &Toolbox<'_>) -> bool {
+    toolbox.effect(&call.tool) != Effect::None || tools::canonical(&call.tool) == tools::COMPLETE
+}
+
+/// What a step does to the world: nothing, when none of its calls does.
+pub(crate) fn effect(intent: &StepIntent, toolbox: &Toolbox<'_>) -> Effect {
+    if intent.calls.iter().any(|call| is_alone(call, toolbox)) { Effect::Changes } else { Effect::None }
+}
+
 /// Where the calls that run side by side with the one at `from` end.
 pub(crate) fn group_end(intent: &StepIntent, toolbox: &Toolbox<'_>, from: usize) -> usize {
-    let alone =
-        |call: &PlannedCall| toolbox.effect(&call.tool) != Effect::None || tools::canonical(&call.tool) == tools::COMPLETE;
+    let alone = |call: &PlannedCall| is_alone(call, toolbox);
     let rest = intent.calls.get(from..).unwrap_or_default();
     match rest.first() {
         None => from,

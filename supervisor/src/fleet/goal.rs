@@ -7,7 +7,7 @@ use aether_protocol::{
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
-    CallOutcome, Control, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, Work,
+    CallOutcome, Control, Effect, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, Work,
     run_goal, tools,
 };
 use aether_sandbox::plan::AGENT_HOME;
@@ -195,6 +195,10 @@ impl Journal for StoreJournal {
     }
 
     async fn take_messages(&self, step: u32) -> Result<Vec<String>, JournalError> {
+        // Hardly ever is there one: what is not there need not be taken by a commit.
+        if !self.core.store.has_messages(self.id.clone(), step).await.map_err(broken)? {
+            return Ok(Vec::new());
+        }
         let committed = self.core.store.commit(Change::new().take_messages(&self.id, step)).await.map_err(broken)?;
         Ok(committed.messages.into_iter().map(|message| message.content).collect())
     }
@@ -236,6 +240,8 @@ impl StoreJournal {
         }
         let change = change.update_agent(&self.id, fields.clone());
         let change = self.core.with_events(&self.id, change, events);
+        // A kill of the service loses nothing of it; a loss of power may take the last half second of what only read.
+        let change = if update.effect == Effect::None { change.relaxed(true) } else { change };
         self.core.store.commit(change).await.map_err(broken)?;
         self.core.registry().apply(&self.id, &fields);
         Ok(())

@@ -34,6 +34,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Is there a message that `step` would take, or took?
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_messages(&self, agent: AgentId, step: u32) -> Result<bool, StoreError> {
+        self.read(move |db| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM messages WHERE agent_id = ?1 AND (taken_step IS NULL OR taken_step = ?2))";
+            Ok(db.prepare_cached(sql)?.query_row((agent.as_str(), step), |r| r.get(0))?)
+        })
+        .await
+    }
+}
+
 pub(crate) fn insert(db: &Connection, agent: &AgentId, content: &str) -> Result<(), StoreError> {
     db.prepare_cached("INSERT INTO messages (agent_id, at_ms, content) VALUES (?1, ?2, ?3)")?
         .execute((agent.as_str(), Timestamp::now().unix_millis().unwrap_or(0), content))

@@ -255,10 +255,13 @@ async fn steps_calls_and_messages_come_back_in_order() {
     store.commit(insert(1).add_message(&id(1), "hello").add_message(&id(1), "more")).await.expect("insert");
     let call = |n: u32| NewCall { call_id: format!("c{n}"), tool: "run_command".into(), args: json!({"command": "true"}) };
     let step = NewStep { step: 1, thought: "try".into(), usage: Some(json!({"input": 3})), calls: vec![call(0), call(1)] };
+    assert!(store.has_messages(id(1), 1).await.expect("some wait"));
     let taken = store.commit(Change::new().take_messages(&id(1), 1)).await.expect("take").messages;
     let again = store.commit(Change::new().take_messages(&id(1), 1)).await.expect("take").messages;
     assert_eq!(taken, again, "a restart before the step loses no message");
     assert!(store.commit(Change::new().take_messages(&id(1), 2)).await.expect("take").messages.is_empty());
+    let waits = [store.has_messages(id(1), 1).await.expect("took"), store.has_messages(id(1), 2).await.expect("none")];
+    assert_eq!(waits, [true, false], "a step that is begun again gets what it took");
     store.commit(Change::new().begin_step(&id(1), step.clone())).await.expect("begin");
     assert!(store.commit(Change::new().begin_step(&id(1), step)).await.is_err(), "a step begins once");
     store.commit(Change::new().finish_call(&id(1), 1, 0, json!({"ok": true}))).await.expect("finish");
