@@ -26,8 +26,8 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
         "Loops at once",
         "200 built-in agents, each asking a model that takes 0.5 to 1.5 s for an answer, as models do, and then calls a tool that does \
          nothing. The overhead of a step is the time from the last byte of an answer until the next question has arrived: reading it, \
-         rules and budgets, the journal (two commits that wait for the disk), events, the next question. The model runs on the same \
-         processors.",
+         rules and budgets, the journal (two commits, which wait for the disk only in steps that change something, and these do not), \
+         events, the next question. The model runs on the same processors.",
     );
     let turns = if quick { 10 } else { 30 };
     let model = Model::start(turns)?;
