@@ -1,5 +1,7 @@
 //! What goes to a model and what comes back.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -105,7 +107,7 @@ pub struct CompletionRequest {
     /// The conversation.
     pub messages: Vec<Message>,
     /// Tools the model may call.
-    pub tools: Vec<ToolSpec>,
+    pub tools: Vec<Arc<ToolSpec>>,
     /// Most tokens to write; the provider's own limit when absent.
     pub max_tokens: Option<u32>,
 }

@@ -36,7 +36,7 @@ fn conversation() -> CompletionRequest {
             },
             Message::user("go on"),
         ],
-        tools: vec![ToolSpec { name: "look".into(), description: "looks".into(), parameters: json!({"type": "object"}) }],
+        tools: vec![ToolSpec { name: "look".into(), description: "looks".into(), parameters: json!({"type": "object"}) }.into()],
         max_tokens: Some(9),
     }
 }

@@ -73,7 +73,7 @@ async fn the_request_has_what_the_interface_wants() {
         Message::Assistant { text: String::new(), calls: vec![call, broken] },
         Message::tool("c1", "look", "nothing"),
     ];
-    let tools = vec![ToolSpec { name: "look".into(), description: "looks".into(), parameters: json!({"type": "object"}) }];
+    let tools = vec![ToolSpec { name: "look".into(), description: "looks".into(), parameters: json!({"type": "object"}) }.into()];
     let asked = CompletionRequest { model: Some("other".into()), messages, tools, max_tokens: Some(9) };
     ask_with(&server, quick(), asked).await.0.expect("answer");
     let sent = server.requests.lock().expect("lock")[0].clone();

@@ -52,7 +52,7 @@ impl<'a> Toolbox<'a> {
         Self { tools: entries, withheld, unknown }
     }
 
-    pub(crate) fn specs(&self) -> Vec<ToolSpec> {
+    pub(crate) fn specs(&self) -> Vec<Arc<ToolSpec>> {
         self.tools.iter().map(|entry| entry.offered.spec.clone()).collect()
     }
 

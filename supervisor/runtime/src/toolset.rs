@@ -1,5 +1,7 @@
 //! Tools that live in rooms of their own: memory, plans, messages, the web.
 
+use std::sync::Arc;
+
 use aether_llm::ToolSpec;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -19,11 +21,11 @@ pub enum Effect {
     Once,
 }
 
-/// A tool that a model may be told about.
+/// A tool that a model may be told about. Cheap to copy: every step of every agent has a list of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offered {
     /// Name, description and schema.
-    pub spec: ToolSpec,
+    pub spec: Arc<ToolSpec>,
     /// What it does to the world.
     pub effect: Effect,
 }
@@ -36,7 +38,7 @@ impl Offered {
             object.remove("$schema");
             object.remove("title");
         }
-        Self { spec: ToolSpec { name: name.into(), description: description.into(), parameters }, effect }
+        Self { spec: Arc::new(ToolSpec { name: name.into(), description: description.into(), parameters }), effect }
     }
 }
 
@@ -46,7 +48,8 @@ impl Offered {
 /// The answer for the model: what was wrong, and the right shape.
 pub fn arguments<A: DeserializeOwned + JsonSchema>(tool: &str, args: &Value) -> Result<A, CallOutcome> {
     parse::<A>(args).map_err(|problem| {
-        let schema = Offered::new::<A>(tool, "", Effect::None).spec.parameters;
+        let offered = Offered::new::<A>(tool, "", Effect::None);
+        let schema = &offered.spec.parameters;
         CallOutcome::failed(format!("wrong arguments for {tool}: {problem}. The arguments are: {schema}"))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
     time::Duration,
 };
 
@@ -214,12 +214,16 @@ fn shown(page: &Page, source: bool) -> CallOutcome {
     outcome.from_outside(page.url.as_str())
 }
 
+static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+    let what =
+        "Fetches a web page by GET and gives its text. It goes through the sandbox's network and is refused where that is.";
+    vec![Offered::new::<Args>(NAME, what, Effect::None)]
+});
+
 #[async_trait]
 impl Toolset for Web {
     fn offered(&self) -> Vec<Offered> {
-        let what =
-            "Fetches a web page by GET and gives its text. It goes through the sandbox's network and is refused where that is.";
-        vec![Offered::new::<Args>(NAME, what, Effect::None)]
+        OFFERED.clone()
     }
 
     async fn call(&self, tool: &str, args: &Value, _: &Site<'_>) -> Result<CallOutcome, HandsError> {

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -54,8 +55,8 @@ pub(super) fn rules(request: &CompletionRequest) -> String {
 }
 
 /// Tools as OpenAI's chat and Ollama want them.
-pub(super) fn functions(tools: &[ToolSpec]) -> Vec<Value> {
-    let function = |tool: &ToolSpec| {
+pub(super) fn functions(tools: &[Arc<ToolSpec>]) -> Vec<Value> {
+    let function = |tool: &Arc<ToolSpec>| {
         json!({"type": "function",
             "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}})
     };

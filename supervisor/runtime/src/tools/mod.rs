@@ -13,7 +13,7 @@ mod stat;
 mod think;
 mod write_file;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aether_llm::ToolSpec;
 use async_trait::async_trait;
@@ -23,11 +23,11 @@ use serde_json::Value;
 
 use crate::{CallOutcome, HandsError, Offered, toolset};
 
+pub use complete::on_record;
 use {
     crate::toolset::{Effect, Site, parse},
     complete::Complete,
 };
-pub use complete::on_record;
 pub(crate) use {complete::ending, keep::keep};
 
 /// A tool with the type of its arguments.
@@ -101,7 +101,7 @@ pub(crate) fn table() -> &'static [BuiltIn] {
 }
 
 /// The built-in tools as a model is told about them.
-pub fn specs() -> Vec<ToolSpec> {
+pub fn specs() -> Vec<Arc<ToolSpec>> {
     table().iter().map(|tool| tool.offered.spec.clone()).collect()
 }
 
