@@ -170,7 +170,7 @@ pub(crate) fn main_process(core: &Core, id: &AgentId) -> Result<ProcessHandle, A
     match core.info(id)?.spec.program {
         Program::Command(command) => Ok(ProcessHandle { agent: id.clone(), process: MAIN, tty: command.tty }),
         Program::Goal(_) => {
-            let hint = "open a terminal in it, or read its log (aether logs)";
+            let hint = "open a terminal in it (aether exec -it AGENT -- bash), or watch it (aether logs -f AGENT)";
             Err(ApiError::conflict("the agent works on a goal and has no program of its own to attach to", hint))
         }
     }
