@@ -7,8 +7,8 @@ use aether_protocol::{
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
-    CallOutcome, Control, Effect, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update, Work,
-    run_goal, tools,
+    CallOutcome, Control, Effect, Goal, History, Journal, JournalError, Outcome, RecordedStep, StepIntent, TakenMessage, Update,
+    Work, run_goal, tools,
 };
 use aether_sandbox::plan::AGENT_HOME;
 use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord, StoreError};

@@ -69,7 +69,10 @@ mod tests {
         let said = call("complete", json!({ "summary": "all done" }));
         let other = call("run_command", json!({ "command": "true" }));
         let made = || Some(done("ended"));
-        assert_eq!(on_record(&history(vec![other.clone(), said.clone()], vec![made(), made()])), Some(Outcome::Completed("all done".into())));
+        assert_eq!(
+            on_record(&history(vec![other.clone(), said.clone()], vec![made(), made()])),
+            Some(Outcome::Completed("all done".into()))
+        );
         let gave_up = call("complete", json!({ "summary": "cannot", "failed": true }));
         assert_eq!(on_record(&history(vec![gave_up], vec![made()])), Some(Outcome::Failed("cannot".into())));
         for outcomes in [Vec::new(), vec![None], vec![made(), None]] {
