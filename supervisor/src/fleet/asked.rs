@@ -37,9 +37,11 @@ pub enum Made {
     Before(AgentInfo),
 }
 
-/// The requests with keys that are being carried out.
+/// The requests with keys that are being carried out, by who asks and the key.
 #[derive(Debug, Default)]
-pub(crate) struct Asking(Mutex<HashMap<(String, String), Weak<Gate<()>>>>);
+pub(crate) struct Asking(Mutex<Gates>);
+
+type Gates = HashMap<(String, String), Weak<Gate<()>>>;
 
 impl Once {
     /// # Errors
