@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use aether_protocol::AgentPhase;
-use aether_runtime::{Control, Outcome};
+use aether_runtime::{Control, Effect, Outcome};
 use common::{Memory, Scripted, Shell, goal, run, run_goal};
 use serde_json::json;
 
@@ -330,4 +330,21 @@ async fn long_files_are_paged_by_offset_and_by_line() {
     let (part, note) = shown.split_once("\n[... there is more: read_file with offset ").expect("a note");
     let next: usize = note.split(' ').next().and_then(|n| n.parse().ok()).expect("an offset");
     assert_eq!(part, &text[..next]);
+}
+
+#[tokio::test]
+async fn every_write_of_a_step_that_changes_something_waits_for_the_disk() {
+    let home = tempfile::tempdir().expect("dir");
+    let read = || ("list_files", json!({"path": "~"}));
+    let provider = Scripted::new(vec![
+        vec![read(), ("think", json!({"thought": "x"}))],
+        // What was read here is on the disk before the change: a loss of power must not make the change look as if it had not begun.
+        vec![read(), ("mkdir", json!({"path": "~/d"}))],
+        vec![("complete", json!({"summary": "done"}))],
+    ]);
+    let (outcome, journal) = run(home.path(), "look", &provider).await;
+    assert_eq!(outcome, Outcome::Completed("done".into()));
+    let effects = journal.effects.lock().expect("lock").clone();
+    let (none, changes) = (Effect::None, Effect::Changes);
+    assert_eq!(effects, [changes, none, none, none, changes, changes, changes, changes, changes]);
 }

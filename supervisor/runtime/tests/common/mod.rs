@@ -16,8 +16,8 @@ use std::{
 use aether_llm::{Completion, CompletionRequest, Delta, LlmError, Message, Provider, StopReason, ToolCall};
 use aether_protocol::{AgentEvent, AgentPhase, FileEntry, FileKind, Timestamp};
 use aether_runtime::{
-    CallOutcome, Choice, CommandOutput, Control, Goal, Governor, Hands, HandsError, History, Journal, JournalError, Models,
-    Outcome, RecordedStep, RunCommand, StepIntent, TakenMessage, Toolset, Ungoverned, Update, Wish, Work,
+    CallOutcome, Choice, CommandOutput, Control, Effect, Goal, Governor, Hands, HandsError, History, Journal, JournalError,
+    Models, Outcome, RecordedStep, RunCommand, StepIntent, TakenMessage, Toolset, Ungoverned, Update, Wish, Work,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -122,6 +122,8 @@ pub(crate) struct Memory {
     pub(crate) events: Mutex<Vec<AgentEvent>>,
     pub(crate) phases: Mutex<Vec<AgentPhase>>,
     pub(crate) last_action: Mutex<Option<String>>,
+    /// Of each write, whether it has to be on the disk.
+    pub(crate) effects: Mutex<Vec<Effect>>,
     calls: AtomicU32,
     /// The loop never comes back from this crossing; each write has two, before and after.
     pub(crate) cut: AtomicU32,
@@ -142,6 +144,7 @@ impl Memory {
     }
 
     fn keep(&self, update: Update) {
+        self.effects.lock().expect("lock").push(update.effect);
         self.events.lock().expect("lock").extend(update.events);
         self.phases.lock().expect("lock").push(update.phase);
         if update.last_action.is_some() {
