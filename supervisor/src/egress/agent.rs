@@ -16,7 +16,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Egress, Shared, World, budget::Share, connection, ledger::{Ledger, ROWS}, lock, names};
+use super::{
+    Egress, Shared, World,
+    budget::Share,
+    connection,
+    ledger::{Ledger, ROWS},
+    lock, names,
+};
 use crate::links::init::NetworkSockets;
 
 /// Connections of one agent that are told at a time that there are too many; further ones wait to be accepted.

@@ -94,7 +94,9 @@ impl Fleet {
                 let value = secrets.value(name)?;
                 let (secrets, store, name) = (secrets.clone(), store.clone(), name.clone());
                 let counted = move || secrets.used_by_asker(&store, &name);
-                Some(value.map(|value| aether_llm::Secret::new(value.expose()).on_use(counted)).map_err(|error| error.to_string()))
+                Some(
+                    value.map(|value| aether_llm::Secret::new(value.expose()).on_use(counted)).map_err(|error| error.to_string()),
+                )
             })
         };
         let environment = |name: &str| std::env::var(name).ok();
