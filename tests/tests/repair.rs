@@ -100,27 +100,32 @@ fn the_repair_is_the_same_in_every_providers_words() {
     assert!(results.iter().all(|one| one == &results[0]), "{results:?}");
 }
 
+/// Every boundary of steps in one provider's words; in those of all of them in `make test-faults`.
 #[test]
 fn killed_between_any_two_steps_the_repair_is_the_same() {
     let model = Scripted::start([("failing test", turns())]);
-    let mut daemon = Daemon::with(&model.config());
-    start(&daemon, "whole", &[]);
+    let mut daemon = Daemon::with(&model.every_tongue());
+    start(&daemon, "whole", &["--model", "as-chat/m-1"]);
     ended(&daemon, "whole");
     let wanted = result(&daemon, "whole");
     assert_eq!(wanted.1, 2, "control: {wanted:?}");
-    for step in 1..=turns().len() {
-        // It stands still after exactly so many steps; what it knows then is what is on the disk.
-        let name = format!("cut-{step}");
-        start(&daemon, &name, &["--max-steps", &step.to_string()]);
-        eventually("the boundary", SOON, || {
-            let info = daemon.aether(["--json", "inspect", &name]).ok().json();
-            (info["phase"] == "waiting" && info["step"] == step).then_some(())
-        });
-        daemon.kill9();
-        daemon.revive();
-        daemon.aether(["steer", &name, "--more-steps"]).ok();
-        ended(&daemon, &name);
-        assert_eq!(result(&daemon, &name), wanted, "cut after step {step}");
+    let tongues = if std::env::var_os("AETHER_FAULT_EVERY").is_some() { Tongue::ALL.len() } else { 1 };
+    for (tongue, _) in Tongue::ALL.into_iter().take(tongues) {
+        for step in 1..=turns().len() {
+            // It stands still after exactly so many steps; what it knows then is what is on the disk.
+            let name = format!("{tongue}-cut-{step}");
+            start(&daemon, &name, &["--model", &format!("as-{tongue}/m-1"), "--max-steps", &step.to_string()]);
+            eventually("the boundary", SOON, || {
+                let info = daemon.aether(["--json", "inspect", &name]).ok().json();
+                (info["phase"] == "waiting" && info["step"] == step).then_some(())
+            });
+            daemon.kill9();
+            daemon.revive();
+            daemon.aether(["steer", &name, "--more-steps"]).ok();
+            ended(&daemon, &name);
+            assert_eq!(result(&daemon, &name), wanted, "{tongue}: cut after step {step}");
+        }
+        println!("{tongue}: killed at each of {} boundaries, the same commit each time", turns().len());
     }
 }
 
@@ -143,5 +148,6 @@ fn killed_at_any_moment_the_repair_is_the_same_in_every_providers_words() {
             ended(&daemon, &name);
             assert_eq!(result(&daemon, &name), wanted, "{name}: {:?}", observations(&daemon, &name));
         }
+        println!("{tongue}: killed at {} moments, the same commit each time", (3..15u64).step_by(step).count());
     }
 }
