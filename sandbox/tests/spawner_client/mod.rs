@@ -13,13 +13,13 @@ use aether_sandbox::{
 };
 
 /// A spawner and its control socket.
-pub struct Client {
-    pub child: SpawnerChild,
-    pub dir: tempfile::TempDir,
+pub(crate) struct Client {
+    pub(crate) child: SpawnerChild,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 impl Client {
-    pub fn start() -> io::Result<Self> {
+    pub(crate) fn start() -> io::Result<Self> {
         let dir = tempfile::tempdir_in("/var/tmp")?;
         let state = dir.path().join("state");
         for sub in ["state/base/root/etc", "state/base/home/Documents", "sockets"] {
@@ -46,7 +46,7 @@ impl Client {
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir })
     }
 
-    pub fn ask(&self, request: &SpawnerRequest, fds: &[&OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
+    pub(crate) fn ask(&self, request: &SpawnerRequest, fds: &[&OwnedFd]) -> (SpawnerReply, Vec<OwnedFd>) {
         let packet = postcard::to_stdvec(request).expect("encode");
         let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         send_packet(self.child.control.as_fd(), &packet, &fds).expect("send");
@@ -56,21 +56,21 @@ impl Client {
         (postcard::from_bytes(&buffer[..length]).expect("decode"), fds)
     }
 
-    pub fn launch(&self, plan: &SandboxPlan) -> Launched {
+    pub(crate) fn launch(&self, plan: &SandboxPlan) -> Launched {
         match self.ask(&SpawnerRequest::Launch(Box::new(plan.clone())), &[]).0 {
             SpawnerReply::Launched(launched) => launched,
             other => panic!("launch: {other:?}"),
         }
     }
 
-    pub fn kill(&self, id: &str) {
+    pub(crate) fn kill(&self, id: &str) {
         let reply = self.ask(&SpawnerRequest::Kill(id.parse().expect("id")), &[]).0;
         assert_eq!(reply, SpawnerReply::Done, "kill {id}");
     }
 }
 
 /// A plan with nothing special.
-pub fn plan(id: &str, slot: u32) -> SandboxPlan {
+pub(crate) fn plan(id: &str, slot: u32) -> SandboxPlan {
     SandboxPlan {
         id: id.parse().expect("id"),
         hostname: "test".into(),
@@ -88,7 +88,7 @@ pub fn plan(id: &str, slot: u32) -> SandboxPlan {
 }
 
 /// A field of a process.
-pub fn status(pid: u32, field: &str) -> String {
+pub(crate) fn status(pid: u32, field: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
     let line = text.lines().find_map(|l| l.strip_prefix(field)).unwrap_or_default();
     line.trim_start_matches(':').split_whitespace().collect::<Vec<_>>().join(" ")
