@@ -162,7 +162,8 @@ impl Fleet {
     /// free place, its program runs.
     pub async fn create(&self, spec: AgentSpec, caller: &Caller, descriptors: Vec<OwnedFd>) -> Result<AgentInfo, ApiError> {
         let (core, caller) = (self.core.clone(), caller.clone());
-        self.act("agent.deploy", "", json!({}), async move { create::create(&core, spec, &caller, descriptors, None).await }).await
+        self.act("agent.deploy", "", json!({}), async move { create::create(&core, spec, &caller, descriptors, None).await })
+            .await
     }
 
     /// The agent that `reference` names: id, number, name, or a unique prefix of id or name.
