@@ -59,9 +59,10 @@ pub(crate) fn section(report: &mut Report, quick: bool) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "a count of minutes' work")]
     let (steps, loops) = ((least.2 - asked) as f64, LOOPS as f64);
     let (seconds, used) = (least.0.as_secs_f64(), least.1 - cpu);
-    let overhead = Sample::from(model.overheads());
+    let overhead = Sample::from(model.overheads(Some(start)));
     let p99 = overhead.at(0.99);
-    report.times("overhead of a step", overhead);
+    report.times("overhead of a step while all are at work", overhead);
+    report.times("the same, with their starts and ends", Sample::from(model.overheads(None)));
     report.figure("steps", steps / seconds, "steps/s");
     report.figure("processor time of aetherd for a step", used * 1e3 / steps, "ms");
     report.figure("CPU of aetherd for a loop", used * 100.0 / seconds / loops, "% of a core");
@@ -84,7 +85,10 @@ struct Seen {
     asked: usize,
     /// When each loop got the last byte of its last answer.
     answered: HashMap<String, Instant>,
-    overheads: Vec<Duration>,
+    /// When each question came that followed an answer, and how long after that.
+    overheads: Vec<(Instant, Duration)>,
+    /// When the first loop was told to end.
+    first_end: Option<Instant>,
 }
 
 impl Model {
@@ -105,8 +109,11 @@ impl Model {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).asked
     }
 
-    fn overheads(&self) -> Vec<Duration> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).overheads.clone()
+    /// Those from `start`, when all loops are there, until the first one ends; or all of them.
+    fn overheads(&self, start: Option<Instant>) -> Vec<Duration> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = |at: Instant| start.is_none_or(|start| at >= start && seen.first_end.is_none_or(|end| at < end));
+        seen.overheads.iter().filter(|(at, _)| counts(*at)).map(|(_, took)| *took).collect()
     }
 }
 
@@ -151,7 +158,10 @@ fn serve(stream: TcpStream, turns: usize, log: &Mutex<Seen>) -> Result<()> {
             // Before the answer goes: the next question may come before this thread runs again.
             let mut seen = log.lock().unwrap_or_else(PoisonError::into_inner);
             seen.answered.insert(goal, Instant::now());
-            seen.overheads.extend(answered.map(|at| arrived.duration_since(at)));
+            seen.overheads.extend(answered.map(|at| (arrived, arrived.duration_since(at))));
+            if turn >= turns {
+                seen.first_end.get_or_insert_with(Instant::now);
+            }
         }
         reader.get_mut().write_all(format!("{head}{text}").as_bytes())?;
     }
