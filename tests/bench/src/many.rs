@@ -148,6 +148,9 @@ pub(crate) fn come_and_go(socket: &Path, done: &AtomicU64, more: impl Fn(u64) ->
 /// After this long an agent that does nothing is looked at as seldom as it ever is.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// Enough for a run that is to be quick.
+const BRIEFLY: Duration = Duration::from_secs(5);
+
 fn dense(report: &mut Report, count: u32) -> Result<()> {
     let daemon = Daemon::with(&format!("[agents]\nmax_concurrent = {}\n[limits]\nmemory = \"64M\"\n", count + 50));
     let mut floor = Floor::start(0)?;
@@ -166,7 +169,7 @@ fn dense(report: &mut Report, count: u32) -> Result<()> {
         }
     }
     // What is new is looked at more often.
-    thread::sleep(SETTLED);
+    thread::sleep(if count < 1000 { BRIEFLY } else { SETTLED });
     let each = (before.0 - host::available()) / f64::from(count);
     let rss = host::memory(daemon.pid(), "VmRSS");
     let cpu = host::cpu_seconds(daemon.pid());
