@@ -3,6 +3,7 @@
 //! The spawner is this very executable, as in `aetherd`; hence no libtest harness. Needs root, cgroup2, Landlock, overlayfs.
 
 mod init_client;
+mod spawner_config;
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use std::{
 
 use aether_sandbox::{
     plan::{CgroupLimits, IdRange, NetworkPlan, Profile, SandboxPlan},
-    spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
+    spawner::{SPAWNER_ARGUMENT, SpawnerChild},
     sys::packet::{recv_packet, send_packet},
     wire::{
         init::{ExitReport, InitReply, InitRequest, OpenHow, OutputStream, Pace, Stdio},
@@ -248,19 +249,7 @@ fn start_spawner(directory: &Path) -> SpawnerChild {
         symlink(format!("usr/{link}"), state.join("base/root").join(link)).unwrap();
     }
     chown(state.join("base/home/Documents"), Some(1000), Some(1000)).unwrap();
-    let config = SpawnerConfig {
-        base_root: state.join("base/root"),
-        base_home: state.join("base/home"),
-        sockets: directory.join("sockets"),
-        state,
-        init: env!("CARGO_BIN_EXE_aether-init").into(),
-        service_uid: 0,
-        service_gid: 0,
-        networks: 8,
-        volume: aether_sandbox::spawner::VolumeSize::None,
-        cgroup_name: format!("aether-init-test-{}", std::process::id()),
-        cgroup_root: None,
-    };
+    let config = spawner_config::below(directory, "aether-init-test");
     aether_sandbox::spawner::start(&config).expect("the spawner starts (root needed)")
 }
 

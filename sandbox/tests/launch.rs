@@ -18,6 +18,7 @@ use aether_sandbox::{
 };
 
 mod spawner_client;
+mod spawner_config;
 
 use spawner_client::{Client, plan, status};
 

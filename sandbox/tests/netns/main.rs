@@ -8,6 +8,8 @@ mod attacks;
 mod init_client;
 mod inside;
 mod life;
+#[path = "../spawner_config/mod.rs"]
+mod spawner_config;
 mod traffic;
 
 use std::{
@@ -22,7 +24,7 @@ use std::{
 
 use aether_sandbox::{
     plan::{CgroupLimits, IdRange, NetworkPlan, Profile, SandboxPlan},
-    spawner::{SPAWNER_ARGUMENT, SpawnerChild, SpawnerConfig},
+    spawner::{SPAWNER_ARGUMENT, SpawnerChild},
     sys::packet::{recv_packet, send_packet},
     wire::{
         init::{ExitReport, InitReply, InitRequest, NetworkSocket},
@@ -97,19 +99,7 @@ impl Host {
         fs::copy("/proc/self/exe", &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         chown(&program, Some(1000), Some(1000)).unwrap();
-        let config = SpawnerConfig {
-            base_root: state.join("base/root"),
-            base_home: state.join("base/home"),
-            sockets: directory.path().join("sockets"),
-            state,
-            init: env!("CARGO_BIN_EXE_aether-init").into(),
-            service_uid: 0,
-            service_gid: 0,
-            networks: 8,
-            volume: aether_sandbox::spawner::VolumeSize::None,
-            cgroup_name: format!("aether-netns-test-{}", std::process::id()),
-            cgroup_root: None,
-        };
+        let config = spawner_config::below(directory.path(), "aether-netns-test");
         let spawner = aether_sandbox::spawner::start(&config).expect("the spawner starts (root needed)");
         let host = Self { spawner, directory };
         let SpawnerReply::Host(support) = host.ask(&SpawnerRequest::Host) else { panic!("host") };

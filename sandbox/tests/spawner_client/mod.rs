@@ -5,9 +5,10 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
+use super::spawner_config;
 use aether_sandbox::{
     plan::{CgroupLimits, IdRange, NetworkPlan, Profile, SandboxPlan},
-    spawner::{SpawnerChild, SpawnerConfig},
+    spawner::SpawnerChild,
     sys::packet::{recv_packet, send_packet},
     wire::spawner::{Launched, MAX_PACKET, SpawnerReply, SpawnerRequest},
 };
@@ -30,19 +31,7 @@ impl Client {
             std::os::unix::fs::symlink(format!("usr/{link}"), state.join("base/root").join(link))?;
         }
         std::os::unix::fs::chown(state.join("base/home/Documents"), Some(1000), Some(1000))?;
-        let config = SpawnerConfig {
-            base_root: state.join("base/root"),
-            base_home: state.join("base/home"),
-            sockets: dir.path().join("sockets"),
-            state,
-            init: env!("CARGO_BIN_EXE_aether-init").into(),
-            service_uid: 0,
-            service_gid: 0,
-            networks: 8,
-            volume: aether_sandbox::spawner::VolumeSize::None,
-            cgroup_name: format!("aether-test-{}", std::process::id()),
-            cgroup_root: None,
-        };
+        let config = spawner_config::below(dir.path(), "aether-test");
         Ok(Self { child: aether_sandbox::spawner::start(&config)?, dir })
     }
 
