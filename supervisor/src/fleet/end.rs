@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aether_protocol::{
-    AgentId, AgentPhase, AgentState, ApiError, ExitInfo, Timestamp,
+    AgentEvent, AgentId, AgentPhase, AgentState, ApiError, ExitInfo, Timestamp,
     event::{ProcessExit, ProcessReaped, ProcessStateChange},
 };
 use aether_store::{AgentField, Change};
@@ -23,18 +23,19 @@ pub(crate) async fn end(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
     end_as(core, id, exit, Told::WhenDown).await;
 }
 
-/// As [`end`], of an agent whose main program has ended and whose output is kept to the last byte: whoever waits is told now, and
-/// what the program left running is killed after that. The gate is held until it is down.
+/// As [`end`], of an agent whose main program has ended and whose output is kept to the last byte: that is recorded and whoever waits is
+/// told, and what the program left running is killed after that. The gate is held until it is down.
 pub(crate) async fn end_of_main(core: &Arc<Core>, id: &AgentId, exit: ExitInfo) {
-    end_as(core, id, exit, Told::Now).await;
+    end_as(core, id, exit, Told::Early).await;
 }
 
-/// When those who wait for the end are told.
+/// When those who wait for the end are told. Not before it is on record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// Before the sandbox is taken down.
-    Now,
-    /// When nothing runs any more and that is recorded.
+    /// Before the sandbox is taken down. Until it is recorded the sandbox stays, as its init knows the end for a service that
+    /// starts meanwhile.
+    Early,
+    /// When nothing runs any more.
     WhenDown,
 }
 
@@ -51,15 +52,30 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
     }
     let state = AgentState::Dead;
     let phase = if exit.code == 0 { AgentPhase::Completed } else { AgentPhase::Failed };
-    let fields = vec![
+    let number = entry.info.number;
+    let events: [AgentEvent; 2] = [
+        ProcessStateChange { pid: number, state, agent_phase: phase }.into(),
+        ProcessExit { pid: number, exit: exit.clone() }.into(),
+    ];
+    let ended = [
         AgentField::State(state),
         AgentField::Phase(phase),
         AgentField::Pid(None),
-        AgentField::Cgroup(None),
         AgentField::EndedAt(Some(Timestamp::now())),
-        AgentField::Exit(Some(exit.clone())),
+        AgentField::Exit(Some(exit)),
     ];
-    if told == Told::Now {
+    // Where its sandbox is stays on record until it is down: a service that starts meanwhile ends what is left there.
+    let down = [AgentField::Cgroup(None)];
+    let fields = [&ended[..], &down].concat();
+    let recorded = told == Told::Early && {
+        let change = core.with_events(id, Change::new().update_agent(id, ended), events.to_vec());
+        let result = core.write(change).await;
+        if let Err(error) = &result {
+            tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded before it is down");
+        }
+        result.is_ok()
+    };
+    if recorded {
         leave(core, id, live.as_deref());
         core.registry().conclude(id, &fields);
     }
@@ -68,9 +84,7 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
         live.over.cancel();
     }
     leave(core, id, live.as_deref());
-    let number = entry.info.number;
-    let ended =
-        vec![ProcessStateChange { pid: number, state, agent_phase: phase }.into(), ProcessExit { pid: number, exit }.into()];
+    let (left, events) = if recorded { (down.to_vec(), Vec::new()) } else { (fields.clone(), events.to_vec()) };
     let slot = core.entry(id).ok().and_then(|entry| entry.slot);
     let own = id.clone();
     let returned = move |change: Change| slot.iter().fold(change, |change, slot| change.release_slot(&own, *slot));
@@ -78,11 +92,11 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
         children::remove_below(core, id).await;
         match if away { Ok(()) } else { remove_home(core, &entry).await } {
             Ok(()) => {
-                // Its end and its removal in one commit: nobody asks for a record in between.
+                // What is left of its end, and its removal, in one commit: nobody asks for a record in between.
                 core.registry().apply(id, &fields);
                 let own = id.clone();
                 let change = move |core: &Core| {
-                    let change = core.with_events(&own, returned(Change::new()), ended.clone()).delete_agent(&own);
+                    let change = core.with_events(&own, returned(Change::new()), events.clone()).delete_agent(&own);
                     core.with_events(&own, change, vec![ProcessReaped { pid: number }.into()])
                 };
                 if let Err(error) = core.write(change(core)).await {
@@ -98,10 +112,12 @@ async fn end_as(core: &Arc<Core>, id: &AgentId, exit: ExitInfo, told: Told) {
             Err(error) => tracing::error!(agent = %id, error = %error.message, "an ephemeral agent could not be removed"),
         }
     }
-    let (own, last) = (id.clone(), fields.clone());
+    let own = id.clone();
     let change = move |core: &Core| {
-        let change = returned(Change::new().update_agent(&own, last.clone()));
-        core.with_events(&own, change, ended.clone())
+        let change = returned(Change::new().update_agent(&own, left.clone()));
+        let change = core.with_events(&own, change, events.clone());
+        // The next service gives a slot back that an ended agent holds: after a power cut as well.
+        if recorded { change.relaxed(true) } else { change }
     };
     if let Err(error) = core.write(change(core)).await {
         tracing::error!(agent = %id, error = %error.message, "the end of an agent could not be recorded yet");

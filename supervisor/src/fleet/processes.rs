@@ -244,14 +244,15 @@ pub(crate) async fn signal(live: &Live, process: u32, signal: i32) -> Result<(),
     live.init.ask(InitRequest::Signal { process, signal, group: true }).await.map(drop)
 }
 
-/// Waits for the end of a process; of the main one also after it.
+/// Waits for the end of a process; of the main one until that is on record, and also after it.
 pub(crate) async fn wait(core: &Core, handle: &ProcessHandle) -> Result<ExitInfo, ApiError> {
-    let main = handle.process == MAIN && main_process(core, &handle.agent).is_ok();
+    if handle.process == MAIN && main_process(core, &handle.agent).is_ok() {
+        return wait_agent(core, &handle.agent).await;
+    }
     let waiting = async { core.running(&handle.agent)?.init.exchange(InitRequest::Wait { process: handle.process }).await };
     match waiting.await {
         Ok((InitReply::Exited(report), _)) => Ok(exit::of_report(report)),
-        Ok((InitReply::Failed { errno, step }, _)) if !main => Err(from_init(errno, &step)),
-        _ if main => wait_agent(core, &handle.agent).await,
+        Ok((InitReply::Failed { errno, step }, _)) => Err(from_init(errno, &step)),
         // The sandbox ended, and every process of it with a SIGKILL.
         _ => Ok(exit::of_signal(SIGKILL, Some("the sandbox ended"))),
     }

@@ -185,14 +185,19 @@ async fn adopt(core: &Arc<Core>, id: &AgentId, sandbox: &LiveSandbox, pidfd: Own
     Ok(())
 }
 
-/// Uids held for visits, or by agents whose end was not recorded as a whole.
+/// Uids held for visits, or by agents that were taken down when the service ended: whatever carries them ends first, wherever it is.
 async fn return_leases(core: &Arc<Core>) -> Result<(), ApiError> {
     for lease in core.store.leases().await.map_err(|e| super::core::store_error(&e))? {
-        let dead = core.entry(&lease.agent).is_ok_and(|entry| entry.info.state.is_dead());
-        if dead {
-            core.write(Change::new().release_slot(&lease.agent, lease.slot)).await?;
-            core.registry().modify(&lease.agent, |entry| entry.slot = None);
+        let Some(info) = core.info(&lease.agent).ok().filter(|info| info.state.is_dead()) else { continue };
+        let mut change = Change::new().release_slot(&lease.agent, lease.slot);
+        let gone = [AgentField::Cgroup(None)];
+        if let Some(cgroup) = info.cgroup {
+            core.spawner.kill_stray(sandbox_id(&lease.agent)?, cgroup).await?;
+            change = change.update_agent(&lease.agent, gone.clone());
         }
+        core.write(change).await?;
+        core.registry().apply(&lease.agent, &gone);
+        core.registry().modify(&lease.agent, |entry| entry.slot = None);
     }
     Ok(())
 }
