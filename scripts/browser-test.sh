@@ -101,7 +101,7 @@ if [ -z "${AETHER_REDUCED:-}" ]; then
     mount --bind "$0/nsswitch" /etc/nsswitch.conf && exec "$@"' "$work" "$bin/aetherd" --config "$work/aether.toml"
   ready
   $SUDO "$bin/aether" --socket "$socket" run -d --name quiet -- sleep 900
-  AETHER_NETWORK=1 in_host node webui/e2e/run.mjs
+  AETHER_NETWORK=1 AETHER_FAR=93.184.216.34 in_host node webui/e2e/run.mjs
   stop
   [ -z "${AETHER_NETWORK:-}" ] || exit 0
   start "$bin/aetherd"

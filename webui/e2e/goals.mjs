@@ -107,7 +107,7 @@ export async function governed(page, url) {
   await page.locator('header').getByText('Completed', { exact: true }).waitFor({ timeout: 30_000 });
 }
 
-/** What it remembers and what people think of it; another one is steered between two steps. */
+/** What it remembers and what people think of it. */
 export async function minded(page, url) {
   await page.goto(`${url}/agents/scripted?pane=mind`);
   const mind = page.getByRole('region', { name: 'Mind' });

@@ -6,6 +6,7 @@ import * as network from './network.mjs';
 import { hostileWords, noOpenRedirect } from './hostile.mjs';
 import { firstRun, journey } from './paths.mjs';
 import { reducedIsRed } from './reduced.mjs';
+import * as steering from './steering.mjs';
 
 const failures = new Failures();
 const browser = await openBrowser();
@@ -84,7 +85,7 @@ if (process.env.AETHER_NETWORK) {
   // A service in a network of the test's own, with a far side that answers.
   const { context, page } = await pageIn('dark', WIDE);
   // Each goes on where the one before stopped.
-  const run = (name, what) => failures.length === 0 && step(name, () => what(page, url));
+  const run = (name, what) => failures.length === 0 && step(name, () => what(page, url, failures));
   await run('a secret goes in and never comes back', network.secretsStaySecret);
   await run('deploying: network, models and secrets in the dialog', network.deployAsking);
   await run('a lent secret is used and scrubbed', network.secretIsUsed);
@@ -92,7 +93,9 @@ if (process.env.AETHER_NETWORK) {
   await run('the network of an agent: table, export, rules', network.table);
   await run('models and alarms', network.modelsAndAlarms);
   await run('a goal with a model: rules, budget, freezing and raising', goals.governed);
-  await run('memory, feedback and steering', goals.minded);
+  await run('memory and feedback', goals.minded);
+  await run('a thought as it is written; pause, words, model, tools and steps', steering.steered);
+  await run('an agent and those that it started', steering.family);
   await context.close();
   if (failures.length > 0) await end();
   let round = 0;

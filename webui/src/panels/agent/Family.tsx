@@ -37,30 +37,31 @@ function Member({ node, own }: { node: TreeNode; own: boolean }) {
   // How it stands changes by events; the tree is asked for only when somebody is born.
   const agent = useAgent(node.agent.id) ?? node.agent;
   return (
-    <li
-      className="flex items-baseline gap-2 py-0.5 text-13"
-      style={{ paddingLeft: Math.min(node.depth, 6) * 14 }}
-    >
-      <span className="relative top-px">
+    <li className="flex gap-2 py-1 text-13" style={{ paddingLeft: Math.min(node.depth, 6) * 14 }}>
+      <span className="mt-1 shrink-0">
         <Mark mood={moodOf(agent)} />
       </span>
-      <span className="min-w-0 flex-1 truncate" title={purposeOf(agent)}>
-        {own ? (
-          <span className="font-medium">{agent.name}</span>
-        ) : (
-          <Link
-            to="/agents/$ref"
-            params={{ ref: agent.id }}
-            className="underline decoration-line-strong underline-offset-2 hover:decoration-current"
-          >
-            {agent.name}
-          </Link>
-        )}
-        <span className="text-12 text-muted"> {wordOf(agent)}</span>
-      </span>
-      <span className="figures shrink-0 text-12 text-muted">
-        {shortAmount('tokens', node.spent.tokens)} tokens, {shortAmount('cost', node.spent.costMicrousd)}
-      </span>
+      <div className="min-w-0 flex-1">
+        <p className="flex items-baseline gap-2">
+          <span className="min-w-0 truncate" title={purposeOf(agent)}>
+            {own ? (
+              <span className="font-medium">{agent.name}</span>
+            ) : (
+              <Link
+                to="/agents/$ref"
+                params={{ ref: agent.id }}
+                className="underline decoration-line-strong underline-offset-2 hover:decoration-current"
+              >
+                {agent.name}
+              </Link>
+            )}
+          </span>
+          <span className="shrink-0 text-12 text-muted">{wordOf(agent)}</span>
+        </p>
+        <p className="figures text-12 text-muted">
+          {shortAmount('tokens', node.spent.tokens)} tokens, {shortAmount('cost', node.spent.costMicrousd)}
+        </p>
+      </div>
     </li>
   );
 }

@@ -3,7 +3,7 @@ import { ArrowDown } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { AgentInfo } from '@/api/generated';
 import { refusalOf } from '@/api/http';
-import { useDraft } from '@/api/live';
+import { fleet, useDraft } from '@/api/live';
 import { Button } from '@/ui/Button';
 import { Empty, ErrorNotice } from '@/ui/Notice';
 import { DraftView } from './DraftView';
@@ -14,10 +14,12 @@ import { rowsOf, type Row } from './timeline';
 import { useAllEvents } from './useBackfill';
 import { useRatings } from './useRatings';
 
+const nameOf = (id: string) => fleet.get(id)?.name ?? id;
+
 /** What the agent thought, did and saw, live; it follows the end until somebody scrolls away. */
 export function TimelinePane({ agent }: { agent: AgentInfo }) {
   const { events, loading, error } = useAllEvents(agent.id);
-  const rows = useMemo(() => rowsOf(events), [events]);
+  const rows = useMemo(() => rowsOf(events, nameOf), [events]);
   const goal = agent.spec.program.type === 'goal';
   return (
     <div className="@container flex min-h-0 flex-1">

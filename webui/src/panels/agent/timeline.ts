@@ -5,7 +5,7 @@ import { usedWords } from '@/lib/used';
 import { dollars } from '@/lib/models';
 import { destinationText, policyLine } from '@/lib/network';
 import { effectText, wishText } from '@/lib/wish';
-import { toldOf } from './told';
+import { toldOf, type Who } from './told';
 
 export type Tone = 'thought' | 'action' | 'observation' | 'person' | 'service' | 'waiting' | 'failed';
 
@@ -32,11 +32,11 @@ export interface Row {
 const effects = new WeakMap<Event, Effect | null>();
 
 /** What the timeline shows of an agent's events, in order; each step begins with a row of its own. */
-export function rowsOf(events: readonly Event[]): Row[] {
+export function rowsOf(events: readonly Event[], who: Who = (id) => id): Row[] {
   const rows: Row[] = [];
   const written = new Map<string, Written>();
   for (const event of events) {
-    const row = rowOf(event);
+    const row = rowOf(event, who);
     if (event.type === 'agent.action') {
       let effect = effects.get(event);
       if (effect === undefined) {
@@ -70,7 +70,7 @@ function withEffect(row: Row, effect: Effect): Row {
 }
 
 /** What the timeline shows of an event; null for those that only matter to the machine. */
-export function rowOf(event: Event): Row | null {
+export function rowOf(event: Event, who: Who = (id) => id): Row | null {
   const base = { seq: event.seq, at: event.at };
   switch (event.type) {
     case 'agent.thought':
@@ -153,7 +153,7 @@ export function rowOf(event: Event): Row | null {
         more: event.reason,
       };
     default: {
-      const row = toldOf(event);
+      const row = toldOf(event, who);
       return row && { ...base, ...row };
     }
   }

@@ -3,6 +3,9 @@ import { KIND_LABELS, SCOPES, amount } from '@/lib/budget';
 import { count } from '@/lib/format';
 import type { Row } from './timeline';
 
+/** The name of an agent by its id, or the id where nobody knows. */
+export type Who = (id: string) => string;
+
 type Told = Omit<Row, 'seq' | 'at'>;
 
 const told = (row: Partial<Told> & Pick<Told, 'label' | 'line'>): Told => ({
@@ -13,7 +16,7 @@ const told = (row: Partial<Told> & Pick<Told, 'label' | 'line'>): Told => ({
 });
 
 /** What the service says about a run: its budget, guard, plan, memory and letters; null for other events. */
-export function toldOf(event: Event): Told | null {
+export function toldOf(event: Event, who: Who): Told | null {
   switch (event.type) {
     case 'agent.compacted':
       return told({
@@ -95,11 +98,11 @@ export function toldOf(event: Event): Told | null {
     case 'ipc.message':
       return told({
         label: 'Letter',
-        line: `${event.message.kind.replaceAll('_', ' ')} from ${event.message.from} to ${event.message.to}`,
+        line: `${event.message.kind.replaceAll('_', ' ')} from ${who(event.message.from)} to ${who(event.message.to)}`,
         more: event.message.content,
       });
     case 'agent.spawned':
-      return told({ label: 'Child', line: `started ${event.child}, number ${event.childPid}` });
+      return told({ label: 'Child', line: `started ${who(event.child)}, number ${event.childPid}` });
     case 'ipc.delivered':
       return told({ label: 'Letter', line: `number ${event.messageId} was read` });
     default:
