@@ -271,7 +271,7 @@ fn settle(spawner: &Spawner, birth: Birth) -> Answer {
     let Birth { begun, plan, weakened, built } = birth;
     let launched = match &built {
         None => launch::hear(&begun, &plan, &weakened).map(|()| begun.launched.clone()),
-        Some(built) => prepared::finish(spawner, built, &begun, &plan),
+        Some(built) => prepared::finish(spawner, built, &begun, &plan, &weakened),
     };
     match launched {
         Ok(launched) => (SpawnerReply::Launched(launched), vec![begun.pidfd]),

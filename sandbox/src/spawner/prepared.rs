@@ -33,16 +33,17 @@ pub(super) type Waiting = BTreeMap<SandboxId, Prepared>;
 pub(super) struct Prepared {
     plan: SandboxPlan,
     begun: Begun,
+    weakened: Weakened,
 }
 
 /// Begins a sandbox ahead. It goes on building itself while other requests are answered; whether it came to anything shows when
 /// it is claimed.
-pub(super) fn prepare(spawner: &Spawner, plan: SandboxPlan) -> Result<(), SpawnFailure> {
+pub(super) fn prepare(spawner: &Spawner, plan: SandboxPlan, weakened: Weakened) -> Result<(), SpawnFailure> {
     if spawner.prepared.borrow().len() >= MOST {
         return Err(refused(None, "prepare a sandbox", format!("{MOST} wait already"), "claim or kill them"));
     }
-    let begun = launch::begin(spawner, &plan, &Weakened::default(), &[])?;
-    spawner.prepared.borrow_mut().insert(plan.id.clone(), Prepared { plan, begun });
+    let begun = launch::begin(spawner, &plan, &weakened, &[])?;
+    spawner.prepared.borrow_mut().insert(plan.id.clone(), Prepared { plan, begun, weakened });
     Ok(())
 }
 
@@ -50,10 +51,10 @@ pub(super) fn prepare(spawner: &Spawner, plan: SandboxPlan) -> Result<(), SpawnF
 /// Whatever fails, nothing is left of it but its home.
 pub(super) fn claim(spawner: &Spawner, plan: SandboxPlan) -> Result<Flight, SpawnFailure> {
     let waiting = spawner.prepared.borrow_mut().remove(&plan.id);
-    let Some(Prepared { plan: built, begun }) = waiting else {
+    let Some(Prepared { plan: built, begun, weakened }) = waiting else {
         return Err(refused(None, "claim the sandbox", format!("no sandbox {} is prepared", plan.id), ""));
     };
-    Ok(Flight::birth(Birth { begun, plan, weakened: Weakened::default(), built: Some(built) }))
+    Ok(Flight::birth(Birth { begun, plan, weakened, built: Some(built) }))
 }
 
 /// Makes a prepared sandbox whose init has reported the agent's.
@@ -62,16 +63,17 @@ pub(super) fn finish(
     built: &SandboxPlan,
     begun: &Begun,
     plan: &SandboxPlan,
+    weakened: &Weakened,
 ) -> Result<Launched, SpawnFailure> {
     launch::check(plan, &[])?;
     if *plan != (SandboxPlan { hostname: plan.hostname.clone(), limits: plan.limits, ..built.clone() }) {
         return Err(refused(None, "claim the sandbox", "it was built for another plan", ""));
     }
-    launch::hear(begun, plan, &Weakened::default())?;
+    launch::hear(begun, plan, weakened)?;
     if plan.limits != built.limits {
         let gone = || refused(Some(PlanLayer::Cgroup), "find the cgroup", "it is gone", "");
         let group = spawner.tree.find(&plan.id).map_err(unseen)?.ok_or_else(gone)?;
-        group.limit(&plan.limits).map_err(at(PlanLayer::Cgroup, "limit the cgroup"))?;
+        group.limit(&weakened.limits(&plan.limits)).map_err(at(PlanLayer::Cgroup, "limit the cgroup"))?;
     }
     if plan.hostname != built.hostname {
         let failed = |error: nix::errno::Errno| at(PlanLayer::Namespaces, "set the host name")(error.into());
@@ -80,7 +82,7 @@ pub(super) fn finish(
         return_to(&spawner.uts, CloneFlags::CLONE_NEWUTS);
         named.map_err(failed)?;
     }
-    let mut layers = launch::layers(&spawner.host, plan)?;
+    let mut layers = launch::layers(&weakened.host(&spawner.host), plan)?;
     for (layer, before) in layers.iter_mut().zip(&begun.launched.layers) {
         // It says what limits the disk as well, which was found when the home was made.
         if layer.layer == PlanLayer::Filesystem {

@@ -265,8 +265,10 @@ fn answer(role: &Role, request: SpawnerRequest, fds: &[OwnedFd]) -> Outcome {
     match request {
         SpawnerRequest::Host => now(SpawnerReply::Host(Box::new(spawner.host.clone()))),
         SpawnerRequest::Launch(plan) => later(launch(spawner, *plan, Weakened::default(), fds)),
-        SpawnerRequest::Prepare(plan) => done(prepared::prepare(spawner, *plan)),
+        SpawnerRequest::Prepare(plan) => done(prepared::prepare(spawner, *plan, Weakened::default())),
         SpawnerRequest::Claim(plan) => later(prepared::claim(spawner, *plan)),
+        #[cfg(feature = "weaken")]
+        SpawnerRequest::PrepareWithout(plan, parts) => done(prepared::prepare(spawner, *plan, Weakened::without(parts))),
         #[cfg(feature = "weaken")]
         SpawnerRequest::LaunchWithout(plan, parts) => later(launch(spawner, *plan, Weakened::without(parts), fds)),
         SpawnerRequest::Kill(id) => {

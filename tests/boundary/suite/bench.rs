@@ -1,11 +1,13 @@
 //! A spawner of the suite's own and the sandboxes it launches. Dropped, everything is killed and removed.
 
 use std::{
+    cell::Cell,
     fs,
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    process,
+    process, thread,
+    time::{Duration, Instant},
 };
 
 use aether_sandbox::{
@@ -19,16 +21,33 @@ use aether_sandbox::{
 };
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{client::Client, machine};
+use crate::{client::Client, fingerprint::descriptors, machine};
 
 /// What programs get when they need no terminal.
 pub(crate) const PIPES: Stdio = Stdio::Pipes { stdin: false };
 /// A terminal.
 pub(crate) const TERMINAL: Stdio = Stdio::Terminal { cols: 80, rows: 24 };
 
+/// How long the spawner may take until it rests.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How its sandboxes come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Built when they are asked for.
+    AtOnce,
+    /// Built ahead for nobody, under another name and with wider limits, and claimed. What is lent a directory cannot be.
+    Ahead,
+}
+
 /// The spawner and its directories.
 pub(crate) struct Bench {
     spawner: Option<SpawnerChild>,
+    way: Cell<Way>,
+    /// How many descriptors the spawner has when it makes up for nothing.
+    resting: Cell<usize>,
     /// `sockets/`, `state/` and the canary.
     pub(crate) directory: PathBuf,
     pub(crate) state: PathBuf,
@@ -73,7 +92,13 @@ impl Bench {
             cgroup_root: None,
         };
         let spawner = aether_sandbox::spawner::start(&config).context("start the spawner")?;
-        let bench = Self { spawner: Some(spawner), directory: directory.to_owned(), state: state.to_owned() };
+        let bench = Self {
+            spawner: Some(spawner),
+            way: Cell::new(Way::AtOnce),
+            resting: Cell::new(0),
+            directory: directory.to_owned(),
+            state: state.to_owned(),
+        };
         let SpawnerReply::Host(host) = bench.ask(&SpawnerRequest::Host)? else { bail!("what the host can do") };
         for (name, feature) in
             [("landlock", &host.landlock), ("seccomp", &host.seccomp), ("overlay", &host.overlay), ("pids", &host.pids)]
@@ -91,6 +116,40 @@ impl Bench {
     /// Pid of the spawner.
     pub(crate) fn spawner_pid(&self) -> u32 {
         self.spawner.as_ref().map_or(0, |spawner| spawner.pid)
+    }
+
+    /// Waits until the spawner makes up for nothing, and remembers what it has then.
+    pub(crate) fn settle(&self) {
+        let (mut count, mut looks) = (0, 0);
+        while looks < 50 {
+            thread::sleep(LOOK);
+            let now = descriptors(self.spawner_pid());
+            looks = if now == count { looks + 1 } else { 0 };
+            count = now;
+        }
+        self.resting.set(count);
+    }
+
+    /// Waits until the spawner has what it has when it rests: it makes up in its own time for the network namespaces that sandboxes
+    /// took.
+    pub(crate) fn rest(&self) -> Result<()> {
+        let since = Instant::now();
+        while descriptors(self.spawner_pid()) != self.resting.get() {
+            let now = descriptors(self.spawner_pid());
+            ensure!(since.elapsed() < PATIENCE, "the spawner had {} descriptors and has {now}", self.resting.get());
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Launches from here on in that way.
+    pub(crate) fn launch_in(&self, way: Way) {
+        self.way.set(way);
+    }
+
+    /// How sandboxes come about now.
+    pub(crate) fn way(&self) -> Way {
+        self.way.get()
     }
 
     /// Asks the spawner.
@@ -150,9 +209,30 @@ impl Bench {
 
     /// Launches the sandbox of a plan that lends directories, without some of its parts.
     pub(crate) fn launch_lending(&self, plan: SandboxPlan, lent: &[BorrowedFd<'_>], without: &[Part]) -> Result<Sandbox<'_>> {
+        if self.way() == Way::Ahead && lent.is_empty() {
+            self.prepare(&plan, without)?;
+            return self.claim(plan);
+        }
         let id = plan.id.clone();
         let reply = self.ask_with(&SpawnerRequest::LaunchWithout(Box::new(plan), without.to_vec()), lent)?;
         self.launched(id, reply).with_context(|| format!("launch without {without:?}"))
+    }
+
+    /// Has the sandbox of a plan built ahead. It gets its host name and its limits, which are narrower than those it is built with,
+    /// when it is claimed.
+    pub(crate) fn prepare(&self, plan: &SandboxPlan, without: &[Part]) -> Result<()> {
+        let limits = CgroupLimits { memory_bytes: 1 << 30, pids: 1 << 10, cpu_quota_usec: 400_000 };
+        let nobodys = SandboxPlan { hostname: "nobodys".to_owned(), limits, ..plan.clone() };
+        let reply = self.ask(&SpawnerRequest::PrepareWithout(Box::new(nobodys), without.to_vec()))?;
+        ensure!(reply == SpawnerReply::Done, "prepare without {without:?}: {reply:?}");
+        Ok(())
+    }
+
+    /// Claims a sandbox that was built ahead.
+    pub(crate) fn claim(&self, plan: SandboxPlan) -> Result<Sandbox<'_>> {
+        let id = plan.id.clone();
+        let reply = self.ask(&SpawnerRequest::Claim(Box::new(plan)))?;
+        self.launched(id, reply).context("claim")
     }
 
     fn launched(&self, id: SandboxId, reply: SpawnerReply) -> Result<Sandbox<'_>> {

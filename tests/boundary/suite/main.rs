@@ -18,6 +18,7 @@ mod probes;
 mod report;
 mod special;
 mod surroundings;
+mod waiting;
 
 use std::{
     env,
@@ -28,7 +29,10 @@ use std::{
 use aether_sandbox::spawner::SPAWNER_ARGUMENT;
 use anyhow::{Context as _, Result};
 
-use crate::{bench::Bench, report::Report};
+use crate::{
+    bench::{Bench, Way},
+    report::Report,
+};
 
 fn main() -> ExitCode {
     let mut arguments = env::args();
@@ -59,7 +63,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything, or only the attacks whose id begins with `wanted`.
+/// Everything, or only the attacks whose id begins with `wanted`: with sandboxes that are built when they are asked for, and again
+/// with sandboxes that were built ahead.
 fn suite(wanted: Option<&str>) -> Result<bool> {
     let directory = tempfile::Builder::new().prefix("aether-boundary-").tempdir_in("/var/tmp").context("a directory")?;
     let state = directory.path().join("state");
@@ -70,18 +75,25 @@ fn suite(wanted: Option<&str>) -> Result<bool> {
     if !probes::has_canary_key() {
         return probes::again_with_canary_key(&programs);
     }
-    let mut report = Report::default();
+    let (mut report, mut ahead) = (Report::default(), Report::default());
     {
         let bench = Bench::start(directory.path(), &state)?;
         let before = surroundings::Slow::take(&bench)?;
+        bench.settle();
         matrix::run(&bench, wanted, &mut report)?;
         special::run(&bench, wanted, &mut report)?;
+        println!("\nsandboxes that were built ahead:");
+        bench.launch_in(Way::Ahead);
+        let waiting = waiting::Waiting::prepare(&bench)?;
+        matrix::run(&bench, wanted, &mut ahead)?;
+        special::run(&bench, wanted, &mut ahead)?;
+        ahead.check("all", "one that waited meanwhile is as one that is built now", waiting.are_fresh());
         let after = surroundings::Slow::take(&bench).and_then(|after| before.same(&after));
-        report.check("all", "no set-id file came or went, and the spawner has not grown", after);
+        ahead.check("all", "no set-id file came or went, and the spawner has not grown", after);
     }
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ISOLATION.md");
     let table = env::var_os("AETHER_BOUNDARY_TABLE").map_or(documents, PathBuf::from);
-    report.finish(&table, wanted.is_none())
+    report.finish(&ahead, wanted.is_none().then_some(&*table))
 }
 
 /// `--compile-probes DIR`: for a run elsewhere, with `AETHER_BOUNDARY_PROBES=DIR`.

@@ -51,6 +51,7 @@ pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> R
     let kinds = [Kind::Full, Kind::Bare].into_iter();
     let kinds = kinds.chain(Layer::OPTIONAL.into_iter().flat_map(|layer| [Kind::Without(layer), Kind::Only(layer)]));
     for (number, kind) in kinds.enumerate() {
+        bench.rest()?;
         let before = Fingerprint::take(bench)?;
         let mut sandbox = bench.launch(&format!("kind{number}"), u32::try_from(number)?, &kind.left_out())?;
         for attack in &attacks {
@@ -58,12 +59,11 @@ pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> R
             let text = sandbox.probe(attack.probe, &[&name], stdio).with_context(|| format!("{} in {kind:?}", attack.id))?;
             inside.insert((attack.id, kind), answers(&text));
             if kind == Kind::Full {
-                let unchanged = Fingerprint::take(bench).and_then(|after| before.same(&after));
-                report.check(attack.id, "leaves the host as it was", unchanged);
+                report.check(attack.id, "leaves the host as it was", before.is_again(bench));
             }
         }
         drop(sandbox);
-        report.check("all", &format!("the host is as it was after {kind:?}"), before.same(&Fingerprint::take(bench)?));
+        report.check("all", &format!("the host is as it was after {kind:?}"), before.is_again(bench));
     }
     let mut outside = Outside::new();
     for attack in attacks.iter().filter(|attack| attack.ground == Ground::Both) {

@@ -70,21 +70,24 @@ impl Report {
         }
     }
 
-    /// Prints the figures and, when asked to, writes the table. Whether all is well.
-    pub(crate) fn finish(&self, table: &Path, complete: bool) -> Result<bool> {
-        let failed: Vec<_> =
-            self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Fail(_) | Verdict::Inconclusive(_))).collect();
+    /// Prints the figures of both ways of launching and, when asked to and all is well, writes the table, in which both must be the
+    /// same. Whether all is well.
+    pub(crate) fn finish(&self, ahead: &Self, table: Option<&Path>) -> Result<bool> {
         println!();
-        for row in &failed {
-            println!("failed: {} {}", row.id, row.attempt);
+        let failures = self.failures("") + ahead.failures(", built ahead");
+        let differing: Vec<_> = self
+            .table()
+            .lines()
+            .zip(ahead.table().lines())
+            .filter(|(one, other)| one != other)
+            .map(|(one, other)| format!("{one}\n  {other}"))
+            .collect();
+        for lines in &differing {
+            println!("otherwise when built ahead:\n  {lines}");
         }
-        for check in &self.failed_checks {
-            println!("failed: {check}");
-        }
-        if complete && env::var_os("AETHER_UPDATE").is_some() && failed.is_empty() && self.failed_checks.is_empty() {
+        if let Some(table) = table.filter(|_| env::var_os("AETHER_UPDATE").is_some() && failures == 0) {
             fs::write(table, self.table()).with_context(|| format!("write {}", table.display()))?;
         }
-        let failures = failed.len() + self.failed_checks.len();
         let stated = self.rows.iter().filter(|row| row.control == "none").count();
         // What a kernel cannot show is no finding about layers, neither good nor bad: it is counted by itself.
         let (absent, tried): (Vec<&Row>, Vec<&Row>) =
@@ -92,13 +95,26 @@ impl Report {
         let single = tried.into_iter().filter(|row| row.id.starts_with("ESC") && row.layers.len() == 1);
         let (escapes, others): (Vec<&Row>, Vec<&Row>) = single.partition(|row| row.gain == Gain::Escape);
         println!("{} attempts; {stated} have no control on any host", self.rows.len());
+        println!("{} again in sandboxes built ahead, {} of which came to something else", ahead.rows.len(), differing.len());
         println!("stopped by one layer: {} escapes, {} that are none", escapes.len(), others.len());
         if !absent.is_empty() {
             let escapes = absent.iter().filter(|row| row.gain == Gain::Escape).count();
             println!("{} cannot be tried on this kind of kernel, {escapes} of them escapes", absent.len());
         }
-        println!("{} passed, {failures} failed", self.rows.len() + self.checks - failures - absent.len());
+        let done: usize = [self, ahead].iter().map(|report| report.rows.len() + report.checks - report.not_here()).sum();
+        println!("{} passed, {failures} failed", done - failures);
         Ok(failures == 0)
+    }
+
+    /// Prints what failed; how many.
+    fn failures(&self, how: &str) -> usize {
+        let failed = self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Fail(_) | Verdict::Inconclusive(_)));
+        let failed = failed.map(|row| format!("{} {}", row.id, row.attempt)).chain(self.failed_checks.iter().cloned());
+        failed.inspect(|what| println!("failed: {what}{how}")).count()
+    }
+
+    fn not_here(&self) -> usize {
+        self.rows.iter().filter(|row| matches!(row.verdict, Verdict::NotHere(_))).count()
     }
 
     fn table(&self) -> String {
@@ -162,4 +178,8 @@ Two layers are filters of system calls: `seccomp` is the sandbox's own, a list o
 program; `spawner's filter` is inherited from the spawner, a list of what is refused with a program of its own. Their data and their
 code are independent, and either is tried alone; the mechanism of the kernel is the same, so a defect of seccomp itself would open both. The weakened sandboxes come from a build feature (`weaken`)
 that refuses to compile without debug assertions.
+
+All of it is done twice: in sandboxes that are built when they are asked for, and in sandboxes that were built ahead for nobody, with another
+name and wider limits, and claimed; three more wait meanwhile and must then look as one that is built now. The table is of the first, and the run
+says where the second came to something else.
 ";
