@@ -140,7 +140,7 @@ impl Ending {
             if !events.say("populated 0")? {
                 return Ok(None);
             }
-            self.state = State::Empty(self.call.figures()?);
+            self.state = State::Empty(self.call.figures(&self.group)?);
         }
         let State::Empty(figures) = self.state else { return Ok(None) };
         let removed = self.group.remove_call(self.call.name())?;
@@ -151,7 +151,7 @@ impl Ending {
 /// Counts what a call has used so far and lets what it left running go on, in its cgroup.
 pub(super) fn release(spawner: &Spawner, id: &SandboxId, number: u32) -> Result<CallEnd, SpawnFailure> {
     let (group, call) = found(spawner, id, number)?;
-    let end = CallEnd { left: call.running().map_err(unseen)?, figures: call.figures().map_err(unseen)? };
+    let end = CallEnd { left: call.running().map_err(unseen)?, figures: call.figures(&group).map_err(unseen)? };
     // Fails while something runs; then a later call removes it.
     let _ = group.remove_call(call.name());
     Ok(end)

@@ -20,6 +20,14 @@ pub const TAIL: usize = 8;
 /// Calls of one sandbox whose cgroups exist at a time.
 pub const MOST_CALLS: usize = 32;
 
+/// Below the cgroup of an agent: where its init lives when its calls are counted by cgroup2 (no sandbox can have that name).
+pub const LEAF: &str = "init-leaf";
+
+/// The cgroup of an agent, when that of its init is `path`.
+pub fn agents_cgroup(path: &str) -> &str {
+    path.strip_suffix(LEAF).and_then(|parent| parent.strip_suffix('/')).unwrap_or(path)
+}
+
 /// Sandboxes in one [`SpawnerReply::Live`]: their pidfds have to fit beside one packet.
 pub const PAGE: usize = 48;
 
@@ -101,9 +109,6 @@ pub enum SpawnerRequest {
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
-    /// [`SpawnerRequest::Prepare`], the same.
-    #[cfg(feature = "weaken")]
-    PrepareWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
 }
 
 impl SpawnerRequest {
@@ -132,7 +137,7 @@ impl SpawnerRequest {
         match self {
             Self::Launch(plan) | Self::Prepare(plan) | Self::Claim(plan) => Some(&plan.id),
             #[cfg(feature = "weaken")]
-            Self::LaunchWithout(plan, _) | Self::PrepareWithout(plan, _) => Some(&plan.id),
+            Self::LaunchWithout(plan, _) => Some(&plan.id),
             Self::Kill(id)
             | Self::Forget { id, .. }
             | Self::KillStray { id, .. }
@@ -181,20 +186,30 @@ pub enum Left {
     GoesOn,
 }
 
-/// What the kernel counted for one call, with everything that it started, whoever waited for it. Absent is what no controller counts for a
-/// part of an agent on this host.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Why something is not counted for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Uncounted {
+    /// The kernel has no such count.
+    Kernel,
+    /// The agent's other processes could not be moved out of the way, which the controllers need in cgroup2.
+    InTheWay,
+    /// The service has not got the controller.
+    NotDelegated,
+}
+
+/// What the kernel counted for one call, with everything that it started, whoever waited for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallFigures {
     /// CPU time, microseconds.
     pub cpu_usec: u64,
     /// Most memory at a time, with the pages of files that it read and wrote, bytes.
-    pub memory_peak_bytes: Option<u64>,
+    pub memory_peak_bytes: Result<u64, Uncounted>,
     /// Most processes and threads at a time.
-    pub most_tasks: Option<u64>,
+    pub most_tasks: Result<u64, Uncounted>,
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallEnd {
     /// What it used.
     pub figures: CallFigures,

@@ -7,7 +7,7 @@ use aether_sandbox::{
     plan::SandboxId,
     wire::{
         init::{InitReply, InitRequest, ProgramUse, StartProcess},
-        spawner::{CallEnd, Left},
+        spawner::{CallEnd, Left, Uncounted},
     },
 };
 
@@ -17,7 +17,14 @@ use crate::links::{init::InitLink, spawner::SpawnerLink};
 /// zeroes that mean nothing.
 static COUNTS_IO: LazyLock<bool> = LazyLock::new(|| Path::new("/proc/self/io").exists());
 
-const WHOLE: &str = "cgroup v2 counts it for an agent as a whole, not for one call";
+/// Why a figure of the kernel is absent.
+const fn reason(why: Uncounted, kernel: &'static str) -> &'static str {
+    match why {
+        Uncounted::Kernel => kernel,
+        Uncounted::InTheWay => "the agent starts processes faster than they can be moved to a cgroup beside the call's",
+        Uncounted::NotDelegated => "the service has no controller for it",
+    }
+}
 
 /// A call that is being made; dropped, everything that it started is killed.
 pub(super) struct Call {
@@ -108,12 +115,11 @@ fn usage(end: Result<CallEnd, String>, program: Option<ProgramUse>, left: Left, 
     match &end {
         Err(why) => absent("cpuUsec, memoryPeakBytes, mostTasks", why),
         Ok(CallEnd { figures, .. }) => {
-            if figures.memory_peak_bytes.is_none() {
-                absent("memoryPeakBytes", WHOLE);
+            if let Err(why) = figures.memory_peak_bytes {
+                absent("memoryPeakBytes", reason(why, "this kernel has no memory.peak"));
             }
-            if figures.most_tasks.is_none() {
-                let why = if figures.memory_peak_bytes.is_none() { WHOLE } else { "this kernel has no pids.peak" };
-                absent("mostTasks", why);
+            if let Err(why) = figures.most_tasks {
+                absent("mostTasks", reason(why, "this kernel has no pids.peak"));
             }
         }
     }
@@ -124,8 +130,8 @@ fn usage(end: Result<CallEnd, String>, program: Option<ProgramUse>, left: Left, 
     }
     if let Ok(CallEnd { figures, left }) = end {
         used.cpu_usec = Some(figures.cpu_usec);
-        used.memory_peak_bytes = figures.memory_peak_bytes;
-        used.most_tasks = figures.most_tasks;
+        used.memory_peak_bytes = figures.memory_peak_bytes.ok();
+        used.most_tasks = figures.most_tasks.ok();
         used.left = left;
     }
     if let Some(program) = program {
@@ -145,17 +151,18 @@ mod tests {
     #[test]
     fn what_is_not_counted_is_absent_with_its_reason_and_never_zero() {
         let program = ProgramUse { cpu_usec: 1, largest_bytes: 2, read_bytes: 3, written_bytes: 4 };
-        let figures = CallFigures { cpu_usec: 9, memory_peak_bytes: Some(8), most_tasks: Some(7) };
+        let figures = CallFigures { cpu_usec: 9, memory_peak_bytes: Ok(8), most_tasks: Ok(7) };
         let whole = usage(Ok(CallEnd { figures, left: 0 }), Some(program), Left::Killed, true);
         assert_eq!((whole.cpu_usec, whole.memory_peak_bytes, whole.most_tasks), (Some(9), Some(8), Some(7)));
         assert_eq!((whole.largest_process_bytes, whole.read_bytes, whole.written_bytes), (Some(2), Some(3), Some(4)));
         assert!(whole.absent.is_empty() && !whole.left_running);
 
-        let unified = CallFigures { memory_peak_bytes: None, most_tasks: None, ..figures };
+        let unified = CallFigures { memory_peak_bytes: Err(Uncounted::InTheWay), most_tasks: Err(Uncounted::Kernel), ..figures };
         let unified = usage(Ok(CallEnd { figures: unified, left: 2 }), Some(program), Left::GoesOn, false);
         assert_eq!((unified.cpu_usec, unified.memory_peak_bytes, unified.most_tasks), (Some(9), None, None));
         assert_eq!((unified.read_bytes, unified.left, unified.left_running), (None, 2, true));
         assert_eq!(unified.absent.len(), 3, "{:?}", unified.absent);
+        assert!(unified.absent[0].contains("faster") && unified.absent[1].contains("pids.peak"), "{:?}", unified.absent);
 
         let none = usage(Err("an older version".to_owned()), None, Left::Killed, true);
         assert_eq!(none.absent.len(), 2, "{:?}", none.absent);

@@ -15,6 +15,7 @@ use std::{
 };
 
 use aether_protocol::{AgentId, Usage};
+use aether_sandbox::wire::spawner::agents_cgroup;
 use libcgroups::stats::{parse_single_value, pid_stats};
 
 use super::core::{Core, lock};
@@ -152,7 +153,8 @@ pub(crate) fn hierarchy(mounts: &str, cgroups: &str, controller: Option<&str>) -
             Some(name) => controllers.split(',').any(|c| c == name),
             None => controllers.is_empty(),
         };
-        found.then_some(path)
+        // Its controllers are the agent's, also where its init lives beside its calls.
+        found.then(|| agents_cgroup(path))
     })?;
     let mount = mounts.lines().find_map(|line| {
         let (fields, kind) = line.split_once(" - ")?;
@@ -217,6 +219,8 @@ mod tests {
         assert_eq!(at(Some("cpuacct")), Some("/sys/fs/cgroup/cpu/aether-1/abc".into()));
         assert_eq!(at(None), Some("/sys/fs/cgroup/unified/aether-1/abc".into()));
         assert_eq!(at(Some("pids")), None);
+        let beside_calls = hierarchy(MOUNTS, "0::/aether-1/abc/init-leaf\n", None);
+        assert_eq!(beside_calls, Some("/sys/fs/cgroup/unified/aether-1/abc".into()), "limits are the agent's");
     }
 
     #[test]

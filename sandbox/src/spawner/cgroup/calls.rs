@@ -1,8 +1,7 @@
 //! A cgroup of its own for one call of an agent's loop, below the agent's: what the call starts is counted, and ends with it.
 //!
-//! In cgroup2 for CPU time and for the kill, in the v1 hierarchies of memory and processes where those are used. Where cgroup2 has the
-//! controllers, a part of a cgroup that has processes itself gets none of them (cgroups(7), no internal processes), and init lives there:
-//! limits go on to hold for the agent as a whole, and what only controllers count is not counted for a call.
+//! In cgroup2 for CPU time and for the kill; memory and processes are counted there, or in the v1 hierarchies where those are used. Limits
+//! go on to hold for the agent as a whole.
 
 use std::{
     io,
@@ -20,17 +19,16 @@ use super::{
     Group, Tree, V1,
     end::Events,
     host::{exists_at, open_dir_at, read_at, write_at, write_if_there},
+    leaf::COUNTING,
 };
 use crate::{
     plan::SandboxId,
-    wire::spawner::{CallFigures, Left, MOST_CALLS},
+    wire::spawner::{CallFigures, LEAF, Left, MOST_CALLS, Uncounted},
 };
 
 /// Before the number of a call in the name of its cgroup; which of them tells also a later spawner what becomes of what is in it.
 const CALL: &str = "call-";
 const KEPT: &str = "kept-";
-/// Controllers of v1 that count something for a call.
-const COUNTING: [&str; 2] = ["memory", "pids"];
 
 /// The cgroup of one call.
 #[derive(Debug)]
@@ -54,8 +52,12 @@ impl Group {
         }
         let prefix = if left == Left::GoesOn { KEPT } else { CALL };
         let name = format!("{prefix}{number}");
+        let counting = self.counting()?;
         // No cgroup of an agent may have others below it but these.
-        write_if_there(self.unified.as_fd(), "cgroup.max.descendants", &(held + 1).to_string())?;
+        let below = held + 1 + usize::from(!counting.is_empty());
+        write_if_there(self.unified.as_fd(), "cgroup.max.descendants", &below.to_string())?;
+        // Without it the call is made all the same, and its figures say what is missing.
+        let _ = self.count_calls(&counting);
         let made = self.make_call(&name);
         if made.is_err() {
             self.remove_call(&name).ok();
@@ -132,24 +134,25 @@ impl CallGroup {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    /// What it has used so far, as far as the kernel counts it here.
-    pub(in super::super) fn figures(&self) -> io::Result<CallFigures> {
+    /// What it has used so far, as far as the kernel counts it here; `of` is the cgroup of its agent.
+    pub(in super::super) fn figures(&self, of: &Group) -> io::Result<CallFigures> {
         let cpu = read_at(self.unified.as_fd(), "cpu.stat")?;
         let cpu_usec = cpu.lines().find_map(|line| line.strip_prefix("usage_usec ")?.parse().ok());
         Ok(CallFigures {
             cpu_usec: cpu_usec.ok_or_else(|| io::Error::other("cpu.stat has no usage_usec"))?,
-            memory_peak_bytes: self.figure("memory", "memory.max_usage_in_bytes")?,
-            most_tasks: self.figure("pids", "pids.peak")?,
+            memory_peak_bytes: self.figure(of, "memory", "memory.peak", "memory.max_usage_in_bytes")?,
+            most_tasks: self.figure(of, "pids", "pids.peak", "pids.peak")?,
         })
     }
 
-    /// A number of a v1 hierarchy; none where that is not used, or the kernel has no such file.
-    fn figure(&self, controller: &str, file: &str) -> io::Result<Option<u64>> {
-        let Some(V1 { dir, .. }) = self.v1.iter().find(|v1| v1.controller == controller) else { return Ok(None) };
-        if !exists_at(dir.as_fd(), file)? {
-            return Ok(None);
+    /// A number of a controller: its file in version 2, and in version 1.
+    fn figure(&self, of: &Group, controller: &str, new: &str, old: &str) -> io::Result<Result<u64, Uncounted>> {
+        let v1 = self.v1.iter().find(|v1| v1.controller == controller);
+        let (dir, file) = v1.map_or((self.unified.as_fd(), new), |v1| (v1.dir.as_fd(), old));
+        if !exists_at(dir, file)? {
+            return of.uncounted(self.unified.as_fd(), controller).map(Err);
         }
-        read_at(dir.as_fd(), file)?.trim().parse().map(Some).map_err(io::Error::other)
+        read_at(dir, file)?.trim().parse().map(Ok).map_err(io::Error::other)
     }
 }
 
@@ -161,13 +164,19 @@ impl Tree {
             if !exists_at(dir, id.as_str())? {
                 continue;
             }
-            let dir = open_dir_at(dir, id.as_str())?;
-            for name in call_names(dir.as_fd())? {
-                all &= remove_everywhere(std::iter::once(dir.as_fd()), &name)?;
-            }
+            all &= remove_below(open_dir_at(dir, id.as_str())?.as_fd())?;
         }
         Ok(all)
     }
+}
+
+/// Removes what the service has made below the cgroup of a sandbox. False while the kernel has not let go.
+pub(super) fn remove_below(dir: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut all = remove_everywhere(std::iter::once(dir), LEAF)?;
+    for name in call_names(dir)? {
+        all &= remove_everywhere(std::iter::once(dir), &name)?;
+    }
+    Ok(all)
 }
 
 fn remove_everywhere<'a>(dirs: impl Iterator<Item = BorrowedFd<'a>>, name: &str) -> io::Result<bool> {

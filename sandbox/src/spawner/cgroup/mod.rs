@@ -6,6 +6,7 @@
 mod calls;
 mod end;
 mod host;
+mod leaf;
 
 use std::{
     fs, io,
@@ -203,6 +204,9 @@ impl Tree {
     /// Removes an empty stray cgroup and, when it was the last, the directory of the service it lay in.
     pub(super) fn remove_stray(&self, path: &str) {
         let path = path.trim_start_matches('/');
+        if let Ok(dir) = open_dir_at(self.mount.as_fd(), path) {
+            let _ = calls::remove_below(dir.as_fd());
+        }
         for path in [Some(path), path.rsplit_once('/').map(|(parent, _)| parent)].into_iter().flatten() {
             let _ = unlinkat(&self.mount, path, UnlinkatFlags::RemoveDir);
         }
@@ -304,11 +308,6 @@ impl Group {
     /// Is it frozen?
     pub(super) fn frozen(&self) -> io::Result<bool> {
         Ok(read_at(self.unified.as_fd(), "cgroup.events")?.lines().any(|line| line == "frozen 1"))
-    }
-
-    /// Pids in it, as the spawner sees them.
-    pub(super) fn pids(&self) -> io::Result<Vec<u32>> {
-        Ok(read_at(self.unified.as_fd(), "cgroup.procs")?.lines().filter_map(|line| line.parse().ok()).collect())
     }
 }
 

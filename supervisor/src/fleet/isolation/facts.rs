@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
+use aether_sandbox::wire::spawner::agents_cgroup;
+
 use crate::fleet::usage::hierarchy;
 
 /// Files of `/proc/<pid>` and of its cgroups, as text.
@@ -18,7 +20,7 @@ pub(super) struct Facts {
     pub(super) gid_map: String,
     /// `limits`, the line about core files.
     pub(super) core_limit: String,
-    /// Its path in cgroup2.
+    /// Its agent's path in cgroup2.
     pub(super) cgroup: String,
     /// Limits read back: the file's path and its content.
     pub(super) limits: BTreeMap<&'static str, (PathBuf, String)>,
@@ -78,7 +80,7 @@ impl Facts {
             uid_map: words(&file("uid_map")?),
             gid_map: words(&file("gid_map")?),
             core_limit: words(file("limits")?.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default()),
-            cgroup: cgroups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default().to_owned(),
+            cgroup: cgroups.lines().find_map(|line| line.strip_prefix("0::")).map(agents_cgroup).unwrap_or_default().to_owned(),
             limits: limits(&own, &cgroups),
             mounts: file("mountinfo")?.lines().filter_map(mount).collect(),
             own_namespaces: own_namespaces(),
