@@ -76,6 +76,7 @@ pub use foundation::Foundation;
 pub use mounts::Roots;
 pub use output::OutputReader;
 pub use ports::{Dialled, NotDialled, Why};
+pub use registry::Shown;
 pub use steer::Steering;
 pub use types::{
     Caller, Chunk, Depth, ExecRequest, Force, ListFilter, OpenFile, OpenHow, OutputStream, Pace, PeerIds, ProcessHandle, StartAt,
@@ -109,7 +110,7 @@ impl Fleet {
     }
 
     /// Agents, newest first, and how many there are without `limit` and `offset`.
-    pub fn list(&self, filter: &ListFilter) -> (Vec<Arc<AgentInfo>>, usize) {
+    pub fn list(&self, filter: &ListFilter) -> (Vec<Arc<Shown>>, usize) {
         self.core.registry().list(filter)
     }
 

@@ -2,6 +2,7 @@
 
 mod family;
 mod record;
+mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,13 +16,14 @@ use tokio::sync::{Mutex, watch};
 
 pub(crate) use self::record::info;
 use self::record::set;
+pub use self::shown::Shown;
 use super::ListFilter;
 
 /// One agent.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// As clients see it. Shared with lists that are being written out: changed by [`Arc::make_mut`].
-    pub(crate) info: Arc<AgentInfo>,
+    pub(crate) info: Arc<Shown>,
     /// Name of its home on the host.
     pub(crate) home: String,
     /// Uid slot it holds.
@@ -53,7 +55,7 @@ impl Registry {
     /// Adds an agent.
     pub(crate) fn insert(&mut self, record: AgentRecord) {
         let (home, slot) = (record.home.clone(), record.slot);
-        let info = Arc::new(info(record));
+        let info = Arc::new(Shown::from(info(record)));
         self.names.insert(info.name.clone(), info.id.clone());
         self.numbers.insert(info.number, info.id.clone());
         self.newest = self.newest.max(info.number);
@@ -126,7 +128,7 @@ impl Registry {
         let Some(mut entry) = self.entries.remove(id) else { return };
         self.count(&entry.info, -1);
         for field in fields {
-            set(Arc::make_mut(&mut entry.info), field);
+            set(Arc::<Shown>::make_mut(&mut entry.info), field);
         }
         self.count(&entry.info, 1);
         if std::mem::take(&mut entry.ending) {
@@ -178,7 +180,7 @@ impl Registry {
         self.newest = self.newest.max(info.number);
         let entry = Entry {
             home: info.id.as_str().to_owned(),
-            info: info.into(),
+            info: Arc::new(info.into()),
             slot: None,
             departed: true,
             ending: false,
@@ -233,7 +235,7 @@ impl Registry {
     }
 
     /// Agents, newest first, and how many match.
-    pub(crate) fn list(&self, filter: &ListFilter) -> (Vec<Arc<AgentInfo>>, usize) {
+    pub(crate) fn list(&self, filter: &ListFilter) -> (Vec<Arc<Shown>>, usize) {
         let matching = || {
             self.numbers.values().rev().filter_map(|id| self.entries.get(id)).filter(|entry| {
                 let state = entry.info.state;
@@ -245,7 +247,7 @@ impl Registry {
         let places: HashMap<u64, u32> = self.queued.iter().map(|(_, number)| *number).zip(1..).collect();
         let shown = |entry: &Entry| match places.get(&entry.info.number) {
             None => entry.info.clone(),
-            place => Arc::new(AgentInfo { queue_position: place.copied(), ..AgentInfo::clone(&entry.info) }),
+            place => Arc::new(AgentInfo { queue_position: place.copied(), ..AgentInfo::clone(&entry.info) }.into()),
         };
         (matching().skip(filter.offset).take(limit).map(shown).collect(), matching().count())
     }

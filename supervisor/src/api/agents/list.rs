@@ -1,17 +1,21 @@
 //! List agents.
 
-use std::sync::Arc;
-
 use aether_protocol::{AgentInfo, AgentState, ErrorBody};
-use axum::extract::State;
+use axum::{
+    body::Body,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::page::Page;
 use crate::{
     api::{
         ApiState,
         answer::{Listing, Meta},
-        error::Answer,
+        error::{Answer, Failure},
         query::Query,
     },
     fleet::ListFilter,
@@ -34,10 +38,12 @@ pub(crate) struct ListQuery {
 /// Agents, newest first.
 #[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(ListQuery),
     responses((status = 200, body = Listing<AgentInfo>), (status = "default", body = ErrorBody)))]
-pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<ListQuery>) -> Answer<Listing<Arc<AgentInfo>>> {
+pub(crate) async fn list(State(state): State<ApiState>, Query(query): Query<ListQuery>) -> Answer<Response> {
     let all = query.all || query.state == Some(AgentState::Dead);
     let filter = ListFilter { all, state: query.state, limit: query.limit, offset: query.offset };
     let (data, total) = state.fleet().list(&filter);
     let meta = Meta { total: total as u64, limit: query.limit as u64, offset: query.offset as u64, next: None };
-    Ok(Listing { data, meta })
+    let meta = serde_json::to_string(&meta).map_err(Failure::internal)?;
+    let body = Body::new(Page::new(data, &meta).await);
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -11,6 +11,7 @@ mod logs;
 mod message;
 mod models;
 mod network;
+mod page;
 mod power;
 mod priority;
 mod remove;

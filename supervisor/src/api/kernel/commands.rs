@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{control, files, minds};
 use crate::{
     api::{ApiState, audit},
-    fleet::{Caller, Force, ListFilter},
+    fleet::{Caller, Force},
 };
 
 /// Runs a command and gives what it answers with.
@@ -37,7 +37,6 @@ pub(crate) async fn run(state: &ApiState, caller: &Caller, command: Command) -> 
             data(&fleet.create(c.config, caller, Vec::new()).await?)
         }
         Command::Signal(c) => data(&fleet.signal(&agent(state, &c.pid)?, &c.signal).await?),
-        Command::List(c) => data(&fleet.list(&ListFilter { all: c.all, ..ListFilter::default() }).0),
         Command::Info(c) => data(&fleet.get(agent(state, &c.pid)?.as_str()).await?),
         Command::SetPriority(c) => data(&fleet.set_priority(&agent(state, &c.pid)?, c.priority).await?),
         Command::GetQueue(_) => data(&fleet.queue()),

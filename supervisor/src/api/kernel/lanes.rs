@@ -11,12 +11,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     commands::{agent, run},
-    outgoing::{Gone, Outgoing},
-    request::answer,
+    outgoing::{Frame, Gone, Outgoing},
+    request::{answer, listed},
 };
 use crate::{
     api::ApiState,
-    fleet::{Caller, on_behalf},
+    fleet::{Caller, ListFilter, on_behalf},
 };
 
 /// Commands of one connection that run or wait for the one before them; then nothing more is read from it.
@@ -55,8 +55,17 @@ impl Lanes {
                 // It ends without a word when the command before panicked; the next one runs all the same.
                 drop(before.await);
             }
-            let result = on_behalf(&caller.owner, run(&state, &caller, command)).await;
-            let told = out.send(&answer(id, result)).await;
+            let told = match command {
+                Command::List(c) => {
+                    let filter = ListFilter { all: c.all, ..ListFilter::default() };
+                    let agents = state.fleet().list(&filter).0;
+                    out.frame(Frame::Json(listed(&id, agents).await)).await
+                }
+                other => {
+                    let result = on_behalf(&caller.owner, run(&state, &caller, other)).await;
+                    out.send(&answer(id, result)).await
+                }
+            };
             if told.is_err() {
                 tracing::debug!("a client left before its command was answered");
             }

@@ -1,12 +1,14 @@
 //! Frames from the client as commands.
 
+use std::sync::Arc;
+
 use aether_protocol::{
     ApiError, CommandEnvelope, Response,
     command::{Command, ResponseError, ResponseOk},
 };
 use serde_json::Value;
 
-use crate::api::body;
+use crate::{api::body, fleet::Shown};
 
 /// Commands in one frame at most.
 const BATCH: usize = 1000;
@@ -34,6 +36,18 @@ pub(crate) fn answer(id: String, result: Result<Value, ApiError>) -> Response {
         Ok(data) => Response::Ok(ResponseOk { id, data }),
         Err(error) => refuse(id, error),
     }
+}
+
+/// The answer to a list: each agent's JSON as it is at hand.
+pub(crate) async fn listed(id: &str, agents: Vec<Arc<Shown>>) -> String {
+    let mut text = format!(r#"{{"type":"response.ok","id":{},"data":["#, Value::from(id));
+    for (agent, before) in agents.iter().zip(std::iter::once("").chain(std::iter::repeat(","))) {
+        text.push_str(before);
+        text.push_str(agent.json());
+        tokio::task::consume_budget().await;
+    }
+    text.push_str("]}");
+    text
 }
 
 fn one(value: Value) -> Result<CommandEnvelope, Response> {
