@@ -109,6 +109,9 @@ pub enum SpawnerRequest {
     /// [`SpawnerRequest::Launch`] with parts left out, for the attack suite. Last, so that the others keep their numbers.
     #[cfg(feature = "weaken")]
     LaunchWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
+    /// [`SpawnerRequest::Prepare`], the same.
+    #[cfg(feature = "weaken")]
+    PrepareWithout(Box<SandboxPlan>, Vec<crate::spawner::weaken::Part>),
 }
 
 impl SpawnerRequest {
@@ -137,7 +140,7 @@ impl SpawnerRequest {
         match self {
             Self::Launch(plan) | Self::Prepare(plan) | Self::Claim(plan) => Some(&plan.id),
             #[cfg(feature = "weaken")]
-            Self::LaunchWithout(plan, _) => Some(&plan.id),
+            Self::LaunchWithout(plan, _) | Self::PrepareWithout(plan, _) => Some(&plan.id),
             Self::Kill(id)
             | Self::Forget { id, .. }
             | Self::KillStray { id, .. }
