@@ -6,7 +6,10 @@ use std::{
     sync::{Mutex, Once, PoisonError},
 };
 
-use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+use nix::{
+    sys::termios::{self, LocalFlags, SetArg, Termios},
+    unistd,
+};
 use terminal_size::terminal_size_of;
 
 /// The settings to go back to, while raw mode is on. Global, because the panic hook needs it too.
@@ -60,6 +63,42 @@ impl Hidden {
         // What was typed before the echo went off was shown: it is not taken for the value.
         termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
         Ok(Self(()))
+    }
+}
+
+/// Keys come at once and are not shown; Ctrl-C and Ctrl-Z stay what they are. Ends when dropped, and on a panic.
+#[derive(Debug)]
+pub(crate) struct Keys(());
+
+impl Keys {
+    /// Turns it on; nothing where there is no terminal, or where somebody else has it.
+    pub(crate) fn enter() -> Option<Self> {
+        let before = termios::tcgetattr(io::stdin()).ok().filter(|_| ours())?;
+        let keys = Self(());
+        saved().get_or_insert(before);
+        keys.again();
+        Some(keys)
+    }
+
+    /// Turns it on again after the shell had the terminal (SIGCONT).
+    pub(crate) fn again(&self) {
+        if let Some(before) = saved().as_ref().filter(|_| ours()) {
+            let mut keys = before.clone();
+            keys.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON);
+            let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &keys);
+        }
+    }
+}
+
+/// Are we in the foreground? Others are stopped when they change the terminal (tcsetattr(3), SIGTTOU).
+fn ours() -> bool {
+    // One that does not control our session stops nobody.
+    unistd::tcgetpgrp(io::stdin()).map_or(true, |group| group == unistd::getpgrp())
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        restore();
     }
 }
 

@@ -230,6 +230,28 @@ fn the_end_of_the_program_gives_the_terminal_back() {
 }
 
 #[test]
+fn stats_take_keys_without_showing_them_and_q_ends() {
+    let fake = Fake::start();
+    let name = "a-name-that-is-long-and-has-to-be-cut-somewhere";
+    let body = format!("{{\"data\":[{}],\"meta\":{{\"total\":1,\"limit\":500,\"offset\":0}}}}", agent(name, json!({})));
+    fake.on("GET /api/v1/agents", Reply::Json(200, body));
+    let (master, slave, mut child) = on_terminal(&fake, &["stats"]);
+    let mut shown = String::new();
+    while !shown.contains("q ends") {
+        let mut piece = vec![0; 4096];
+        let read = nix::unistd::read(&master, &mut piece).unwrap();
+        shown.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    // A line that is too long is cut by the terminal, so that the next picture is drawn over this one.
+    assert!(shown.contains("\x1b[?7l") && shown.ends_with("\x1b[?7h"), "{shown:?}");
+    let flags = tcgetattr(&slave).unwrap().local_flags;
+    assert!(!flags.intersects(LocalFlags::ECHO | LocalFlags::ICANON) && flags.contains(LocalFlags::ISIG));
+    nix::unistd::write(&master, b"xq").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(tcgetattr(&slave).unwrap().local_flags.contains(LocalFlags::ECHO | LocalFlags::ICANON));
+}
+
+#[test]
 fn a_queued_agent_is_waited_for() {
     let fake = Fake::start();
     let queued = agent("a", json!({"state": "queued", "phase": "booting", "queuePosition": 2}));

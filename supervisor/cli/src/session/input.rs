@@ -12,16 +12,18 @@ use tokio::sync::mpsc::{Receiver, channel};
 const PIECE: usize = 64 * 1024;
 
 /// Standard input as pieces. Lives across broken connections, so that nothing typed is lost between two.
-pub(super) struct Input {
+pub(crate) struct Input {
     pieces: Option<Receiver<Bytes>>,
 }
 
 impl Input {
-    pub(super) const fn none() -> Self {
+    /// Of which nothing comes.
+    pub(crate) const fn none() -> Self {
         Self { pieces: None }
     }
 
-    pub(super) fn start() -> Self {
+    /// Begins to read.
+    pub(crate) fn start() -> Self {
         let (sender, pieces) = channel(4);
         thread::spawn(move || {
             let mut buffer = vec![0; PIECE];
@@ -43,7 +45,7 @@ impl Input {
     }
 
     /// The next piece; `None` once at the end, then never again. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Bytes> {
+    pub(crate) async fn next(&mut self) -> Option<Bytes> {
         match &mut self.pieces {
             Some(pieces) => {
                 let piece = pieces.recv().await;

@@ -3,10 +3,10 @@
 mod detach;
 pub(crate) mod filter;
 pub(crate) mod goal;
-mod input;
+pub(crate) mod input;
 mod link;
 mod output;
 pub(crate) mod process;
 pub(crate) mod relay;
 mod scan;
-mod signals;
+pub(crate) mod signals;

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{self, SignalKind, signal};
 
 /// Those that are passed on, and the two that concern our own terminal.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     passed: [(Signal, unix::Signal); 6],
     resized: unix::Signal,
     continued: unix::Signal,
@@ -14,7 +14,7 @@ pub(super) struct Signals {
 
 /// What came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caught {
+pub(crate) enum Caught {
     /// For the program.
     Pass(Signal),
     /// The terminal has another size.
@@ -24,7 +24,8 @@ pub(super) enum Caught {
 }
 
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    /// From now on they end nothing by themselves.
+    pub(crate) fn new() -> io::Result<Self> {
         let on = |which: Signal| Ok::<_, io::Error>((which, signal(SignalKind::from_raw(which as i32))?));
         Ok(Self {
             passed: [
@@ -41,7 +42,7 @@ impl Signals {
     }
 
     /// The next one. Cancel safe.
-    pub(super) async fn next(&mut self) -> Caught {
+    pub(crate) async fn next(&mut self) -> Caught {
         let [int, term, hup, quit, usr1, usr2] = &mut self.passed;
         tokio::select! {
             _ = int.1.recv() => Caught::Pass(int.0),

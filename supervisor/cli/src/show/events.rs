@@ -16,8 +16,7 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
     let (tone, label, step, text) = match &event.body {
         AgentEvent::Thought(e) => (Tone::Faint, "think", Some(e.step), e.thought.clone()),
         AgentEvent::Action(e) => (Tone::Accent, "act", Some(e.step), format!("{} {}", e.tool, arguments(&e.args))),
-        AgentEvent::Observation(e) if e.ok => (Tone::Good, "ok", Some(e.step), observation(e)),
-        AgentEvent::Observation(e) => (Tone::Bad, "failed", Some(e.step), observation(e)),
+        AgentEvent::Observation(e) => return Some(observed(e, style, columns)),
         AgentEvent::Completed(e) => (Tone::Good, "done", None, e.summary.clone()),
         AgentEvent::UserMessage(e) => (Tone::Strong, "message", None, e.content.clone()),
         AgentEvent::Log(e) => (if e.level == "info" { Tone::Faint } else { Tone::Warning }, "note", None, e.message.clone()),
@@ -160,9 +159,12 @@ pub(crate) fn lower<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
+/// Columns before the text: the step and the label.
+const BEFORE: usize = 14;
+
 fn line(tone: Tone, label: &str, step: &str, text: &str, style: Style, columns: Option<usize>) -> String {
     let text = one_line(text);
-    let text = columns.map_or(text.clone(), |columns| fit(&text, columns.saturating_sub(14).max(8)));
+    let text = columns.map_or(text.clone(), |columns| fit(&text, columns.saturating_sub(BEFORE).max(8)));
     let tail = if tone == Tone::Faint { style.paint(Tone::Faint, &text) } else { text };
     format!("{step:>4}  {} {tail}", style.paint(tone, &format!("{label:<7}"))).trim_end().to_owned()
 }
@@ -182,21 +184,39 @@ fn arguments(args: &serde_json::Value) -> String {
     args.to_string()
 }
 
-/// The first line of a result, how many follow, and what the call used.
-fn observation(e: &AgentObservation) -> String {
-    let used = e.used.as_ref().map(CallUsage::words).filter(|words| !words.is_empty());
-    let result = first_line(&e.result);
-    used.map_or_else(|| result.clone(), |used| format!("{result} · {used}"))
+/// What came of a call and what it used; that has a line of its own where both do not fit beside each other.
+fn observed(e: &AgentObservation, style: Style, columns: Option<usize>) -> String {
+    let (tone, label) = if e.ok { (Tone::Good, "ok") } else { (Tone::Bad, "failed") };
+    let step = e.step.to_string();
+    let whole = observation(e);
+    let Some(columns) = columns.filter(|columns| width(&one_line(&whole)) + BEFORE > *columns) else {
+        return line(tone, label, &step, &whole, style, None);
+    };
+    let result = line(tone, label, &step, &first_line(&e.result, Some(columns)), style, None);
+    let used = used(e).map(|used| style.paint(Tone::Faint, &fit(&used, columns.saturating_sub(BEFORE))));
+    used.map_or(result.clone(), |used| format!("{result}\n{:BEFORE$}{used}", ""))
 }
 
-fn first_line(result: &str) -> String {
+fn used(e: &AgentObservation) -> Option<String> {
+    e.used.as_ref().map(CallUsage::words).filter(|words| !words.is_empty())
+}
+
+/// The first line of a result, how many follow, and what the call used.
+fn observation(e: &AgentObservation) -> String {
+    let result = first_line(&e.result, None);
+    used(e).map_or_else(|| result.clone(), |used| format!("{result} · {used}"))
+}
+
+fn first_line(result: &str, columns: Option<usize>) -> String {
     let mut lines = result.lines().filter(|line| !line.trim().is_empty());
-    let first = lines.next().unwrap_or_default().to_owned();
-    match lines.count() {
-        0 => first,
-        1 => format!("{first} (and 1 more line)"),
-        more => format!("{first} (and {more} more lines)"),
-    }
+    let first = one_line(lines.next().unwrap_or_default());
+    let more = match lines.count() {
+        0 => String::new(),
+        1 => " (and 1 more line)".to_owned(),
+        more => format!(" (and {more} more lines)"),
+    };
+    let room = columns.map(|columns| columns.saturating_sub(BEFORE + width(&more)).max(8));
+    format!("{}{more}", room.map_or(first.clone(), |room| fit(&first, room)))
 }
 
 #[cfg(test)]
@@ -239,6 +259,13 @@ mod tests {
         ] {
             assert_eq!(agent_line(&event(body), style, None).unwrap(), expected);
         }
+        let result = format!("{}\nb\nc", "a".repeat(90));
+        let call = json!({"type": "agent.observation", "pid": 1, "step": 2, "tool": "run_command", "ok": true, "result": result,
+            "used": {"cpuUsec": 2_500_000, "memoryPeakBytes": 5 << 20, "mostTasks": 2}});
+        let shown = agent_line(&event(call), style, Some(60)).unwrap();
+        let cut = format!("   2  ok      {}… (and 2 more lines)", "a".repeat(26));
+        assert_eq!(shown, format!("{cut}\n              CPU 2.50 s · memory 5 MiB · up to 2 processes"));
+        assert_eq!(width(&cut), 60);
         let long = event(json!({"type": "agent.completed", "pid": 1, "summary": "x".repeat(99)}));
         assert_eq!(width(&agent_line(&long, style, Some(40)).unwrap()), 40);
         assert!(agent_line(&event(json!({"type": "process.reaped", "pid": 1})), style, None).is_none());
