@@ -40,10 +40,11 @@ const HIDDEN_TRIES: u32 = 4;
 const HIDDEN_PAUSE: Duration = Duration::from_millis(5);
 /// Bytes of a frame's length.
 const HEAD: usize = 4;
-/// Room for answers that is always there, bytes; the pages of it that nothing was ever read into take no memory.
+/// Room for answers, bytes: at first, which is enough for most agents, and once more came at a time. All of it is wiped in the end,
+/// used or not.
+const FIRST_INPUT: usize = 4 * 1024;
 const INPUT: usize = 512 * 1024;
-/// A buffer that more than so many bytes of were used is given back when nothing has come for [`QUIET`].
-const KEPT_INPUT: usize = 16 * 1024;
+/// A larger one than the first is given back when nothing has come for so long.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// The init of one sandbox. Cheap to clone; the connection ends with the last clone.
@@ -225,14 +226,14 @@ fn encode(message: &ToInit) -> Result<Vec<u8>, ApiError> {
 
 async fn read_frames(stream: &AsyncFd<Arc<UnixStream>>, pending: &Pending) -> io::Result<()> {
     // Read into where frames are taken from: output passes through here in bulk.
-    let mut input = vec![0; INPUT];
-    let (mut filled, mut most) = (0, 0);
+    let mut input = vec![0; FIRST_INPUT];
+    let mut filled = 0;
     // The kernel never merges bytes across descriptors, so descriptors arrive in the order of their frames.
     let mut descriptors: VecDeque<OwnedFd> = VecDeque::new();
     loop {
-        if filled == 0 && most > KEPT_INPUT && timeout(QUIET, stream.readable()).await.is_err() {
+        if filled == 0 && input.len() > FIRST_INPUT && timeout(QUIET, stream.readable()).await.is_err() {
             // The links of a thousand agents that were busy once would hold half a gibibyte.
-            (input, most) = (vec![0; INPUT], 0);
+            input = vec![0; FIRST_INPUT];
         }
         let mut ready = stream.readable().await?;
         let Ok(received) = ready.try_io(|stream| recv_packet(stream.get_ref().as_fd(), &mut input[filled..])) else { continue };
@@ -245,7 +246,7 @@ async fn read_frames(stream: &AsyncFd<Arc<UnixStream>>, pending: &Pending) -> io
             ready.clear_ready();
         }
         filled += length;
-        most = most.max(filled);
+        let full = filled == input.len();
         descriptors.extend(fds);
         let mut used = 0;
         while let Some(frame) = next_frame(&input[used..filled])? {
@@ -259,7 +260,12 @@ async fn read_frames(stream: &AsyncFd<Arc<UnixStream>>, pending: &Pending) -> io
         }
         input.copy_within(used..filled, 0);
         filled -= used;
-        if filled == input.len() {
+        if full && input.len() < INPUT {
+            // Not resized: the pages of this one that nothing was ever read into take no memory.
+            let mut larger = vec![0; INPUT];
+            larger[..filled].copy_from_slice(&input[..filled]);
+            input = larger;
+        } else if filled == input.len() {
             input.resize(HEAD + MAX_FRAME, 0);
         } else if filled == 0 && input.len() > INPUT {
             input = vec![0; INPUT];
