@@ -137,6 +137,8 @@ fn start(
     {
         Cloned::Child => {
             drop(ours);
+            // It would be the last to let go of them when it becomes init, and wait for the disk there.
+            spawner.held.borrow_mut().clear();
             Birth {
                 plan,
                 weakened,

@@ -66,6 +66,9 @@ pub(super) struct Support {
     pub(super) layout: &'static str,
 }
 
+/// Microseconds in which a quota of CPU time is counted.
+const PERIOD: &str = "100000";
+
 const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
 const DELEGATE: &str = "start the service in a cgroup of its own with its controllers delegated: \
                         systemd-run --scope -p Delegate=yes aetherd, or a unit with Delegate=yes";
@@ -268,7 +271,7 @@ impl Group {
             write_at(unified, "pids.max", &limits.pids.to_string())?;
         }
         if exists_at(unified, "cpu.max")? {
-            write_at(unified, "cpu.max", &format!("{quota} 100000"))?;
+            write_at(unified, "cpu.max", &format!("{quota} {PERIOD}"))?;
         }
         write_if_there(unified, "cgroup.max.descendants", "0")?;
         for V1 { controller, dir } in &self.v1 {
@@ -283,7 +286,10 @@ impl Group {
                 }
                 "pids" => write_at(dir, "pids.max", &limits.pids.to_string())?,
                 _ => {
-                    write_at(dir, "cpu.cfs_period_us", "100000")?;
+                    // Each of the two writes looks at every cgroup of the hierarchy, and new ones have this period.
+                    if read_at(dir, "cpu.cfs_period_us")?.trim() != PERIOD {
+                        write_at(dir, "cpu.cfs_period_us", PERIOD)?;
+                    }
                     write_at(dir, "cpu.cfs_quota_us", &quota.to_string())?;
                 }
             }
