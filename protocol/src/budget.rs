@@ -176,11 +176,12 @@ impl BudgetKind {
     /// A number of this kind, for people.
     pub fn amount(self, n: u64) -> String {
         match self {
-            // Whole millionths: exact in a double far beyond any bill.
+            // Whole millionths: exact in a double far beyond any bill. Less than a cent is not nothing.
+            Self::Cost if (1..10_000).contains(&n) => format!("${:.5}", n as f64 / 1e6),
             Self::Cost => format!("${:.2}", n as f64 / 1e6),
             Self::Wall | Self::Cpu => format!("{} s", n / 1000),
-            Self::Tokens | Self::Steps => n.to_string(),
-            Self::BytesOut => format!("{n} bytes"),
+            Self::Tokens | Self::Steps => grouped(n),
+            Self::BytesOut => format!("{} bytes", grouped(n)),
         }
     }
 }
@@ -238,8 +239,28 @@ impl BudgetLine {
     /// For people: `90 of 100 tokens of this agent`.
     pub fn words(&self) -> String {
         let (used, limit) = (self.kind.amount(self.used), self.kind.amount(self.limit));
-        format!("{used} of {limit} ({}, {})", self.kind.words(), self.scope.words())
+        let scope = self.scope.words();
+        match self.kind {
+            BudgetKind::Tokens | BudgetKind::Steps => format!("{used} of {limit} {} ({scope})", self.kind.words()),
+            BudgetKind::Cost => format!("{used} of {limit} ({scope})"),
+            BudgetKind::Wall | BudgetKind::Cpu => format!("{used} of {limit} ({}, {scope})", self.kind.words()),
+            BudgetKind::BytesOut => format!("{used} of {limit} sent out ({scope})"),
+        }
     }
+}
+
+/// With a comma before each three digits.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let head = digits.len() % 3;
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % 3 == head {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// The budget of an agent.
@@ -335,7 +356,18 @@ mod tests {
             [7, 8, 10].map(|used| (line(used).is_near(), line(used).is_used_up())),
             [(false, false), (true, false), (true, true)]
         );
-        assert_eq!(line(9).words(), "9 of 10 (tokens, this agent)");
+        assert_eq!(line(9).words(), "9 of 10 tokens (this agent)");
+        for (kind, n, text) in [
+            (BudgetKind::Tokens, 999, "999"),
+            (BudgetKind::Tokens, 1_000, "1,000"),
+            (BudgetKind::Steps, 1_234_567, "1,234,567"),
+            (BudgetKind::BytesOut, 10_000, "10,000 bytes"),
+            (BudgetKind::Cost, 0, "$0.00"),
+            (BudgetKind::Cost, 2_560, "$0.00256"),
+            (BudgetKind::Cost, 1_500_000, "$1.50"),
+        ] {
+            assert_eq!(kind.amount(n), text);
+        }
         assert!(serde_json::from_str::<Budget>(r#"{"token":1}"#).is_err());
     }
 }

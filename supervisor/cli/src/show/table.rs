@@ -9,8 +9,13 @@ use super::{
 pub(crate) struct Table {
     header: Vec<&'static str>,
     right: Vec<bool>,
+    /// May be left out where there is no room.
+    spare: Vec<bool>,
     rows: Vec<Vec<Cell>>,
 }
+
+/// Columns that the last one shall have before others are left out for it.
+const READABLE: usize = 16;
 
 /// One cell.
 pub(crate) struct Cell {
@@ -31,11 +36,13 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 impl Table {
-    /// Columns by name; a name that starts with `>` makes its column align right.
+    /// Columns by name; a name that starts with `>` makes its column align right, one that starts with `?` is left out where
+    /// the terminal is narrow, the first such one first.
     pub(crate) fn new(columns: &[&'static str]) -> Self {
-        let right = columns.iter().map(|name| name.starts_with('>')).collect();
-        let header = columns.iter().map(|name| name.trim_start_matches('>')).collect();
-        Self { header, right, rows: Vec::new() }
+        let spare = columns.iter().map(|name| name.starts_with('?')).collect();
+        let right = columns.iter().map(|name| name.trim_start_matches('?').starts_with('>')).collect();
+        let header = columns.iter().map(|name| name.trim_start_matches(['?', '>'])).collect();
+        Self { header, right, spare, rows: Vec::new() }
     }
 
     pub(crate) fn row(&mut self, cells: Vec<Cell>) {
@@ -51,12 +58,21 @@ impl Table {
             }
         }
         let last = widths.len() - 1;
-        let before: usize = widths[..last].iter().map(|column| column + 2).sum();
+        let mut before: usize = widths[..last].iter().map(|column| column + 2).sum();
+        let mut left_out = vec![false; widths.len()];
+        if let Some(columns) = columns {
+            for at in 0..last {
+                if self.spare[at] && before + widths[last].min(READABLE) > columns {
+                    left_out[at] = true;
+                    before -= widths[at] + 2;
+                }
+            }
+        }
         let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(before).max(8));
         let mut out = String::new();
         let header: Vec<Cell> = self.header.iter().map(|name| Cell::new(Tone::Faint, *name)).collect();
         for row in std::iter::once(&header).chain(&self.rows) {
-            for (at, cell) in row.iter().enumerate() {
+            for (at, cell) in row.iter().enumerate().filter(|(at, _)| !left_out[*at]) {
                 let text = if at == last { fit(&cell.text, room) } else { cell.text.clone() };
                 let pad = " ".repeat(widths[at].saturating_sub(width(&text)));
                 if self.right[at] {
@@ -88,6 +104,14 @@ mod tests {
         table.row(vec!["日本".into(), "1 KiB".into(), "x".into()]);
         let style = Style::off();
         assert_eq!(table.render(style, None), "NAME      MEM  WHAT\na     512 MiB  sleep infinity\n日本    1 KiB  x\n");
+        let mut spare = Table::new(&["NAME", "?ID", "?>MEM", "WHAT"]);
+        spare.row(vec!["a".into(), "abcdefghijkl".into(), "512 MiB".into(), "sleep infinity".into()]);
+        assert_eq!(
+            spare.render(style, Some(50)),
+            "NAME  ID                MEM  WHAT\na     abcdefghijkl  512 MiB  sleep infinity\n"
+        );
+        assert_eq!(spare.render(style, Some(40)), "NAME      MEM  WHAT\na     512 MiB  sleep infinity\n");
+        assert_eq!(spare.render(style, Some(20)), "NAME  WHAT\na     sleep infinity\n");
         assert_eq!(table.render(style, Some(23)), "NAME      MEM  WHAT\na     512 MiB  sleep i…\n日本    1 KiB  x\n");
     }
 }

@@ -188,7 +188,7 @@ fn row(line: &BudgetLine) -> Vec<Cell> {
 fn models(all: &[ModelSpend]) -> Vec<String> {
     let line = |one: &ModelSpend| {
         let (answers, cost) = (count(one.answers, "answer"), BudgetKind::Cost.amount(one.cost_microusd));
-        format!("{}: {answers}, {} tokens, {cost}", one.model, one.tokens)
+        format!("{}: {answers}, {} tokens, {cost}", one.model, BudgetKind::Tokens.amount(one.tokens))
     };
     all.iter().map(line).collect()
 }

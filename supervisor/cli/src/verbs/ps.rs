@@ -51,7 +51,7 @@ impl Ps {
             }
             return Ok(0);
         }
-        let mut table = Table::new(&["NAME", "ID", "STATE", "PHASE", ">UPTIME", ">CPU", ">MEM", "ISOLATION", "WHAT"]);
+        let mut table = Table::new(&["NAME", "?ID", "STATE", "PHASE", "?>UPTIME", "?>CPU", "?>MEM", "ISOLATION", "WHAT"]);
         let now = Timestamp::now();
         for (info, depth) in infos.iter().zip(depths) {
             table.row(row(info, depth, &now));
