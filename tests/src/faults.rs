@@ -82,9 +82,9 @@ impl Tracer {
         Self(child)
     }
 
-    /// Notes every call.
+    /// Notes every call, and the paths of its descriptors.
     pub fn watch(pid: u32, output: &Path) -> Self {
-        Self::attach(pid, &[], output)
+        Self::attach(pid, &["-y".into()], output)
     }
 
     /// Puts a fault in.

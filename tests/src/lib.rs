@@ -12,6 +12,7 @@ pub mod faults;
 pub mod http;
 pub mod internet;
 pub mod leaks;
+pub mod locked;
 pub mod memory;
 pub mod proc;
 pub mod provider;

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_tests::{Agent, Daemon, Leaks, http, proc, wait::until};
+use aether_tests::{Agent, Daemon, Leaks, http, locked::Locked, proc, wait::until};
 use nix::{
-    fcntl::{FcntlArg, fcntl},
-    libc,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -108,25 +106,6 @@ fn the_name_of_an_ended_ephemeral_agent_is_free_for_whoever_saw_it_end() {
     daemon.aether(["rm", "kept"]).ok();
 }
 
-/// Nobody else can write to the database until this is dropped: the lock that SQLite's writers take in the file of the WAL's index
-/// (<https://sqlite.org/walformat.html>, 2.3.1).
-struct HeldBack(#[expect(dead_code, reason = "open, and with it locked")] fs::File);
-
-impl HeldBack {
-    fn writes_of(daemon: &Daemon) -> Self {
-        let index = fs::File::options().read(true).write(true).open(daemon.state().join("aether.db-shm")).expect("the index");
-        let lock = libc::flock {
-            l_type: i16::try_from(libc::F_WRLCK).expect("small"),
-            l_whence: i16::try_from(libc::SEEK_SET).expect("small"),
-            l_start: 120,
-            l_len: 1,
-            l_pid: 0,
-        };
-        until("the lock of the writer", || fcntl(&index, FcntlArg::F_OFD_SETLK(&lock)).is_ok());
-        Self(index)
-    }
-}
-
 /// How often it is on record that the agent ended.
 fn ends(daemon: &Daemon, id: &str) -> usize {
     let events = daemon.aether(["--json", "events", "--since", "0"]).ok().text();
@@ -150,7 +129,7 @@ fn nobody_hears_of_an_end_that_a_killed_service_would_forget() {
         let waiting = http::unix(&daemon.socket(), "GET", &format!("/api/v1/agents/{id}/wait"));
         let waiting = thread::spawn(move || waiting.try_send());
         {
-            let _held = HeldBack::writes_of(&daemon);
+            let _held = Locked::database(&daemon.state());
             fs::write(shared.join(name), "").expect("write");
             until("its program to end", || proc::children(init).is_empty());
             // Long enough for everything that does not wait for the record.

@@ -1,4 +1,10 @@
-//! The daemon on a host that fails it: a full disk, a disk that fails, no descriptors left.
+//! The daemon on a host that fails it: a full disk, a disk that fails, a database that is locked, no descriptors left.
+//!
+//! What it writes of its state it writes by pwrite64 (the database) and writev (output); faults_points.rs makes all calls of these names fail,
+//! and here they fail for a while. Three calls fail nowhere by strace(1). write: the daemon's go to the eventfd that wakes its runtime and
+//! to its log, never to the state, which faults_points.rs makes sure of. epoll_wait: no kernel lets it fail like this, and a
+//! runtime that cannot wait is lost. fcntl: all that the daemon uses it for while it runs is SQLite's locks, and strace cannot tell one
+//! that is taken, which may fail, from one that is given back, which cannot; so here a lock is really held by somebody else.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -10,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use aether_tests::{Unit, eventually, http, wait::until};
+use aether_tests::{Unit, eventually, http, locked::Locked, wait::until};
 use nix::sys::signal::{Signal, kill};
 
 /// A small file system of a test's own in the place of the state directory.
@@ -109,6 +115,69 @@ fn fails_and_is_mended(unit: &Unit, calls: &str, error: &str) {
     eventually("writes to be taken again", Duration::from_secs(30), || {
         (unit.aether(&["run", "-d", "--", "true"]).code == 0).then_some(())
     });
+}
+
+#[test]
+fn a_database_that_somebody_has_locked_is_said_and_waited_for() {
+    let mut unit = Unit::new();
+    // Nothing else asks for a write, each of which waits for the lock a while.
+    fs::write(unit.path("aether.toml"), "listen = \"none\"\n[pool]\nsize = 0\n").expect("write");
+    unit.start();
+    let run = |rest: &[&str]| unit.aether(&[&["run", "-d"], rest].concat());
+    run(&["--name", "lives", "--", "sleep", "600"]).ok();
+    let shared = unit.path("shared");
+    fs::create_dir(&shared).expect("mkdir");
+    let mount = format!("{}:/home/agent/shared", shared.display());
+    run(&["--name", "ends", "--mount", &mount, "--", "sh", "-c", "until [ -e shared/go ]; do sleep 0.01; done; exit 9"]).ok();
+    {
+        let _locked = Locked::database(&unit.path("state"));
+        fs::write(shared.join("go"), "").expect("write");
+        // Not by the command, which would ask again for a while.
+        let spec = serde_json::json!({ "program": { "type": "command", "argv": ["true"] } });
+        let refused = http::unix(&unit.path("run/aether.sock"), "POST", "/api/v1/agents").json(&spec).send();
+        refused.refused(503, "UNAVAILABLE");
+        let text = refused.to_string();
+        assert!(text.contains("another program has the database of the service locked") && text.contains("fuser"), "{text}");
+        assert!(unit.aether(&["ps"]).ok().text().contains("lives"), "reads work");
+    }
+    let code = |name: &str| unit.aether(&["--json", "inspect", name]).ok().json()["exit"]["code"].as_u64();
+    eventually("the end to be recorded", Duration::from_secs(30), || (code("ends") == Some(9)).then_some(()));
+    run(&["--", "true"]).ok();
+    assert!(!unit.log().contains("panic"), "{}", unit.log());
+    unit.kill9();
+    unit.start();
+    assert_eq!(unit.aether(&["--json", "inspect", "ends"]).ok().json()["exit"]["code"], 9);
+    unit.aether(&["kill", "lives"]).ok();
+}
+
+#[test]
+fn output_that_cannot_be_kept_for_a_while_costs_no_agent_and_no_line_after_it() {
+    let mut unit = Unit::new();
+    unit.start();
+    let talk = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done";
+    let id = unit.aether(&["run", "-d", "--name", "talks", "--", "sh", "-c", talk]).ok().text().trim().to_owned();
+    let log = unit.path(&format!("state/logs/{id}.0.log"));
+    until("output to be kept", || fs::metadata(&log).is_ok_and(|meta| meta.len() > 0));
+    let mut fault = Command::new("strace");
+    fault.args(["-f", "-qq", "-p", &unit.pid().to_string(), "-P"]).arg(&log).arg("-o").arg(unit.path("trace"));
+    fault.args(["-e", "trace=writev", "-e", "inject=writev:error=ENOSPC"]);
+    let mut fault = fault.stderr(Stdio::null()).spawn().expect("strace");
+    until("output that cannot be kept", || unit.log().contains("output could not be kept"));
+    kill(nix::unistd::Pid::from_raw(i32::try_from(fault.id()).expect("a pid")), Signal::SIGINT).expect("detach");
+    fault.wait().expect("strace");
+    let lines = || -> Vec<u64> {
+        let text = unit.aether(&["logs", "talks"]).ok().text();
+        text.lines().filter_map(|line| line.strip_prefix("line ")?.parse().ok()).collect()
+    };
+    let gap = |lines: &[u64]| lines.windows(2).position(|two| two[1] != two[0] + 1);
+    let kept = eventually("lines after it", Duration::from_secs(20), || {
+        let lines = lines();
+        gap(&lines).is_some_and(|at| lines.len() > at + 20).then_some(lines)
+    });
+    let at = gap(&kept).expect("some are missing");
+    assert_eq!((kept[0], gap(&kept[at + 1..])), (1, None), "what could be kept is there, in order and once: {kept:?}");
+    assert_eq!(unit.aether(&["--json", "inspect", "talks"]).ok().json()["state"], "running");
+    unit.aether(&["kill", "talks"]).ok();
 }
 
 #[test]

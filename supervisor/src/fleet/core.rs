@@ -248,6 +248,11 @@ pub(crate) fn store_error(error: &StoreError) -> ApiError {
             tracing::error!(%cause, "the disk of the state fails");
             ApiError::new(ErrorCode::Unavailable, format!("the disk that holds the state fails: {cause}"), DISK_HINT)
         }
+        StoreError::Locked => {
+            tracing::error!("another program has the database of the service locked");
+            let hint = "find what has aether.db open in the state directory (fuser), and end it; agents that run go on";
+            ApiError::new(ErrorCode::Unavailable, "another program has the database of the service locked", hint)
+        }
         StoreError::Closed => ApiError::new(ErrorCode::Unavailable, "the service is stopping", "try again after its restart"),
         other => {
             tracing::error!(error = %other, "the store failed");

@@ -24,9 +24,12 @@ pub(crate) fn record(
             }
             match core.store.commit(change(&core)).await {
                 Ok(_) => return recorded(&core),
-                Err(StoreError::NoSpace | StoreError::Disk(_)) => {}
-                // Somebody removed it meanwhile.
-                Err(error) => return tracing::debug!(%error, "nothing is left to record"),
+                // Somebody removed it meanwhile, or the service stops.
+                Err(error @ (StoreError::NoAgent(_) | StoreError::NotLeased { .. } | StoreError::Closed)) => {
+                    return tracing::debug!(%error, "nothing is left to record");
+                }
+                // Full, failing, locked, out of memory: it may go away.
+                Err(_) => {}
             }
         }
     });

@@ -117,6 +117,9 @@ pub enum StoreError {
     /// The disk that holds the database fails, or may only be read.
     #[error("the disk that holds the database fails: {0}")]
     Disk(String),
+    /// Another program holds the lock of the database, for longer than is waited.
+    #[error("another program has the database locked")]
+    Locked,
     /// A copy could not be written.
     #[error("{0}")]
     Copy(String),
@@ -132,6 +135,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::NoSpace,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::FileLockingProtocolFailed) => Self::Locked,
             Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::ReadOnly | rusqlite::ErrorCode::CannotOpen) => {
                 Self::Disk(error.to_string())
             }
