@@ -3,6 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use aether_protocol::{AgentState, ErrorCode};
+use aether_store::Histogram;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -27,6 +28,8 @@ const DENIED: &str = "aether_requests_denied_total";
 const MEMORY: &str = "aether_process_resident_memory_bytes";
 const DESCRIPTORS: &str = "aether_process_open_fds";
 const UPTIME: &str = "aether_uptime_seconds";
+const CHANGE_SECONDS: &str = "aether_store_change_seconds";
+const COMMIT_SECONDS: &str = "aether_store_commit_seconds";
 const UPKEEP: Duration = Duration::from_secs(30);
 
 const STATES: [AgentState; 8] = [
@@ -72,8 +75,27 @@ impl Metrics {
             // The directory being read is one of them.
             gauge!(DESCRIPTORS).set(open.count().saturating_sub(1) as f64);
         }
-        self.0.render()
+        let mut text = self.0.render();
+        let timings = fleet.store_timings();
+        append(
+            &mut text,
+            CHANGE_SECONDS,
+            "Seconds from a change of the state until whoever asked for it was told.",
+            &timings.change,
+        );
+        append(&mut text, COMMIT_SECONDS, "Seconds of one commit of the changes that waited together.", &timings.commit);
+        text
     }
+}
+
+/// A histogram that is counted in the store, as Prometheus reads it.
+fn append(text: &mut String, name: &str, help: &str, histogram: &Histogram) {
+    let now = histogram.now();
+    text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} histogram\n"));
+    for (bound, count) in now.at_most {
+        text.push_str(&format!("{name}_bucket{{le=\"{bound}\"}} {count}\n"));
+    }
+    text.push_str(&format!("{name}_bucket{{le=\"+Inf\"}} {0}\n{name}_sum {1}\n{name}_count {0}\n\n", now.count, now.sum));
 }
 
 /// Counts a refused request.

@@ -6,7 +6,17 @@ use aether_doctor::{Host, Measured, Service, Subject};
 use aether_protocol::{DoctorReport, SystemStatus, event::KernelMetrics};
 use nix::sys::statvfs::statvfs;
 
-use super::core::{Core, lock};
+use super::{
+    Fleet,
+    core::{Core, lock},
+};
+
+impl Fleet {
+    /// How long changes of the state have taken.
+    pub fn store_timings(&self) -> &aether_store::Timings {
+        self.core.store.timings()
+    }
+}
 
 /// The service and its host.
 pub(crate) fn status(core: &Core) -> SystemStatus {

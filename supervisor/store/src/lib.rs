@@ -33,7 +33,9 @@ pub mod secrets;
 pub mod settings;
 pub mod steps;
 mod store;
+pub mod timings;
 pub mod vectors;
+mod wal;
 mod writer;
 
 pub use agents::{AgentField, AgentFilter, AgentRecord, NewAgent};
@@ -53,6 +55,7 @@ pub use requests::{Request, RequestRecord};
 pub use secrets::{MAX_USERS, NewGrant, SecretRecord};
 pub use steps::{CallRecord, NewCall, NewStep, StepRecord};
 pub use store::{Notice, Options, Store};
+pub use timings::{Distribution, Histogram, Timings};
 pub use vectors::Near;
 
 /// Version of the SQLite that is linked: built with the program, not the host's.

@@ -59,7 +59,8 @@ pub(crate) fn open_again(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that can write, as the file is.
+pub(crate) fn connect_writer(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     keep_temporary_data_in_memory(&db)?;
@@ -70,6 +71,10 @@ fn set_up_writer(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     // FULL, not NORMAL: in WAL mode NORMAL may lose the last commits on a power cut, and they were acknowledged.
     db.pragma_update(None, "synchronous", "FULL")?;
+    // Folded beside it, or when little is left (`wal`).
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // What a long reader made it grow to is given back.
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(())

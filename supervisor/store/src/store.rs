@@ -8,6 +8,7 @@ use std::{
         mpsc,
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use aether_protocol::Event;
@@ -19,6 +20,8 @@ use crate::{
     readers::Readers,
     reserve::Reserve,
     schema,
+    timings::Timings,
+    wal::{Beside, Watch},
     writer::{Request, Writer},
 };
 
@@ -79,6 +82,7 @@ struct Inner {
     news: broadcast::Sender<Arc<Notice>>,
     path: PathBuf,
     low: Arc<AtomicBool>,
+    timings: Arc<Timings>,
 }
 
 impl Store {
@@ -93,6 +97,8 @@ impl Store {
         let (news, _) = broadcast::channel(NEWS);
         let reserve = Reserve::open(path);
         let low = reserve.low();
+        let timings = Arc::<Timings>::default();
+        let beside = Some(Beside::start(path)?);
         let writer = Writer {
             db,
             options,
@@ -103,6 +109,9 @@ impl Store {
             reserve,
             path: Some(path.to_owned()),
             broken: false,
+            beside,
+            watch: Watch::default(),
+            timings: timings.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -115,6 +124,7 @@ impl Store {
             news,
             path: path.to_owned(),
             low,
+            timings,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -138,7 +148,11 @@ impl Store {
     pub fn submit(&self, change: Change) -> Result<oneshot::Receiver<Result<Committed, StoreError>>, StoreError> {
         let (done, answer) = oneshot::channel();
         let requests = self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.as_ref().ok_or(StoreError::Closed)?.send(Request { change, done }).map_err(|_| StoreError::Closed)?;
+        requests
+            .as_ref()
+            .ok_or(StoreError::Closed)?
+            .send(Request { change, done, since: Instant::now() })
+            .map_err(|_| StoreError::Closed)?;
         Ok(answer)
     }
 
@@ -148,6 +162,11 @@ impl Store {
     /// [`StoreError::NoSpace`].
     pub fn has_room(&self) -> Result<(), StoreError> {
         if self.inner.low.load(Ordering::Relaxed) { Err(StoreError::NoSpace) } else { Ok(()) }
+    }
+
+    /// How long changes have taken.
+    pub fn timings(&self) -> &Timings {
+        &self.inner.timings
     }
 
     /// Completes when the writer has taken its turn. What it says of the disk does not matter: it answers.

@@ -9,7 +9,13 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::{Change, Committed, Notice, Options, StoreError, events, reserve::Reserve, schema};
+use crate::{
+    Change, Committed, Notice, Options, StoreError, events,
+    reserve::Reserve,
+    schema,
+    timings::Timings,
+    wal::{self, Beside, Due, Log, Watch},
+};
 
 /// Changes that share one commit at most: bounds how long the first of them waits.
 const GROUP: usize = 128;
@@ -24,6 +30,8 @@ const RELAXED: Duration = Duration::from_millis(500);
 pub(crate) struct Request {
     pub(crate) change: Change,
     pub(crate) done: oneshot::Sender<Result<Committed, StoreError>>,
+    /// When it was handed in.
+    pub(crate) since: Instant,
 }
 
 pub(crate) struct Writer {
@@ -42,6 +50,11 @@ pub(crate) struct Writer {
     /// The disk failed: this connection is not used again. What it says of the disk may be wrong, since the kernel reports a
     /// failed sync once and forgets the pages.
     pub(crate) broken: bool,
+    /// Who takes the log of writes to the disk and into the file.
+    pub(crate) beside: Option<Beside>,
+    /// When that is due.
+    pub(crate) watch: Watch,
+    pub(crate) timings: Arc<Timings>,
 }
 
 impl Writer {
@@ -56,7 +69,9 @@ impl Writer {
             }
             self.commit(group);
             self.prune();
+            self.look_at_log();
         }
+        drop(self.beside.take());
         // Folds the WAL into the file, so that a copy of the closed file is complete.
         if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
             tracing::debug!(%error, "no checkpoint at close");
@@ -68,6 +83,10 @@ impl Writer {
     fn next(&mut self, requests: &mpsc::Receiver<Request>) -> Option<Request> {
         loop {
             let wait = match self.unsynced {
+                Some(since) if since.elapsed() >= RELAXED => {
+                    self.sync();
+                    continue;
+                }
                 Some(since) => RELAXED.saturating_sub(since.elapsed()),
                 None if self.reserve.is_low() => RECHECK,
                 None => return requests.recv().ok(),
@@ -75,7 +94,7 @@ impl Writer {
             match requests.recv_timeout(wait) {
                 Ok(request) => return Some(request),
                 Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-                Err(mpsc::RecvTimeoutError::Timeout) if self.unsynced.is_some() => self.sync(),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.unsynced.is_some() => {}
                 Err(mpsc::RecvTimeoutError::Timeout) => self.reserve.look(),
             }
         }
@@ -91,11 +110,35 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings committed changes to the disk: a checkpoint first syncs the WAL (<https://sqlite.org/wal.html>, 3.1).
+    /// Brings committed changes to the disk. Nobody waits for that.
     fn sync(&mut self) {
         self.unsynced = None;
-        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "relaxed changes did not reach the disk yet; the next commit takes them there");
+        if !self.beside.as_ref().is_some_and(Beside::sync) {
+            self.finish();
+        }
+    }
+
+    /// Sees to it that the log of writes stays short.
+    fn look_at_log(&mut self) {
+        if self.broken || self.beside.as_ref().is_some_and(Beside::is_folding) {
+            return;
+        }
+        let Ok(log) = Log::of(&self.db) else { return };
+        match (self.watch.due(log), &self.beside) {
+            (Due::Nothing, _) => {}
+            (Due::Fold, Some(beside)) => beside.fold(),
+            (Due::Finish, _) | (Due::Fold, None) => self.finish(),
+        }
+    }
+
+    /// Folds the log here and now, as far as nobody reads it.
+    fn finish(&mut self) {
+        match wal::fold(&self.db) {
+            Ok(_) => self.unsynced = None,
+            Err(error) => {
+                tracing::warn!(%error, "the log of writes cannot be folded into the database now");
+                self.judge(&error.into());
+            }
         }
     }
 
@@ -114,6 +157,11 @@ impl Writer {
     fn commit(&mut self, group: Vec<Request>) {
         let mut waiting = Vec::with_capacity(group.len());
         self.reserve.look();
+        if let Some(failure) = self.beside.as_ref().and_then(Beside::failure) {
+            self.judge(&failure);
+            // Whatever it was, the next commit does not trust that the rest is on the disk.
+            self.unsynced = Instant::now().checked_sub(RELAXED).or(self.unsynced);
+        }
         let ready = self.reserve.writable().and_then(|()| self.mend()).and_then(|()| self.choose_durability(&group));
         if let Err(error) = ready {
             self.judge(&error);
@@ -122,14 +170,16 @@ impl Writer {
             }
             return;
         }
+        let begun = Instant::now();
         let result = self.apply_all(group, &mut waiting);
-        if let Some(error) = result.as_ref().err().or_else(|| waiting.iter().find_map(|(_, outcome)| outcome.as_ref().err())) {
+        self.timings.commit.record(begun.elapsed());
+        if let Some(error) = result.as_ref().err().or_else(|| waiting.iter().find_map(|(_, _, outcome)| outcome.as_ref().err())) {
             self.judge(&error.clone());
         }
         if result.is_ok() {
             self.unsynced = if self.durable { None } else { self.unsynced.or_else(|| Some(Instant::now())) };
         }
-        for (done, outcome) in waiting {
+        for (done, since, outcome) in waiting {
             let outcome = match &result {
                 Ok(()) => outcome,
                 Err(error) => Err(error.clone()),
@@ -143,6 +193,7 @@ impl Writer {
                     }
                 }
             }
+            self.timings.change.record(since.elapsed());
             // The asker may have gone; the change is committed all the same.
             let _ = done.send(outcome);
         }
@@ -181,7 +232,7 @@ impl Writer {
                     Err(error) if closed.is_err() || transaction.is_autocommit() => Some(error.clone()),
                     _ => None,
                 };
-                waiting.push((request.done, outcome));
+                waiting.push((request.done, request.since, outcome));
                 if let Some(error) = lost {
                     return Err(error);
                 }
@@ -190,7 +241,9 @@ impl Writer {
             Ok(())
         })();
         if let Err(error) = &result {
-            waiting.extend(requests.map(|request| (request.done, Err::<Committed, StoreError>(StoreError::clone(error)))));
+            waiting.extend(
+                requests.map(|request| (request.done, request.since, Err::<Committed, StoreError>(StoreError::clone(error)))),
+            );
         }
         result
     }
@@ -206,7 +259,7 @@ impl Writer {
     }
 }
 
-type Waiting = Vec<(oneshot::Sender<Result<Committed, StoreError>>, Result<Committed, StoreError>)>;
+type Waiting = Vec<(oneshot::Sender<Result<Committed, StoreError>>, Instant, Result<Committed, StoreError>)>;
 
 #[cfg(test)]
 mod tests {
@@ -221,7 +274,7 @@ mod tests {
         let body = AgentLog { pid: 1, level: "info".into(), message: "x".repeat(bytes) };
         let change = Change::new().event(NewEvent { agent: None, owner: String::new(), body: body.into() });
         let (done, answer) = oneshot::channel();
-        (Request { change, done }, answer)
+        (Request { change, done, since: Instant::now() }, answer)
     }
 
     #[test]
@@ -242,6 +295,9 @@ mod tests {
             reserve: Reserve::none(),
             path: None,
             broken: false,
+            beside: None,
+            watch: Watch::default(),
+            timings: Arc::default(),
         };
         let (send, queue) = mpsc::channel();
         // All of them wait before the writer starts: they share one commit.
@@ -284,6 +340,9 @@ mod tests {
             reserve: Reserve::none(),
             path: None,
             broken: false,
+            beside: None,
+            watch: Watch::default(),
+            timings: Arc::default(),
         };
         let waits = |writer: &Writer| writer.db.query_row("PRAGMA synchronous", [], |r| r.get::<_, i64>(0)).expect("pragma") == 2;
         let commit = |writer: &mut Writer, relaxed: &[bool]| {

@@ -121,6 +121,16 @@ async fn metrics_are_there_for_prometheus() {
     for name in ["aether_agents{state=\"running\"}", "aether_events_emitted_total", "aether_process_open_fds"] {
         assert!(reply.body.contains(name), "{name} in {}", reply.body);
     }
+    let value = |name: &str| {
+        let line =
+            reply.body.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name} in {}", reply.body));
+        line.trim().parse::<f64>().expect("a number")
+    };
+    for name in ["aether_store_change_seconds", "aether_store_commit_seconds"] {
+        let (all, most) = (value(&format!("{name}_count")), value(&format!("{name}_bucket{{le=\"1\"}}")));
+        assert!(all > 0.0 && most <= all && value(&format!("{name}_sum")) > 0.0, "{}", reply.body);
+        assert_eq!(value(&format!("{name}_bucket{{le=\"+Inf\"}}")), all);
+    }
 }
 
 fn local_request(queue: &DescriptorQueue, path: &str, announced: Option<&str>) -> Request<Body> {
