@@ -83,10 +83,18 @@ export async function shoot(page, name) {
   if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
-/** Nothing may be wider than the window: a page that scrolls sideways is broken on a phone. */
+/** Nothing may be wider than the window, and no button beyond it unless what holds it scrolls: one is broken on a phone. */
 export async function checkWidth(page, where, failures) {
-  const over = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
+  const { over, beyond } = await page.evaluate(() => {
+    const root = document.documentElement;
+    const scrolls = (each) =>
+      each !== null && (/auto|scroll/.test(getComputedStyle(each).overflowX) || scrolls(each.parentElement));
+    const out = [...document.querySelectorAll('button, a[href], input, select')].filter(
+      (each) => each.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(each.parentElement),
+    );
+    const name = (each) => each.getAttribute('aria-label') ?? each.textContent;
+    return { over: root.scrollWidth - root.clientWidth, beyond: out.map(name) };
+  });
   if (over > 0) failures.note(where, `the page is ${over} px wider than the window`);
+  if (beyond.length > 0) failures.note(where, `beyond the window: ${beyond.join(', ')}`);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { checkAxe } from './browser.mjs';
+import { PHONE, WIDE, checkAxe, checkWidth } from './browser.mjs';
 
 const far = process.env.AETHER_FAR;
 const aether = (...args) =>
@@ -12,16 +12,31 @@ const aether = (...args) =>
 const open = (gate) => fetch(`http://${far}/open/${gate}`).then((answer) => answer.text());
 /** From now on the page hears what is written: nothing of an answer is kept for those who come later. */
 async function watched(page) {
-  await page.getByText('Connected', { exact: true }).waitFor();
+  await page.getByRole('status', { name: 'Connected to aetherd' }).waitFor();
   await page.getByRole('log', { name: 'Timeline' }).getByText('Deployed').waitFor();
 }
 const start = (name, goal, ...more) =>
   aether('run', '-d', '--name', name, '--model', 'ollama/small', ...more, '--goal', goal);
 
+/** Whoever types in its terminal holds it, until they hand it back; all controls are in reach on a phone as well. */
+async function takenOver(page, url, failures) {
+  await page.goto(`${url}/agents/steered?pane=terminal`);
+  await page.getByRole('tabpanel').getByRole('button', { name: 'New terminal' }).last().click();
+  await page.locator('.xterm').click();
+  await page.keyboard.type('echo mine\n');
+  await page.locator('header').getByText('Held by operator', { exact: true }).waitFor();
+  await page.setViewportSize(PHONE);
+  await checkWidth(page, 'held, on a phone', failures);
+  await page.setViewportSize(WIDE);
+  await page.getByRole('button', { name: 'Hand back' }).click();
+  await page.getByRole('button', { name: 'Hand back' }).waitFor({ state: 'detached' });
+}
+
 /** A thought grows while its model writes it; a pause, words, a model, tools and more steps reach the next ones. */
 export async function steered(page, url, failures) {
   await start('steered', 'be steered', '--max-steps', '3');
-  await page.goto(`${url}/agents/steered`);
+  await takenOver(page, url, failures);
+  await page.getByRole('tab', { name: 'Timeline' }).click();
   const timeline = page.getByRole('log', { name: 'Timeline' });
   const written = page.getByRole('group', { name: 'Being written' });
   await watched(page);

@@ -47,4 +47,8 @@ test('four fifths are near, everything is over', () => {
   expect(amount('cost', 1_500_000)).toBe('$1.50');
   expect(shortAmount('tokens', 171_234)).toBe('171K');
   expect(shortAmount('steps', 171)).toBe('171');
+  expect(shortAmount('wall', 7_200_000)).toBe('2 h');
+  expect(shortAmount('wall', 7_199_000)).toBe('1.9 h');
+  expect(shortAmount('cpu', 119_000)).toBe('1.9 min');
+  expect(shortAmount('wall', 12_000)).toBe('12 s');
 });

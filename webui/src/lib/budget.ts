@@ -50,7 +50,16 @@ const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignif
 
 /** The same in little room. */
 export function shortAmount(kind: BudgetKind, n: number): string {
+  if (kind === 'wall' || kind === 'cpu') return shortTime(n);
   return (kind === 'tokens' || kind === 'steps') && n >= 10_000 ? COMPACT.format(n) : amount(kind, n);
+}
+
+/** In one unit, cut off and not rounded: what is not used up must not look as if it were. */
+function shortTime(millis: number): string {
+  const tenths = (unit: number) => (Math.floor((millis * 10) / unit) / 10).toLocaleString();
+  if (millis < 60_000) return amount('wall', millis);
+  if (millis < 3_600_000) return `${tenths(60_000)} min`;
+  return millis < 86_400_000 ? `${tenths(3_600_000)} h` : `${tenths(86_400_000)} d`;
 }
 
 export function spentOf(spent: Spent, kind: BudgetKind): number {

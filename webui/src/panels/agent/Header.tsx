@@ -67,7 +67,7 @@ export function AgentHeader({ agent, onRemoved }: Props) {
           <State mood={moodOf(agent)} word={wordOf(agent)} />
         </span>
         <span className="flex-1" />
-        <div role="toolbar" aria-label="Controls" className="flex items-center gap-1.5">
+        <div role="toolbar" aria-label="Controls" className="flex flex-wrap items-center gap-1.5">
           {agent.heldBy && !paused && !ended && (
             <Button
               icon={<Undo2 size={14} />}

@@ -39,7 +39,7 @@ export function ResourcesPane({ agent }: { agent: AgentInfo }) {
       className="@container min-h-0 flex-1 overflow-y-auto p-4 focus-visible:-outline-offset-2"
     >
       {usage && (
-        <dl className="grid grid-cols-2 gap-3 @2xl:grid-cols-4">
+        <dl className="grid grid-cols-2 gap-3 @2xl:grid-cols-3 @5xl:grid-cols-5">
           <Card
             label="CPU now"
             figure={live ? cpus(samples.at(-1)?.cpus ?? usage.cpus) : '–'}

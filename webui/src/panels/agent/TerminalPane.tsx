@@ -100,7 +100,7 @@ export function TerminalPane({ agent }: { agent: AgentInfo }) {
           New terminal
         </Button>
         {!hasMain && !ended && ttys.length > 0 && (
-          <span className="ml-2 shrink-0 text-12 text-muted">
+          <span className="ml-2 hidden shrink-0 text-12 text-muted sm:inline">
             Close a terminal to hand back: the agent is told what it showed last.
           </span>
         )}

@@ -7,7 +7,7 @@ export function AgentApprovals({ id }: { id: string }) {
   return (
     <div role="status" data-list="">
       {all.length > 0 && (
-        <ul aria-label="Waits for your answer" className="max-h-[26vh] sm:max-h-[40vh] overflow-y-auto">
+        <ul aria-label="Waits for your answer" className="max-h-[34vh] sm:max-h-[40vh] overflow-y-auto">
           {all.map((each) => (
             <li
               key={each.id}

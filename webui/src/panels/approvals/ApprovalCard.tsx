@@ -50,6 +50,9 @@ export function ApprovalCard({ approval, nameless, row }: Props) {
   // Who asks by a call reads why it was refused; a connection is only cut.
   const reads = approval.wish.type === 'call' && row === true;
   const { verb, what: to } = wishText(approval.wish);
+  const { wish } = approval;
+  // The command stands below, whole or its beginning: saying it twice would push the answers out of sight.
+  const head = wish.type === 'call' && wish.command !== null ? wish.tool : to;
   const say = async (decision: Decision, from: HTMLElement) => {
     if (busy) return;
     setBusy(decision);
@@ -82,7 +85,7 @@ export function ApprovalCard({ approval, nameless, row }: Props) {
                 {approval.agent}
               </Link>
             )}{' '}
-            wants to {verb} <strong className="font-mono text-13 font-semibold break-words">{to}</strong>
+            wants to {verb} <strong className="font-mono text-13 font-semibold break-words">{head}</strong>
             {approval.step !== null && (
               <span className="text-muted"> in step {approval.step} of its goal</span>
             )}
@@ -91,7 +94,10 @@ export function ApprovalCard({ approval, nameless, row }: Props) {
         <Waiting approval={approval} />
         <Effect approval={approval} short={row !== true} />
       </div>
-      <div className={`flex flex-wrap items-center gap-1.5 ${reads ? 'pl-[18px]' : ''}`}>
+      {/* Above an agent's panes there is little room on a phone: what is asked scrolls behind the answers. */}
+      <div
+        className={`flex flex-wrap items-center gap-1.5 ${reads ? 'pl-[18px]' : ''} ${nameless ? 'sticky bottom-0 bg-surface py-1' : ''}`}
+      >
         {ANSWERS.map(({ decision, label, about }) => (
           <Button
             key={decision}
@@ -175,7 +181,8 @@ function Effect({ approval, short }: { approval: Approval; short: boolean }) {
 /** Where it would happen. */
 function Facts({ wish }: { wish: CallWish }) {
   const facts: [string, string | null][] = [
-    ['Tool', wish.tool],
+    // The headline of a command says its tool.
+    ['Tool', wish.command === null ? wish.tool : null],
     ['Starts in', wish.workdir],
     ['File', wish.path],
     ['Destination', wish.host],
