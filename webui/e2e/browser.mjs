@@ -92,8 +92,8 @@ export async function checkWidth(page, where, failures) {
     const out = [...document.querySelectorAll('button, a[href], input, select')].filter(
       (each) => each.getBoundingClientRect().right > root.clientWidth + 1 && !scrolls(each.parentElement),
     );
-    const name = (each) => each.getAttribute('aria-label') ?? each.textContent;
-    return { over: root.scrollWidth - root.clientWidth, beyond: out.map(name) };
+    const names = out.map((each) => each.getAttribute('aria-label') ?? each.textContent);
+    return { over: root.scrollWidth - root.clientWidth, beyond: names };
   });
   if (over > 0) failures.note(where, `the page is ${over} px wider than the window`);
   if (beyond.length > 0) failures.note(where, `beyond the window: ${beyond.join(', ')}`);
