@@ -21,6 +21,7 @@ pub mod random;
 pub mod raw;
 pub mod routes;
 pub mod scripted;
+pub mod stopped;
 pub mod stranger;
 pub mod terminal;
 pub mod tongues;

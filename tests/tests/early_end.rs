@@ -7,32 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aether_tests::{Agent, Daemon, Leaks, http, locked::Locked, proc, wait::until};
+use aether_tests::{Agent, Daemon, Leaks, http, locked::Locked, proc, stopped::Stopped, wait::until};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::{Value, json};
-
-/// A spawner that stands still until this is dropped.
-struct Stopped(Pid);
-
-impl Stopped {
-    fn spawner_of(daemon: &Daemon) -> Self {
-        let pid = Pid::from_raw(i32::try_from(daemon.spawner()).expect("a pid"));
-        kill(pid, Signal::SIGSTOP).expect("stop the spawner");
-        until("the spawner to stand still", || {
-            proc::status(daemon.spawner()).is_some_and(|status| status["State"].starts_with('T'))
-        });
-        Self(pid)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        let _ = kill(self.0, Signal::SIGCONT);
-    }
-}
 
 fn start(daemon: &Daemon, name: &str, ephemeral: bool, script: &str) -> http::Response {
     let spec = json!({ "name": name, "ephemeral": ephemeral, "program": { "type": "command", "argv": ["sh", "-c", script] } });

@@ -13,7 +13,13 @@ use std::{
 };
 
 use aether_tests::{
-    Agent, Daemon, Leaks, Unit, cli, daemon::PATIENCE, eventually, faults, http, proc, random::Random, terminal::Terminal,
+    Agent, Daemon, Leaks, Unit, cli,
+    daemon::PATIENCE,
+    eventually,
+    faults::{self, Fault, Tracer},
+    http, proc,
+    random::Random,
+    terminal::Terminal,
     wait::until,
 };
 
@@ -126,6 +132,22 @@ fn a_restart_leaves_nothing_behind_and_forgets_nothing() {
     let copy = daemon.scratch().join("file");
     daemon.aether(["cp", "kept:/home/agent/file", copy.to_str().expect("UTF-8")]).ok();
     assert_eq!(fs::read_to_string(copy).expect("the copy"), "mine\n");
+}
+
+#[test]
+fn a_spawner_that_ends_late_takes_nothing_from_the_next_one() {
+    let mut daemon = Daemon::with("[pool]\nsize = 0\n");
+    // It hears late that it is alone; it hears of it at once, and what it does then takes long.
+    for (call, what) in [("recvmsg", "delay_exit=2000000"), ("unlinkat", "delay_enter=2000000")] {
+        let late = daemon.spawner();
+        let fault = Fault { call: call.into(), when: 1, what: what.into() };
+        let slow = Tracer::inject(late, &fault, &daemon.scratch().join("trace"));
+        daemon.kill9();
+        daemon.restart();
+        until("the spawner of the killed daemon to end", || !proc::runs(late));
+        slow.detach();
+        daemon.aether(["run", "--rm", "--", "true"]).ok();
+    }
 }
 
 /// What a client asks for again and again while the service is restarted: `run --rm`, which prints a number. With a directory lent, each

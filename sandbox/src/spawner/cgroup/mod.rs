@@ -5,6 +5,7 @@
 
 mod calls;
 mod end;
+mod hold;
 mod host;
 mod leaf;
 
@@ -15,7 +16,7 @@ use std::{
 };
 
 use nix::{
-    fcntl::OFlag,
+    fcntl::{Flock, OFlag},
     sys::stat::Mode,
     unistd::{UnlinkatFlags, unlinkat},
 };
@@ -44,7 +45,7 @@ struct V1 {
 pub(super) struct Tree {
     /// The mount point of cgroup2.
     mount: OwnedFd,
-    unified: OwnedFd,
+    unified: Flock<OwnedFd>,
     /// Path of `unified` below the cgroup2 mount point.
     path: String,
     v1: Vec<V1>,
@@ -93,8 +94,7 @@ impl Tree {
         }
         let refuse = |what: &str, error: &io::Error| Feature::no(format!("{what}: {error}"), DELEGATE);
         let root_dir = parent.join(name);
-        make_dir(&root_dir).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
-        let unified = open_dir(&root_dir).map_err(|e| refuse("cannot open the service's cgroup", &e))?;
+        let unified = hold::hold(&root_dir).map_err(|e| refuse("cgroup2 is not delegated to the service", &e))?;
         if !exists_at(unified.as_fd(), "cgroup.kill").map_err(|e| refuse("cannot look into the service's cgroup", &e))? {
             let _ = fs::remove_dir(&root_dir);
             return Err(Feature::no("this kernel has no cgroup.kill", "use Linux 5.14 or newer"));
@@ -232,12 +232,15 @@ impl Tree {
         Ok(ids)
     }
 
-    /// Removes the service's directories when no sandbox is left.
+    /// Removes the service's directories when no sandbox is left and no other service has them.
     pub(super) fn remove_roots(&self) {
-        for parent in &self.parents {
-            // Fails while a sandbox lives: then the next start of the service finds and keeps it.
-            let _ = unlinkat(parent.as_fd(), self.name.as_str(), UnlinkatFlags::RemoveDir);
-        }
+        hold::give_up(&self.unified, || {
+            // The one that is held last: who waits for it makes the others after it.
+            for parent in self.parents.iter().rev() {
+                // Fails while a sandbox lives: then the next start of the service finds and keeps it.
+                let _ = unlinkat(parent.as_fd(), self.name.as_str(), UnlinkatFlags::RemoveDir);
+            }
+        });
     }
 }
 
