@@ -99,7 +99,7 @@ pub(super) fn build(
     mounts: &SandboxMounts,
     links: &[(CString, CString)],
 ) -> Result<(), StepError> {
-    let root = new_tmpfs(c"1m", c"4096", c"0755").map_err(step("mount the root"))?;
+    let root = new_tmpfs(c"16m", c"4096", c"0755").map_err(step("mount the root"))?;
     move_mount(root.as_fd(), AT_FDCWD, c"/new").map_err(step("attach the root"))?;
     fchdir(root.as_fd()).map_err(|e| step("enter the root")(e.into()))?;
     skeleton(root.as_fd(), links).map_err(step("make the directories of the root"))?;
@@ -117,7 +117,9 @@ pub(super) fn build(
     attach(mqueue().map_err(step("mount /dev/mqueue"))?.as_fd(), c"dev/mqueue").map_err(step("attach /dev/mqueue"))?;
     let tmp = tmpfs(plan.tmp_bytes, c"262144", c"1777").map_err(step("mount /tmp"))?;
     attach(tmp.as_fd(), c"tmp").map_err(step("attach /tmp"))?;
-    let run = new_tmpfs(c"16m", c"4096", c"0755").map_err(step("mount /run"))?;
+    // The one directory of the root's file system that stays writable, as a mount of its own: every memory cgroup of the machine has a
+    // list of every file system.
+    let run = open_tree_clone(root.as_fd(), c"run").map_err(step("mount /run"))?;
     attach(run.as_fd(), c"run").map_err(step("attach /run"))?;
     run_dirs(plan.profile.agent_id()).map_err(step("make the directories of /run"))?;
     // While the parent's /proc is still visible: the kernel allows a new one only then (mount_too_revealing).
