@@ -50,6 +50,11 @@ pub(crate) fn parse() -> Result<Cli, u8> {
             let _ = error.print();
             2
         }
+        // The same; a variable of the environment counts as an argument for clap.
+        ErrorKind::MissingSubcommand => {
+            let _ = std::io::stderr().write_all(help().as_bytes());
+            2
+        }
         _ => {
             let _ = std::io::stderr().write_all(usage(&error).as_bytes());
             2
@@ -70,11 +75,48 @@ fn usage(error: &clap::Error) -> String {
             Some(ContextValue::Strings(several)) => several.last().cloned(),
             _ => None,
         });
-    let verb = std::env::args().skip(1).find(|arg| Cli::command().find_subcommand(arg).is_some());
-    let help = verb.map_or_else(|| "aether --help".to_owned(), |verb| format!("aether {verb} --help"));
-    let hint = suggestion.map_or_else(|| format!("see {help}"), |word| format!("did you mean '{word}'? See {help}"));
+    let verb = verb();
+    let help = verb.as_ref().map_or_else(|| "aether --help".to_owned(), |verb| format!("aether {verb} --help"));
+    let hint = match (elsewhere(error).filter(|_| verb.is_none()), suggestion) {
+        (Some(ours), _) => format!("here it is: {ours}"),
+        (None, Some(word)) => format!("did you mean '{word}'? See {help}"),
+        (None, None) => format!("see {help}"),
+    };
     let style = Style::stderr();
     format!("{} {cause}\n{} {hint}\n", style.paint(Tone::Bad, "error:"), style.paint(Tone::Accent, "hint:"))
+}
+
+/// The verb of this command line, where it has one.
+fn verb() -> Option<String> {
+    std::env::args().skip(1).find(|arg| Cli::command().find_subcommand(arg).is_some())
+}
+
+/// The help of the verb of this command line, or of all.
+fn help() -> String {
+    let mut command = Cli::command();
+    command.build();
+    match verb().and_then(|verb| command.find_subcommand_mut(verb)) {
+        Some(verb) => verb.render_help().to_string(),
+        None => command.render_help().to_string(),
+    }
+}
+
+/// What does here what a word does in tools of this kind; the likest spelling would be another verb, perhaps a harmful one.
+fn elsewhere(error: &clap::Error) -> Option<&'static str> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    match word.as_str() {
+        "create" | "start" | "new" | "deploy" | "launch" | "spawn" => Some("aether run"),
+        "top" | "usage" => Some("aether stats"),
+        "list" | "agents" => Some("aether ps -a"),
+        "tree" => Some("aether ps --tree"),
+        "show" | "info" | "status" | "describe" => Some("aether inspect AGENT"),
+        "delete" | "remove" | "del" => Some("aether rm AGENT"),
+        "log" | "timeline" => Some("aether logs AGENT"),
+        "shell" | "sh" | "ssh" | "enter" => Some("aether exec -it AGENT -- bash"),
+        "message" | "say" | "tell" | "send" => Some("aether steer AGENT --say TEXT"),
+        "help" => Some("aether --help"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +132,7 @@ mod tests {
     fn usage_errors_have_a_cause_and_a_hint() {
         for (line, expected) in [
             ("aether pss", "error: unrecognized subcommand 'pss'\nhint: did you mean 'ps'? See aether --help\n"),
+            ("aether top", "error: unrecognized subcommand 'top'\nhint: here it is: aether stats\n"),
             ("aether run --gpus 1 -- true", "error: unexpected argument '--gpus' found\n"),
             ("aether run --image debian -- true", "error: invalid value 'debian' for '--image <IMAGE>'"),
             ("aether run --net wide -- true", "error: invalid value 'wide' for '--net <MODE>'"),

@@ -34,6 +34,8 @@ use crate::{
 
 /// The longest wait for the sandbox of an ended program to be taken down.
 const TAKE_DOWN: Duration = Duration::from_secs(15);
+/// What to do about a program that could not be started.
+const NOT_STARTED: &str = "check its path, and that it is there inside: aether run -- ls /usr/bin";
 
 /// Run a program, or give the built-in agent a goal, in a sandbox of its own
 ///
@@ -195,7 +197,8 @@ impl Run {
                     && silent
                     && (125..=127).contains(&code)
                 {
-                    crate::say(&Failure::local(reason, ""));
+                    let hint = if reason.contains("execve: ") { NOT_STARTED } else { "" };
+                    crate::say(&Failure::local(reason, hint));
                 }
                 Ok(code)
             }
