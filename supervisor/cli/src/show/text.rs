@@ -46,6 +46,18 @@ pub(crate) fn fit(text: &str, columns: usize) -> String {
     cut
 }
 
+/// A text in lines of at most so many columns, between words.
+pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(word) <= columns => line.extend([" ", word]),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A file name as shown: control characters as `\xNN`, so that a name cannot draw on the terminal.
 pub(crate) fn file_name(name: &str) -> String {
     let mut shown = String::with_capacity(name.len());

@@ -11,8 +11,9 @@ use crate::{
     failure::{Failure, plain},
     show::{
         style::{Style, Tone},
-        text::{one_line, width},
+        text::{one_line, width, wrapped},
     },
+    terminal,
 };
 
 /// Check what this host can do for agents, and say how to fix what is missing
@@ -60,7 +61,7 @@ impl Doctor {
             let json = serde_json::to_string(&report).map_err(|error| Failure::local(error.to_string(), ""))?;
             writeln!(out, "{json}")?;
         } else {
-            out.write_all(text(&report, self.all, Style::stdout()).as_bytes())?;
+            out.write_all(text(&report, self.all, Style::stdout(), terminal::output_columns()).as_bytes())?;
         }
         Ok(u8::from(!report.passes()))
     }
@@ -86,7 +87,7 @@ fn absent(why: Option<&Failure>) -> Service {
 }
 
 /// Groups of lines. What is ok is one line of names, or with `all` a line each.
-fn text(report: &DoctorReport, all: bool, style: Style) -> String {
+fn text(report: &DoctorReport, all: bool, style: Style, columns: Option<usize>) -> String {
     let alone = |finding: &&Finding| all || finding.status != FindingStatus::Ok;
     let wide = report.findings.iter().filter(alone).map(|finding| width(&finding.name)).max().unwrap_or(0);
     let mut text = String::new();
@@ -94,7 +95,7 @@ fn text(report: &DoctorReport, all: bool, style: Style) -> String {
         text.push_str(&format!("{}\n", style.paint(Tone::Strong, title(group[0].group))));
         let fine: Vec<String> = group.iter().filter(|finding| !alone(finding)).map(|finding| one_line(&finding.name)).collect();
         let (tone, ok) = word(FindingStatus::Ok);
-        for (at, names) in wrapped(&fine).iter().enumerate() {
+        for (at, names) in listed(&fine, columns.unwrap_or(USUAL)).iter().enumerate() {
             let first = if at == 0 { style.paint(tone, ok) } else { " ".repeat(ok.len()) };
             text.push_str(&format!("  {first}  {names}\n"));
         }
@@ -104,10 +105,14 @@ fn text(report: &DoctorReport, all: bool, style: Style) -> String {
             let pad = " ".repeat(wide - width(&name).min(wide));
             text.push_str(&format!("  {}  {name}{pad}  {}\n", style.paint(tone, word), one_line(&finding.detail)));
             if finding.status != FindingStatus::Ok {
-                for (what, said) in [("for:", &finding.meaning), ("fix:", &finding.fix)] {
-                    if !said.is_empty() {
-                        text.push_str(&format!("{INDENT}{} {}\n", style.paint(Tone::Accent, what), one_line(said)));
-                    }
+                let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(INDENT.len() + 5));
+                for (at, line) in wrapped(&one_line(&finding.meaning), room).iter().enumerate() {
+                    let what = if at == 0 { style.paint(Tone::Accent, "for:") } else { "    ".to_owned() };
+                    text.push_str(&format!("{INDENT}{what} {line}\n"));
+                }
+                // A command stays whole, so that it can be copied.
+                if !finding.fix.is_empty() {
+                    text.push_str(&format!("{INDENT}{} {}\n", style.paint(Tone::Accent, "fix:"), one_line(&finding.fix)));
                 }
             }
         }
@@ -119,12 +124,15 @@ fn text(report: &DoctorReport, all: bool, style: Style) -> String {
 /// Below the names.
 const INDENT: &str = "           ";
 
-/// Names in lines of at most 100 columns.
-fn wrapped(names: &[String]) -> Vec<String> {
+/// Columns where no terminal says how many there are.
+const USUAL: usize = 100;
+
+/// Names in lines of at most so many columns.
+fn listed(names: &[String], columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for name in names {
         match lines.last_mut() {
-            Some(line) if width(line) + width(name) + INDENT.len() < 98 => line.push_str(&format!(", {name}")),
+            Some(line) if width(line) + width(name) + INDENT.len() + 3 <= columns => line.push_str(&format!(", {name}")),
             _ => lines.push(name.clone()),
         }
     }
@@ -197,7 +205,7 @@ mod tests {
         let fix = "           for: homes\n           fix: sysctl -w x=1\n";
         let keep = "sysctl -w lasts until a restart; a line NAME=VALUE in /etc/sysctl.d/60-aether.conf stays.\n";
         assert_eq!(
-            text(&report, false, Style::off()),
+            text(&report, false, Style::off(), None),
             format!(
                 "Kernel\n  ok       kernel, landlock\n  FAILURE  overlay  0\n{fix}Settings\n  warning  fs.x     0\n{fix}\
                  Storage\n  skipped  space    0\n{fix}\n\
@@ -206,7 +214,7 @@ mod tests {
         );
         report.findings.truncate(2);
         assert_eq!(
-            text(&report, true, Style::off()),
+            text(&report, true, Style::off(), None),
             "Kernel\n  ok       kernel    0\n  ok       landlock  0\n\n\
              Agents can run: 0 failures, 0 warnings, 0 not checked, 2 ok\n"
         );
@@ -215,8 +223,11 @@ mod tests {
     #[test]
     fn long_lists_of_names_are_wrapped() {
         let names: Vec<String> = (0..20).map(|n| format!("fs.protected_{n}")).collect();
-        assert!(wrapped(&names).len() > 2);
-        assert!(wrapped(&names).iter().all(|line| width(line) < 90));
-        assert!(wrapped(&[]).is_empty());
+        for columns in [60, USUAL] {
+            let lines = listed(&names, columns);
+            assert!(lines.len() > 2);
+            assert!(lines.iter().all(|line| width(line) + INDENT.len() <= columns), "{lines:?}");
+        }
+        assert!(listed(&[], USUAL).is_empty());
     }
 }

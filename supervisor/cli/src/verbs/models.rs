@@ -12,7 +12,7 @@ use crate::{
     show::{
         style::{Style, Tone},
         table::{Cell, Table},
-        text::{one_line, width},
+        text::{one_line, width, wrapped},
     },
     terminal,
 };
@@ -88,18 +88,6 @@ fn providers(all: &[ProviderReport], style: Style, columns: Option<usize>) -> St
         }
     }
     out
-}
-
-/// A text in lines of at most so many columns, between words.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        match lines.last_mut() {
-            Some(line) if width(line) + 1 + width(word) <= columns => line.extend([" ", word]),
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 fn found(provider: &ProviderReport) -> Vec<Cell> {
