@@ -1,7 +1,11 @@
 //! Agents that agents start: what they get, who they answer to, and how they end.
 #![forbid(unsafe_code)]
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
 
 use aether_tests::{
     Daemon, Scripted, eventually, http,
@@ -278,7 +282,7 @@ fn a_tool_that_is_taken_from_a_parent_is_taken_from_its_children() {
     let lower = start("lower", "the lower part", &["--parent", "top"]);
     let free = start("free", "the free part", &[]);
     let tools = json!(["read_file", "mkdir"]);
-    daemon.aether(["steer", "top", "--tools", "read_file,mkdir"]).ok();
+    daemon.aether(["steer", "top", "--tools", "read_file,mkdir", "--model", "openai/m-2"]).ok();
     assert_eq!(info(&daemon, "lower")["spec"]["program"]["tools"], tools);
     for (name, approval) in [("lower", lower), ("free", free)] {
         daemon.aether(["approvals", "allow", &approval.to_string()]).ok();
@@ -293,4 +297,55 @@ fn a_tool_that_is_taken_from_a_parent_is_taken_from_its_children() {
     assert_eq!(ran("lower"), [true, false, false], "what it did before, and not after");
     assert_eq!(ran("free"), [true, true, true], "control: whose parent nobody touched");
     assert!(model.was_told("lower part", "you were not given the tool"));
+    let asked = |part: &str| ["m-1", "m-2"].map(|name| model.was_told(part, &format!("\"model\":\"{name}\"")));
+    assert_eq!((asked("lower part"), asked("free part")), ([true, true], [true, false]), "the model as well");
+    let last = model.seen().into_iter().rfind(|request| request.contains("lower part")).unwrap_or_default();
+    assert!(last.contains("\"model\":\"m-2\""), "and no other afterwards");
+}
+
+/// Says whether it was shown the secret.
+fn asks_for_secret(mut stream: TcpStream) {
+    let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
+    while !seen.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut piece) {
+            Ok(length) if length > 0 => seen.extend(&piece[..length]),
+            _ => return,
+        }
+    }
+    let body = if String::from_utf8_lossy(&seen).contains("canary-5d1f") { "shown" } else { "not shown" };
+    drop(write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()));
+}
+
+#[test]
+fn a_secret_that_is_taken_from_a_parent_is_taken_from_its_children() {
+    let internet = Internet::new();
+    let _server = internet.serve(PUBLIC, 80, asks_for_secret);
+    let mut daemon = internet.daemon(&format!("{PUBLIC} one.test"));
+    daemon.aether_with(["secret", "set", "API_TOKEN"], b"canary-5d1f", SOON).ok();
+    let start = |daemon: &Daemon, name: &str, more: &[&str]| {
+        let secret = ["--secret", "API_TOKEN=one.test", "--allow", "one.test", "--rule", "ask tool=run_command"];
+        let args = ["run", "-d", "--name", name].into_iter().chain(secret).chain(more.iter().copied());
+        daemon.aether(args.chain(["--goal", "run `sleep 300`"]))
+    };
+    let all = ["top", "middle", "bottom", "other"];
+    for (name, more) in all.into_iter().zip([&[][..], &["--parent", "top"], &["--parent", "middle"], &[]]) {
+        start(&daemon, name, more).ok();
+    }
+    let shown = |daemon: &Daemon| {
+        all.map(|agent| {
+            let script = "curl -sS -m 10 -H \"Authorization: Bearer $API_TOKEN\" http://one.test/";
+            daemon.aether(["exec", agent, "--", "sh", "-c", script]).text() == "shown"
+        })
+    };
+    assert_eq!(shown(&daemon), [true; 4], "control: all of them have it");
+    daemon.aether(["secret", "revoke", "API_TOKEN", "--agent", "top"]).ok();
+    assert_eq!(shown(&daemon), [false, false, false, true], "the next request of everybody below goes without");
+    // The way round: another child, which asks for what its parent was started with.
+    start(&daemon, "later", &["--parent", "top"]).refused(4, "was taken back from top");
+    start(&daemon, "another", &["--parent", "other"]).ok();
+    daemon.kill9();
+    daemon.revive();
+    assert_eq!(shown(&daemon), [false, false, false, true], "it holds after a restart");
+    daemon.aether(["secret", "grant", "API_TOKEN", "--agent", "middle", "--host", "one.test", "--bearer"]).ok();
+    assert_eq!(shown(&daemon), [false, true, false, true], "what a person gives one of them is that one's");
 }

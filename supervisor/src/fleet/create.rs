@@ -55,6 +55,7 @@ pub(crate) async fn create(
     }
     // Held until the agent is recorded.
     let granting = core.secrets.grants_for(&spec.secrets).await?;
+    bond.as_ref().map_or(Ok(()), |bond| core.secrets.lends(bond.parent(), &spec.secrets))?;
     let ready = if starts && !name_taken(core, &spec) { core.pool.take(core, &spec) } else { None };
     let ids = ready.as_ref().map_or_else(pool::new_id, |ready| Ok(ready.id.clone()));
     let new = match ids.and_then(|id| new_agent(core, id, spec, caller, model, starts)) {

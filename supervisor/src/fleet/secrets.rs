@@ -6,7 +6,7 @@ use std::{
 };
 
 use aether_protocol::{
-    AgentId, AgentModels, ApiError, ErrorCode, Grant, GrantSpec, SecretInfo, SecretName, SecretSet, SecretUse,
+    AgentId, AgentInfo, AgentModels, ApiError, ErrorCode, Grant, GrantSpec, SecretInfo, SecretName, SecretSet, SecretUse,
 };
 use aether_secrets::{Value, Vault};
 use aether_store::{Change, NewGrant, SecretRecord, Store};
@@ -87,6 +87,33 @@ impl Secrets {
         kept.grants.iter().filter(|grant| grant.agent == *agent && grant.host == host).map(|grant| grant.secret.clone()).collect()
     }
 
+    /// May a child of this agent have these secrets? Only what was granted to the agent itself and was not taken back since.
+    ///
+    /// # Errors
+    /// `Denied`, with the one that it has not.
+    pub(super) fn lends(&self, parent: &AgentInfo, uses: &[SecretUse]) -> Result<(), ApiError> {
+        let own = with_shapes(uses, &parent.id)?;
+        let kept = lock(&self.kept);
+        match own.into_iter().find(|new| !kept.grants.iter().any(|grant| same(grant, new))) {
+            None => Ok(()),
+            Some(new) => {
+                let message = format!("the secret {} for {} was taken back from {}", new.secret, new.host, parent.name);
+                let hint =
+                    format!("grant it again: aether secret grant {} --agent {} --host {}", new.secret, parent.name, new.host);
+                Err(ApiError::new(ErrorCode::Denied, message, hint))
+            }
+        }
+    }
+
+    /// A grant, and those of the same kind that agents below its own have: what is taken from an agent is taken from them as well.
+    fn with_lower(&self, core: &Core, name: &SecretName, id: u64) -> Vec<u64> {
+        let grants = lock(&self.kept).grants.clone();
+        let Some(taken) = grants.iter().find(|grant| grant.id == id && grant.secret == *name) else { return Vec::new() };
+        let registry = core.registry();
+        let lower = grants.iter().filter(|grant| same_kind(grant, taken) && registry.above(&grant.agent).contains(&taken.agent));
+        std::iter::once(id).chain(lower.map(|grant| grant.id)).collect()
+    }
+
     /// What an agent has in the place of every secret.
     pub(crate) fn placeholder(&self, agent: &AgentId) -> String {
         self.vault.placeholder(agent)
@@ -143,10 +170,27 @@ impl Granting<'_> {
 
 /// Adds the grants of an agent to the change that records it.
 pub(super) fn with_grants(change: Change, agent: &AgentId, uses: &[SecretUse]) -> Result<Change, ApiError> {
-    uses.iter().try_fold(change, |change, one| {
+    Ok(with_shapes(uses, agent)?.into_iter().fold(change, Change::grant))
+}
+
+/// The grants that an agent would have for these.
+fn with_shapes(uses: &[SecretUse], agent: &AgentId) -> Result<Vec<NewGrant>, ApiError> {
+    let shape = |one: &SecretUse| {
         let GrantSpec { host, method, path, place, .. } = one.grant(agent.as_str())?;
-        Ok(change.grant(NewGrant { secret: one.name.clone(), agent: agent.clone(), host, method, path, place }))
-    })
+        Ok(NewGrant { secret: one.name.clone(), agent: agent.clone(), host, method, path, place })
+    };
+    uses.iter().map(shape).collect()
+}
+
+fn same(grant: &Grant, new: &NewGrant) -> bool {
+    let NewGrant { secret, agent, host, method, path, place } = new;
+    (&grant.secret, &grant.agent, &grant.host) == (secret, agent, host)
+        && (&grant.method, &grant.path, &grant.place) == (method, path, place)
+}
+
+fn same_kind(grant: &Grant, taken: &Grant) -> bool {
+    (&grant.secret, &grant.host, &grant.method) == (&taken.secret, &taken.host, &taken.method)
+        && (&grant.path, &grant.place) == (&taken.path, &taken.place)
 }
 
 impl Kept {
@@ -249,12 +293,13 @@ impl Fleet {
         let subject = name.to_string();
         let work = async move {
             let _changing = core.secrets.changing.lock().await;
-            if !lock(&core.secrets.kept).grants.iter().any(|grant| grant.id == id && grant.secret == name) {
+            let taken = core.secrets.with_lower(&core, &name, id);
+            if taken.is_empty() {
                 let hint = "aether secret ls shows the grants with their numbers";
                 return Err(ApiError::not_found(format!("{name} has no grant {id}"), hint));
             }
-            core.write(Change::new().revoke(id)).await?;
-            lock(&core.secrets.kept).grants.retain(|grant| grant.id != id);
+            core.write(taken.iter().fold(Change::new(), |change, id| change.revoke(*id))).await?;
+            lock(&core.secrets.kept).grants.retain(|grant| !taken.contains(&grant.id));
             Ok(())
         };
         self.act("secret.revoke", &subject, json!({ "grant": id }), work).await

@@ -70,26 +70,31 @@ async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<Age
         let hint = format!("aether inspect {} shows its state", info.name);
         return Err(ApiError::conflict(format!("cannot steer {}: it has ended", info.name), hint));
     }
-    let mut lower = Vec::new();
+    let mut loses = false;
     if let Some(tools) = steering.tools {
         check_tools(tools.as_deref().unwrap_or_default())?;
         let before = std::mem::replace(&mut goal.tools, tools);
-        if let Some(above) = &goal.tools
-            && before.is_none_or(|before| before.iter().any(|tool| !above.contains(tool)))
-        {
-            lower = narrow::below(core, id, &|spec| narrow::tools(spec, above)).await;
-        }
+        loses =
+            goal.tools.as_ref().is_some_and(|above| before.is_none_or(|before| before.iter().any(|tool| !above.contains(tool))));
     }
-    if steering.model.is_some() {
-        goal.model = steering.model;
-    }
-    let tools = goal.tools.clone();
+    let given = steering.model.is_some();
+    goal.model = steering.model.or(goal.model.take());
+    let (tools, above) = (goal.tools.clone(), goal.model.clone().filter(|_| given));
     let model = core.providers.model_of(&spec)?;
+    let mut lower = Vec::new();
+    if loses || given {
+        let narrowed = |spec: &mut AgentSpec| {
+            let lost = tools.as_ref().is_some_and(|tools| loses && narrow::tools(spec, tools));
+            let other = above.as_ref().is_some_and(|model| narrow::model(spec, model));
+            lost || other
+        };
+        lower = narrow::below(core, id, &narrowed).await;
+    }
     let event = AgentSteered { pid: info.number, tools: tools.clone(), model: model.clone() };
     let fields = vec![AgentField::Spec(Box::new(spec)), AgentField::Model(model.clone())];
     let mut change = core.with_events(id, Change::new().update_agent(id, fields.clone()), vec![event.into()]);
     for one in &lower {
-        let event = AgentSteered { pid: one.info.number, tools: tools_of(&one.spec), model: one.info.model.clone() };
+        let event = AgentSteered { pid: one.info.number, tools: tools_of(&one.spec), model: one.model(core) };
         change = one.record(core, change, event.into());
     }
     core.write(change).await?;
@@ -102,6 +107,7 @@ async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<Age
         one.apply(core);
         if let Some(control) = core.sandbox(&one.info.id).as_ref().and_then(|live| live.control.get()) {
             control.give_tools(tools_of(&one.spec));
+            control.use_model(one.model(core));
         }
     }
     core.info(id)

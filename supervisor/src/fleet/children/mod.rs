@@ -83,6 +83,11 @@ fn room(core: &Core, parent: &AgentInfo) -> Result<(), ApiError> {
 }
 
 impl Bond {
+    /// The agent above the child.
+    pub(crate) const fn parent(&self) -> &AgentInfo {
+        &self.parent
+    }
+
     /// Who owns the child.
     pub(crate) fn owner(&self) -> &str {
         &self.parent.owner

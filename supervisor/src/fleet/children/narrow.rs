@@ -19,18 +19,23 @@ pub(crate) struct Lower {
 }
 
 impl Lower {
-    fn field(&self) -> AgentField {
-        AgentField::Spec(Box::new(self.spec.clone()))
+    /// The model that it asks from now on.
+    pub(crate) fn model(&self, core: &Core) -> Option<String> {
+        core.providers.model_of(&self.spec).unwrap_or_else(|_| self.info.model.clone())
+    }
+
+    fn fields(&self, core: &Core) -> Vec<AgentField> {
+        vec![AgentField::Spec(Box::new(self.spec.clone())), AgentField::Model(self.model(core))]
     }
 
     /// Records it in a change, and what its people are told.
     pub(crate) fn record(&self, core: &Core, change: Change, event: AgentEvent) -> Change {
-        core.with_events(&self.info.id, change.update_agent(&self.info.id, [self.field()]), vec![event])
+        core.with_events(&self.info.id, change.update_agent(&self.info.id, self.fields(core)), vec![event])
     }
 
     /// Makes it so, when it is recorded.
     pub(crate) fn apply(&self, core: &Core) {
-        core.registry().apply(&self.info.id, &[self.field()]);
+        core.registry().apply(&self.info.id, &self.fields(core));
     }
 }
 
@@ -109,6 +114,14 @@ pub(crate) fn tools(spec: &mut AgentSpec, above: &[String]) -> bool {
     true
 }
 
+/// Gives it the model that the one above it was given.
+pub(crate) fn model(spec: &mut AgentSpec, above: &str) -> bool {
+    let Program::Goal(goal) = &mut spec.program else { return false };
+    let other = goal.model.as_deref() != Some(above);
+    goal.model = Some(above.to_owned());
+    other
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -170,5 +183,10 @@ mod tests {
         assert_eq!(narrowed(json!(["bash", "rm", "done"]), &["run_command"]), (true, vec!["bash".to_owned(), "done".to_owned()]));
         assert_eq!(narrowed(json!(["shell"]), &["bash", "rm"]), (false, vec!["shell".to_owned()]));
         assert_eq!(narrowed(json!(["rm"]), &[]), (true, Vec::new()), "none but the one that ends it");
+    }
+    #[test]
+    fn a_model_is_that_of_the_one_above() {
+        let mut spec = spec(json!("none"), json!(null));
+        assert!(model(&mut spec, "openai/a") && !model(&mut spec, "openai/a") && model(&mut spec, "openai/b"));
     }
 }
