@@ -1,7 +1,7 @@
 //! One line per event.
 
 use aether_protocol::{
-    AgentEvent, CallUsage, Event,
+    AgentEvent, AgentPhase, CallUsage, Event,
     event::{AgentCompacted, AgentObservation, AgentReleased, AgentSteered, ChildSpawned, PlanCreated, PlanUpdated},
     network::{ApprovalWish, NetworkVerdict},
 };
@@ -25,6 +25,11 @@ pub(crate) fn agent_line(event: &Event, style: Style, columns: Option<usize>) ->
         AgentEvent::ChildSpawned(e) => (Tone::Strong, "started", None, started(e)),
         AgentEvent::Held(e) => (Tone::Warning, "held", None, held(&e.by)),
         AgentEvent::Released(e) => (Tone::Good, "back", None, released(e)),
+        // Only the limit of its steps has it wait so.
+        AgentEvent::StateChange(e) if e.agent_phase == AgentPhase::Waiting && !e.state.is_dead() => {
+            let agent = event.agent_id.as_ref().map_or("AGENT", |id| id.as_str());
+            (Tone::Warning, "waits", None, format!("to go on: aether steer {agent} --more-steps"))
+        }
         AgentEvent::Paused(_) => (Tone::Warning, "paused", None, String::new()),
         AgentEvent::Resumed(_) => (Tone::Good, "resumed", None, String::new()),
         AgentEvent::Queued(e) => (Tone::Faint, "queued", None, format!("place {} (priority {})", e.position, e.priority)),
@@ -256,6 +261,10 @@ mod tests {
                 "   2  failed  no such file",
             ),
             (json!({"type": "agent.completed", "pid": 1, "summary": "wrote it"}), "      done    wrote it"),
+            (
+                json!({"type": "process.stateChange", "pid": 1, "state": "running", "agentPhase": "waiting"}),
+                "      waits   to go on: aether steer abcdefghijkl --more-steps",
+            ),
         ] {
             assert_eq!(agent_line(&event(body), style, None).unwrap(), expected);
         }
