@@ -130,6 +130,12 @@ impl Bench {
         self.resting.set(count);
     }
 
+    /// Waits until the spawner has so many descriptors, and takes that for its rest.
+    pub(crate) fn rest_at(&self, descriptors: usize) -> Result<()> {
+        self.resting.set(descriptors);
+        self.rest()
+    }
+
     /// Waits until the spawner has what it has when it rests: it makes up in its own time for the network namespaces that sandboxes
     /// took.
     pub(crate) fn rest(&self) -> Result<()> {
@@ -140,6 +146,11 @@ impl Bench {
             thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    /// Whether it has so many then.
+    pub(crate) fn rest_is(&self, descriptors: usize) -> bool {
+        self.resting.get() == descriptors
     }
 
     /// Launches from here on in that way.

@@ -25,16 +25,30 @@ const KNOBS: [&str; 8] = [
     "vm/overcommit_memory",
 ];
 
+const DESCRIPTORS: &str = "spawner's descriptors";
 /// How long the spawner may take until it rests.
-const SETTLES: Duration = Duration::from_secs(5);
+const SETTLES: Duration = Duration::from_secs(20);
 
 /// What must stay as it is, by name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(BTreeMap<String, String>);
 
 impl Fingerprint {
-    /// Takes it.
-    pub(crate) fn take(bench: &Bench) -> Result<Self> {
+    /// Takes it when the spawner rests, and sees to it that it did so meanwhile: what it makes up for, and what it has for a moment, may
+    /// be the same number.
+    pub(crate) fn at_rest(bench: &Bench) -> Result<Self> {
+        let since = Instant::now();
+        loop {
+            bench.rest()?;
+            let taken = Self::take(bench)?;
+            match bench.rest_is(descriptors(bench.spawner_pid())) && bench.rest_is(taken.0[DESCRIPTORS].parse()?) {
+                true => return Ok(taken),
+                false => ensure!(since.elapsed() < SETTLES, "the spawner does not rest"),
+            }
+        }
+    }
+
+    fn take(bench: &Bench) -> Result<Self> {
         let mut facts = BTreeMap::new();
         for knob in KNOBS {
             facts.insert(knob.to_owned(), fs::read_to_string(Path::new("/proc/sys").join(knob)).unwrap_or_default());
@@ -46,7 +60,7 @@ impl Fingerprint {
             mounts.lines().filter(|line| line.contains(&*ours) || !line.contains("/tmp/")).collect::<Vec<_>>().join("\n");
         facts.insert("mounts".into(), mounts);
         facts.insert("canary".into(), fs::read_to_string(bench.directory.join("canary"))?);
-        facts.insert("spawner's descriptors".into(), descriptors(bench.spawner_pid()).to_string());
+        facts.insert(DESCRIPTORS.into(), descriptors(bench.spawner_pid()).to_string());
         facts.insert("spawner's threads".into(), surroundings::status(bench.spawner_pid(), "Threads"));
         for (name, pid) in [("spawner's namespaces", bench.spawner_pid()), ("suite's namespaces", std::process::id())] {
             facts.insert(name.into(), surroundings::namespaces(pid));

@@ -51,8 +51,7 @@ pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> R
     let kinds = [Kind::Full, Kind::Bare].into_iter();
     let kinds = kinds.chain(Layer::OPTIONAL.into_iter().flat_map(|layer| [Kind::Without(layer), Kind::Only(layer)]));
     for (number, kind) in kinds.enumerate() {
-        bench.rest()?;
-        let before = Fingerprint::take(bench)?;
+        let before = Fingerprint::at_rest(bench)?;
         let mut sandbox = bench.launch(&format!("kind{number}"), u32::try_from(number)?, &kind.left_out())?;
         for attack in &attacks {
             let stdio = if attack.ground == Ground::Terminal { TERMINAL } else { PIPES };

@@ -29,9 +29,7 @@ impl<'a> Waiting<'a> {
         for number in 0..COUNT {
             bench.prepare(&plan(&format!("waiting{number}"), FIRST_SLOT + number)?, &[])?;
         }
-        bench.settle();
-        let settled = descriptors(bench.spawner_pid());
-        ensure!(settled == wanted, "{settled} descriptors, not {wanted}");
+        bench.rest_at(wanted)?;
         Ok(Self(bench))
     }
 

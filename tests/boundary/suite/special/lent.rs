@@ -28,8 +28,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         ("file-in-the-way", "touch way"),
     ];
     let control = attach(bench, "mkdir way; mkdir way/sub", &[])?;
-    bench.rest()?;
-    let before = Fingerprint::take(bench)?;
+    let before = Fingerprint::at_rest(bench)?;
     for (attempt, script) in cases {
         // Wherever it is attached then, the host has no mount more. A file in the way ends it in any case.
         let answer = attach(bench, script, &[Part::LentWay])?;

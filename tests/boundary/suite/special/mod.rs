@@ -51,8 +51,7 @@ pub(crate) fn run(bench: &Bench, wanted: Option<&str>, report: &mut Report) -> R
     ];
     for (id, part) in parts {
         if wanted.is_none_or(|wanted| wanted.starts_with(id) || id.starts_with(wanted)) {
-            bench.rest()?;
-            let before = Fingerprint::take(bench)?;
+            let before = Fingerprint::at_rest(bench)?;
             let done = part(bench, report);
             report.check(id, "runs to its end", done);
             report.check(id, "leaves the host as it was", before.is_again(bench));
