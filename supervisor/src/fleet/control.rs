@@ -181,7 +181,7 @@ pub(crate) async fn remove(core: &Arc<Core>, id: &AgentId, force: Force) -> Resu
         if force == Force::No {
             return Err(ApiError::conflict(
                 format!("{} has not ended", info.name),
-                "stop it first (aether stop), or remove it with force",
+                "stop it first (aether stop), or remove it with force (aether rm -f)",
             ));
         }
         kill(core, id).await?;
