@@ -116,13 +116,13 @@ fn is_frozen_and_thaws(daemon: &Daemon, agent: &str, kind: &str, least: u64, mor
     let found = frozen(daemon, agent);
     let used = found["spent"][kind].as_u64().expect("a number");
     assert!(used >= least, "{found}");
-    assert_eq!(found["lines"][0]["kind"], kind, "{found}");
+    assert_eq!(found["lines"][0]["kind"], kind.trim_end_matches("Microusd"), "{found}");
     let told = ["budget.warning", "resource.exceeded", "agent.postMortem"].map(|event| count(daemon, agent, event));
     assert_eq!(told, [1; 3], "{found}");
     daemon.aether(["resume", agent]).refused(5, "is used up");
     daemon.aether(["budget", agent, "set", more]).ok();
     let again = eventually("frozen again", SOON, || {
-        Some(frozen(daemon, agent)).filter(|now| now["postMortem"]["why"] != found["postMortem"]["why"])
+        Some(frozen(daemon, agent)).filter(|now| now["postMortem"]["at"] != found["postMortem"]["at"])
     });
     assert!(again["spent"][kind].as_u64() > Some(used), "it went on, and was frozen at the higher limit: {again}");
     again
@@ -179,6 +179,34 @@ fn programs_are_frozen_for_time_and_days_hold_for_all_agents_of_an_owner() {
     assert_eq!(info(&daemon, "burner")["state"], "dead");
     assert_eq!(info(&daemon, "free")["state"], "running", "control: nothing is limited unless somebody says so");
     daemon.aether(["run", "--budget", "tokens=0", "--", "true"]).refused(2, "no limit");
+}
+
+#[test]
+fn money_freezes_a_goal_and_every_goal_of_its_owner_for_the_day() {
+    // Of nine tokens that are read and four that are written, at the prices below.
+    const ANSWER: u64 = 4_900;
+    let turns = || (0..12).map(|n| call("write_file", json!({ "path": format!("~/f{n}"), "content": "x" }))).collect();
+    let model = Scripted::start([("dear goal", turns()), ("next goal", turns()), ("last goal", turns())]);
+    let prices = "[models.prices.\"m-\"]\ninput = 100.0\noutput = 1000.0\n";
+    let daemon = Daemon::with(&format!("{}{prices}[budgets.owner_daily]\ncost_usd = 0.03\n", model.config()));
+    let start = |name: &str, more: &[&str], goal: &str| {
+        daemon.aether(["run", "-d", "--name", name].iter().chain(more).chain(&["--goal", goal])).ok();
+    };
+    start("dear", &["--budget", "cost=0.005"], "the dear goal");
+    let found = is_frozen_and_thaws(&daemon, "dear", "costMicrousd", 5_000, "cost=0.012");
+    let spent = |agent: &str| budget(&daemon, agent)["spent"]["costMicrousd"].as_u64().expect("a number");
+    let (dear, answers) = (spent("dear"), found["byModel"][0]["answers"].as_u64().expect("answers"));
+    assert_eq!((dear, found["byModel"][0]["costMicrousd"].as_u64()), (answers * ANSWER, Some(dear)), "{found}");
+    assert!((12_000..12_000 + ANSWER).contains(&dear), "beyond its limit by less than one answer: {found}");
+    // The day counts what both spent, and a third is never answered.
+    start("next", &[], "the next goal");
+    assert_eq!(frozen(&daemon, "next")["lines"][0]["scope"], "ownerToday");
+    assert!((30_000..30_000 + ANSWER).contains(&(dear + spent("next"))), "{dear} and {}", spent("next"));
+    daemon.aether(["rm", "-f", "dear"]).ok();
+    let asked = model.seen().len();
+    start("last", &[], "the last goal");
+    reaches(&daemon, "last", "paused");
+    assert_eq!((model.seen().len(), spent("last")), (asked, 0));
 }
 
 #[test]
