@@ -104,7 +104,10 @@ impl Writer {
     fn mend(&mut self) -> Result<(), StoreError> {
         let Some(path) = self.path.as_ref().filter(|_| self.broken) else { return Ok(()) };
         let db = schema::open_again(path).map_err(|error| StoreError::Disk(error.to_string()))?;
-        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        // While somebody else folds, nothing was tried.
+        if wal::fold(&db)?.pages < 0 {
+            return Err(StoreError::Locked);
+        }
         (self.db, self.durable, self.unsynced, self.broken) = (db, true, None, false);
         tracing::info!("the disk of the state works again");
         Ok(())
@@ -134,7 +137,9 @@ impl Writer {
     /// Folds the log here and now, as far as nobody reads it.
     fn finish(&mut self) {
         match wal::fold(&self.db) {
-            Ok(_) => self.unsynced = None,
+            // Where a reader holds the log, nothing may have been folded, and then it was not synced either.
+            Ok(log) if log.folded == log.pages => self.unsynced = None,
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "the log of writes cannot be folded into the database now");
                 self.judge(&error.into());
