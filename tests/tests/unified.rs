@@ -147,6 +147,7 @@ fn calls_have_controllers_and_the_agent_keeps_its_limits() {
     daemon.kill9();
     daemon.revive();
     soon("its figures", || info(&daemon)["usage"]["memoryLimitBytes"] == 64 << 20);
+    daemon.aether(["inspect", "--isolation", "counted"]).ok();
     daemon.aether(["exec", "counted", "--", "sh", "-c", "setsid sleep 8472 >/dev/null 2>&1 & true"]).ok();
     assert!(proc::in_cgroup(&format!("{cgroup}/init-leaf")).len() >= 2, "what init starts later lives beside it");
     soon("the next call", || proc::in_cgroup(&cgroup).len() > proc::in_cgroup(&format!("{cgroup}/init-leaf")).len());

@@ -1,7 +1,7 @@
 //! What only a privileged process can read of a live sandbox: which namespaces its PID 1 is in. And what this
 //! spawner would confine it with.
 
-use std::fs;
+use std::{fs, io};
 
 use super::{
     confine::Policies,
@@ -28,11 +28,12 @@ pub(super) fn inspect(
     let gone = || SpawnFailure { errno: libc::ESRCH, ..refused(None, "find the sandbox", format!("no sandbox {id} lives"), "") };
     let group = spawner.tree.find(id).map_err(unseen)?.ok_or_else(gone)?;
     let pid = namespace_init(&group).map_err(unseen)?.ok_or_else(gone)?;
-    let namespaces = NAMESPACES.into_iter().map(|name| {
-        let link = fs::read_link(format!("/proc/{pid}/ns/{name}"))?;
-        Ok((name.to_owned(), link.to_string_lossy().into_owned()))
+    let namespaces = NAMESPACES.into_iter().filter_map(|name| match fs::read_link(format!("/proc/{pid}/ns/{name}")) {
+        // A kernel without CONFIG_TIME_NS, which is no layer of a sandbox.
+        Err(error) if name == "time" && error.kind() == io::ErrorKind::NotFound => None,
+        link => Some(link.map(|link| (name.to_owned(), link.to_string_lossy().into_owned()))),
     });
-    let namespaces = namespaces.collect::<std::io::Result<_>>();
+    let namespaces = namespaces.collect::<io::Result<_>>();
     // A process that ended meanwhile has none, or has left its pid to another one.
     if !group.pids().map_err(unseen)?.contains(&pid) {
         return Err(gone());
