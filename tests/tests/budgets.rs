@@ -182,6 +182,23 @@ fn programs_are_frozen_for_time_and_days_hold_for_all_agents_of_an_owner() {
 }
 
 #[test]
+fn the_day_of_all_owners_is_one() {
+    let model = Scripted::start([("shared day", vec![call("think", json!({ "thought": "x" })); 3])]);
+    let daemon = Daemon::with(&format!("{}[budgets.daily]\ntokens = 20\n", model.config()));
+    daemon.aether(["run", "-d", "--name", "one", "--goal", "the shared day"]).ok();
+    reaches(&daemon, "one", "paused");
+    let asked = model.seen().len();
+    let two = json!({ "name": "two", "program": { "type": "goal", "goal": "the shared day" } });
+    http::tcp(daemon.port(), "POST", "/api/v1/agents").token(&daemon.token()).json(&two).send().data();
+    reaches(&daemon, "two", "paused");
+    assert_ne!(info(&daemon, "one")["owner"], info(&daemon, "two")["owner"]);
+    assert_eq!(model.seen().len(), asked, "the other owner's was never answered");
+    for name in ["one", "two"] {
+        assert_eq!(budget(&daemon, name)["lines"][0]["scope"], "today", "{name}");
+    }
+}
+
+#[test]
 fn money_freezes_a_goal_and_every_goal_of_its_owner_for_the_day() {
     // Of nine tokens that are read and four that are written, at the prices below.
     const ANSWER: u64 = 4_900;
