@@ -2,7 +2,10 @@
 //!
 //! Agents of one owner only: others are not listed, and their numbers are nobody's here.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use aether_protocol::{
     AgentEvent, AgentId, AgentPhase, AgentState, Letter, LetterKind,
@@ -171,12 +174,14 @@ static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
 pub struct Letters {
     who: Identity,
     neighbours: Arc<dyn Neighbours>,
+    /// [`Store::posts`](aether_store::Store::posts) before a look that found none.
+    quiet: AtomicU64,
 }
 
 impl Letters {
     /// Of this agent, among these.
     pub fn new(who: Identity, neighbours: Arc<dyn Neighbours>) -> Self {
-        Self { who, neighbours }
+        Self { who, neighbours, quiet: AtomicU64::new(u64::MAX) }
     }
 
     fn list(&self) -> CallOutcome {
@@ -334,8 +339,15 @@ impl Toolset for Letters {
     }
 
     async fn pinned(&self, _: u32) -> Option<String> {
+        let posts = self.who.store.posts();
+        if self.quiet.load(Ordering::Relaxed) == posts {
+            return None;
+        }
         match self.who.store.letters_waiting(self.who.agent.clone()).await.ok()? {
-            0 => None,
+            0 => {
+                self.quiet.store(posts, Ordering::Relaxed);
+                None
+            }
             1 => Some("1 message of another agent waits for you: check_messages".to_owned()),
             waiting => Some(format!("{waiting} messages of other agents wait for you: check_messages")),
         }

@@ -8,7 +8,7 @@ use std::sync::{
 use aether_llm::CompletionRequest;
 use aether_protocol::{
     AgentEvent, AgentPhase,
-    event::{AgentAction, AgentCompacted, AgentCompleted, AgentLog, AgentObservation, AgentProgress, AgentThought},
+    event::{AgentAction, AgentCompleted, AgentLog, AgentObservation, AgentProgress, AgentThought},
 };
 use futures_util::{StreamExt, stream};
 
@@ -56,7 +56,8 @@ pub struct Work<'a> {
 ///
 /// Dropping the future is safe at any point; so is losing power.
 pub async fn run_goal(work: &Work<'_>) -> Outcome {
-    let run = Run { work: *work, model: Mutex::default(), tools: Mutex::default(), album: Album::default() };
+    let run =
+        Run { work: *work, model: Mutex::default(), tools: Mutex::default(), album: Album::default(), sizes: Mutex::default() };
     let ending = async {
         match run.to_the_end().await {
             Ok(outcome) => outcome,
@@ -92,6 +93,8 @@ struct Run<'a> {
     /// What people were told of its list of tools.
     tools: Mutex<Option<String>>,
     album: Album,
+    /// Of the steps, for what is summed up.
+    sizes: Mutex<compact::Sizes>,
 }
 
 /// An answer that was given.
@@ -172,7 +175,7 @@ impl<'a> Run<'a> {
         for set in self.work.toolsets {
             pinned.extend(set.pinned(step).await);
         }
-        let old = compact::summed_up(history);
+        let (was, old) = self.sizes.lock().unwrap_or_else(PoisonError::into_inner).marks(history);
         let mut messages = context::conversation(goal, history, &pinned, old, &Shown::default());
         let wish = Wish {
             model: wished.as_deref(),
@@ -189,7 +192,7 @@ impl<'a> Run<'a> {
         let mut events = Vec::new();
         let told_from = if choice.provider.history() == usize::MAX { 0 } else { old };
         if told_from == old {
-            events.extend(self.compacted(step, history, &pinned, old, wish.tokens));
+            events.extend(compact::told(goal, history, &pinned, (was, old), wish.tokens));
         }
         let shown = self.album.open(history, told_from, choice.provider.sees(choice.model.as_deref()), hands).await?;
         if told_from != old || images::tokens(history, told_from) > 0 {
@@ -208,20 +211,6 @@ impl<'a> Run<'a> {
         let calls = answer.calls.into_iter().map(|call| PlannedCall { id: call.id, tool: call.name, args: call.arguments });
         let intent = StepIntent { step, thought: answer.text, usage: answer.usage, calls: calls.collect() };
         Ok(Ok(Answer { intent, events, spent }))
-    }
-
-    /// That more steps are summed up than for the step before.
-    fn compacted(&self, step: u32, history: &History, pinned: &[String], old: usize, tokens_after: u64) -> Option<AgentEvent> {
-        let (_, before) = history.steps.split_last()?;
-        let before = History { steps: before.to_vec(), messages: history.messages.clone() };
-        let was = compact::summed_up(&before);
-        if was == old {
-            return None;
-        }
-        let told = context::conversation(self.work.goal, history, pinned, was, &Shown::default());
-        let tokens_before = compact::tokens(&told) + images::tokens(history, was);
-        let pid = self.work.goal.number;
-        Some(AgentCompacted { pid, step, summed_up: old as u32, tokens_before, tokens_after }.into())
     }
 
     /// Names in the list of tools that no tool has, once for each list.

@@ -1,6 +1,12 @@
 //! The loop of the built-in agent, tied to its sandbox and to the store.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aether_protocol::{
     AgentEvent, AgentId, AgentState, ExitInfo, GoalSpec, NetworkMode, Program,
@@ -80,7 +86,7 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
 /// How the loop of a goal ended that was cut off before its end was recorded: its journal may have that.
 pub(crate) async fn ended_before(core: &Arc<Core>, id: &AgentId) -> Option<ExitInfo> {
     let goal = core.info(id).is_ok_and(|info| matches!(info.spec.program, Program::Goal(_)));
-    let history = if goal { StoreJournal { core: core.clone(), id: id.clone() }.load().await.ok()? } else { return None };
+    let history = if goal { StoreJournal::of(core, id).load().await.ok()? } else { return None };
     match tools::on_record(&history)? {
         Outcome::Completed(_) => Some(ExitInfo { code: 0, signal: None, reason: None }),
         Outcome::Failed(why) => Some(ExitInfo { code: 1, signal: None, reason: Some(why) }),
@@ -117,7 +123,7 @@ async fn run(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, goal: Goal, contr
         tracing::warn!(agent = %id, error = %error.message, "what an earlier call runs was not ended");
     }
     let hands = SandboxHands::new(live, (core.spawner.clone(), sandbox), &spec, launch::given(core, id, &spec), Box::new(frozen));
-    let journal = StoreJournal { core: core.clone(), id: id.clone() };
+    let journal = StoreJournal::of(core, id);
     let draft = Draft::new(&core.drafts, goal.number);
     let mut toolsets = minds::toolsets(core, id, &goal).await;
     toolsets.push(Arc::new(Web::new(core, id)));
@@ -182,6 +188,8 @@ fn used(id: &AgentId, step: u32, tool: &str, args: &serde_json::Value) -> AuditE
 struct StoreJournal {
     core: Arc<Core>,
     id: AgentId,
+    /// [`Store::posts`](aether_store::Store::posts) before a look that found no message.
+    quiet: AtomicU64,
 }
 
 #[async_trait]
@@ -195,8 +203,13 @@ impl Journal for StoreJournal {
     }
 
     async fn take_messages(&self, step: u32) -> Result<Vec<String>, JournalError> {
-        // Hardly ever is there one: what is not there need not be taken by a commit.
+        // Hardly ever is there one: what is not there need not be looked for in every step, nor taken by a commit.
+        let posts = self.core.store.posts();
+        if self.quiet.load(Ordering::Relaxed) == posts {
+            return Ok(Vec::new());
+        }
         if !self.core.store.has_messages(self.id.clone(), step).await.map_err(broken)? {
+            self.quiet.store(posts, Ordering::Relaxed);
             return Ok(Vec::new());
         }
         let committed = self.core.store.commit(Change::new().take_messages(&self.id, step)).await.map_err(broken)?;
@@ -227,6 +240,10 @@ impl Journal for StoreJournal {
 }
 
 impl StoreJournal {
+    fn of(core: &Arc<Core>, id: &AgentId) -> Self {
+        Self { core: core.clone(), id: id.clone(), quiet: AtomicU64::new(u64::MAX) }
+    }
+
     async fn commit(&self, change: Change, update: Update) -> Result<(), JournalError> {
         let mut fields = vec![AgentField::Phase(update.phase), AgentField::Step(update.step)];
         if update.last_action.is_some() {

@@ -45,6 +45,7 @@ enum Write {
 pub struct Change {
     writes: Vec<Write>,
     relaxed: bool,
+    posts: bool,
 }
 
 /// What a committed change brought.
@@ -86,6 +87,17 @@ impl Change {
 
     pub(crate) const fn is_relaxed(&self) -> bool {
         self.relaxed
+    }
+
+    /// It leaves a message or a letter for somebody.
+    #[must_use]
+    pub(crate) const fn posting(mut self) -> Self {
+        self.posts = true;
+        self
+    }
+
+    pub(crate) const fn is_posting(&self) -> bool {
+        self.posts
     }
 
     /// Records a new agent, and the events that follow from it: they may need the number it gets.
@@ -169,7 +181,7 @@ impl Change {
     #[must_use]
     pub fn add_message(mut self, agent: &AgentId, content: impl Into<String>) -> Self {
         self.writes.push(Write::AddMessage(agent.clone(), content.into()));
-        self
+        self.posting()
     }
 
     /// Gives the pending messages to a step.

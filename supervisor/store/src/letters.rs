@@ -41,6 +41,7 @@ impl Change {
             done.letters.push(letter);
             Ok(())
         })
+        .posting()
     }
 
     /// Gives the letters that wait to a call, and the events that follow from it. The same call gets the same ones again.

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread::JoinHandle,
@@ -83,6 +83,7 @@ struct Inner {
     path: PathBuf,
     low: Arc<AtomicBool>,
     timings: Arc<Timings>,
+    posts: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -97,7 +98,7 @@ impl Store {
         let (news, _) = broadcast::channel(NEWS);
         let reserve = Reserve::open(path);
         let low = reserve.low();
-        let timings = Arc::<Timings>::default();
+        let (timings, posts) = (Arc::<Timings>::default(), Arc::<AtomicU64>::default());
         let beside = Some(Beside::start(path)?);
         let writer = Writer {
             db,
@@ -112,6 +113,7 @@ impl Store {
             beside,
             watch: Watch::default(),
             timings: timings.clone(),
+            posts: posts.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -125,6 +127,7 @@ impl Store {
             path: path.to_owned(),
             low,
             timings,
+            posts,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -167,6 +170,12 @@ impl Store {
     /// How long changes have taken.
     pub fn timings(&self) -> &Timings {
         &self.inner.timings
+    }
+
+    /// A number that changes when a message or a letter is left for anybody: whoever found nothing need not look again while it is the same
+    /// as before that look.
+    pub fn posts(&self) -> u64 {
+        self.inner.posts.load(Ordering::SeqCst)
     }
 
     /// Completes when the writer has taken its turn. What it says of the disk does not matter: it answers.

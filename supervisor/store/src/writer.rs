@@ -2,7 +2,11 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -55,6 +59,8 @@ pub(crate) struct Writer {
     /// When that is due.
     pub(crate) watch: Watch,
     pub(crate) timings: Arc<Timings>,
+    /// How often something was left for somebody.
+    pub(crate) posts: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -175,8 +181,12 @@ impl Writer {
             }
             return;
         }
-        let begun = Instant::now();
+        let (begun, posts) = (Instant::now(), group.iter().any(|request| request.change.is_posting()));
         let result = self.apply_all(group, &mut waiting);
+        if posts {
+            // After the commit: whoever looks from now on finds it.
+            self.posts.fetch_add(1, Ordering::SeqCst);
+        }
         self.timings.commit.record(begun.elapsed());
         if let Some(error) = result.as_ref().err().or_else(|| waiting.iter().find_map(|(_, _, outcome)| outcome.as_ref().err())) {
             self.judge(&error.clone());
@@ -303,6 +313,7 @@ mod tests {
             beside: None,
             watch: Watch::default(),
             timings: Arc::default(),
+            posts: Arc::default(),
         };
         let (send, queue) = mpsc::channel();
         // All of them wait before the writer starts: they share one commit.
@@ -348,6 +359,7 @@ mod tests {
             beside: None,
             watch: Watch::default(),
             timings: Arc::default(),
+            posts: Arc::default(),
         };
         let waits = |writer: &Writer| writer.db.query_row("PRAGMA synchronous", [], |r| r.get::<_, i64>(0)).expect("pragma") == 2;
         let commit = |writer: &mut Writer, relaxed: &[bool]| {

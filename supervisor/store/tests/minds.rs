@@ -269,9 +269,16 @@ async fn letters_wait_are_taken_once_and_do_not_flood() {
     let letter =
         |from, n: i64| NewLetter { from: id(from), to: id(1), kind: LetterKind::Message, about: None, content: n.to_string() };
     let send = |from, n| store.commit(Change::new().send_letter(letter(from, n), |_| Vec::new()));
+    let posts = store.posts();
+    store.commit(Change::new().setting("a", None)).await.expect("nothing is left for anybody");
+    assert_eq!(store.posts(), posts);
+    store.commit(Change::new().add_message(&id(7), "a person's")).await.expect("left");
+    let later = store.posts();
+    assert_ne!(later, posts);
     for n in 0..letters::WAITING_OF_ONE {
         send(2, n).await.expect("sent");
     }
+    assert_ne!(store.posts(), later);
     assert!(matches!(send(2, 99).await, Err(StoreError::TooManyLetters(_))), "one sender does not fill the box");
     send(3, 0).await.expect("another one still gets through");
     for from in 3..=6 {
