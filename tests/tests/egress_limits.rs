@@ -58,9 +58,9 @@ fn one_agent_leaves_connections_to_others_and_descriptors_to_the_service() {
     let said = greedy.logs();
     assert!(said.contains("kept 1341 refused 159 HTTP/1.1 503"), "three quarters of all: {said}");
     assert!(said.contains("as many connections open as there is room for\nhint: wait until others have ended"), "{said}");
-    // What is reckoned with is what they take.
+    // What is reckoned with is what they take; the store has up to four more for a moment, when it takes its log to the disk.
     let taken = descriptors(daemon.pid()) - before;
-    assert!((2 * 1341..=2 * 1341 + 8).contains(&taken), "1341 connections and an agent take {taken} descriptors");
+    assert!((2 * 1341..=2 * 1341 + 8 + 4).contains(&taken), "1341 connections and an agent take {taken} descriptors");
 
     // Another one works as if it were alone, and so do the API and what needs descriptors there.
     let script = "for i in $(seq 50); do curl -sS -m 20 http://allowed.test/ || exit 1; done";

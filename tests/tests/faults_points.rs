@@ -178,7 +178,8 @@ fn calls(daemon: &Daemon, target: Target, life: Life) -> BTreeMap<String, usize>
     whole(daemon, life);
     tracer.detach();
     let trace = fs::read_to_string(&trace).expect("the trace");
-    if target == Target::Daemon {
+    // A goal has every call tried; there the daemon writes to files of the agent, which init has opened for it.
+    if target == Target::Daemon && life != Life::Goal {
         let mut writes = trace.lines().filter(|line| line.contains(" write("));
         let elsewhere = writes.find(|line| !WRITTEN.iter().any(|place| line.contains(&format!("{place}, "))));
         assert_eq!(elsewhere, None, "a call that is left out beside {RUNTIME:?} writes to something else");

@@ -105,6 +105,15 @@ fn vectors_find_what_words_do_not() {
     goal(&daemon, "seeing", Some("garage"), "the seeing goal");
     let told = observations(&daemon, "seeing", "recall")[0]["result"].to_string();
     assert!(told.contains("The automobile stands behind the house"), "{told}");
+    // Whoever asks pays, and so does whose memory it is: the newest of those that share it.
+    let spent = |agent: &str| http::unix(&daemon.socket(), "GET", &format!("/api/v1/agents/{agent}/budget")).send().data();
+    let vectors = |budget: &Value| {
+        let on = budget["byModel"].as_array().expect("models").iter().find(|on| on["model"] == "openai/e-1 (vectors)").cloned();
+        on.map_or(0, |on| on["tokens"].as_u64().expect("tokens"))
+    };
+    let (blind, seeing) = (spent("blind"), spent("seeing"));
+    assert!(vectors(&blind) > 20 && vectors(&seeing) > 0 && vectors(&seeing) < vectors(&blind), "{blind} {seeing}");
+    assert!(seeing["spent"]["tokens"].as_u64().expect("tokens") > vectors(&seeing));
     // Only what is asked for goes to the provider: the texts to remember, once each, and the questions.
     let sent =
         model.seen().iter().filter(|request| request.contains("\"model\":\"e-1\"") && request.contains("The automobile")).count();

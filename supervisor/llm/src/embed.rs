@@ -9,6 +9,15 @@ pub const MOST_TEXTS: usize = 64;
 /// The longest vector that is taken, numbers.
 pub const MOST_DIMENSIONS: usize = 4096;
 
+/// Vectors, and what they took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// One of length 1 for each text, in their order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Tokens of the texts, as the provider counted them; estimated at four bytes each where it does not say.
+    pub tokens: u64,
+}
+
 /// Something that turns texts into vectors.
 #[async_trait]
 pub trait Embedder: std::fmt::Debug + Send + Sync {
@@ -19,5 +28,5 @@ pub trait Embedder: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// What went wrong, by kind. [`LlmError::Invalid`] for more than [`MOST_TEXTS`] texts.
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, LlmError>;
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, LlmError>;
 }

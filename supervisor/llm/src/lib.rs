@@ -15,7 +15,7 @@ pub mod sight;
 mod wire;
 
 pub use chain::{Breakers, Chain, Link};
-pub use embed::Embedder;
+pub use embed::{Embedded, Embedder};
 pub use error::LlmError;
 pub use message::{Completion, CompletionRequest, Delta, Image, Message, StopReason, TokenUsage, ToolCall, ToolSpec};
 pub use price::{Price, Prices};

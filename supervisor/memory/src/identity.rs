@@ -33,8 +33,8 @@ pub const EMBEDDED: usize = 4000;
 pub async fn near(embedder: Option<&Arc<dyn Embedder>>, query: Option<&str>) -> Option<Near> {
     let (embedder, query) = (embedder?, query.filter(|query| !query.trim().is_empty())?);
     let text = [query.chars().take(EMBEDDED).collect::<String>()];
-    let vectors = tokio::time::timeout(PATIENCE, embedder.embed(&text)).await.ok()?.ok()?;
-    Some(Near { model: embedder.name().to_owned(), vector: vectors.into_iter().next()? })
+    let embedded = tokio::time::timeout(PATIENCE, embedder.embed(&text)).await.ok()?.ok()?;
+    Some(Near { model: embedder.name().to_owned(), vector: embedded.vectors.into_iter().next()? })
 }
 
 impl Identity {

@@ -24,6 +24,17 @@ pub(crate) async fn looked_back(core: &Arc<Core>, id: &AgentId, owner: &str, pro
     spend(core, id, Spent { tokens: on.tokens, cost_microusd: on.cost_microusd, ..Spent::default() }, Some(on));
 }
 
+/// Counts texts that were made vectors for an agent, whatever it does now.
+pub(crate) async fn embedded(core: &Arc<Core>, id: &AgentId, model: &str, tokens: u64) {
+    if let Err(error) = adopt(core, id).await {
+        tracing::debug!(agent = %id, error = error.message, "vectors are counted for nobody");
+        return;
+    }
+    let cost_microusd = core.providers.cost(model, tokens).unwrap_or(0);
+    let on = ModelSpend { model: format!("{model} (vectors)"), answers: 1, tokens, cost_microusd };
+    spend(core, id, Spent { tokens, cost_microusd, ..Spent::default() }, Some(on));
+}
+
 /// One answer, under the name of its model and what it was for.
 pub(super) fn on(spent: &aether_runtime::Spent, what: &str) -> ModelSpend {
     let usage = spent.usage.unwrap_or_default();

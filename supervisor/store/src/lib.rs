@@ -56,7 +56,7 @@ pub use secrets::{MAX_USERS, NewGrant, SecretRecord};
 pub use steps::{CallRecord, NewCall, NewStep, StepRecord};
 pub use store::{Notice, Options, Store};
 pub use timings::{Distribution, Histogram, Timings};
-pub use vectors::Near;
+pub use vectors::{Bare, Near};
 
 /// Version of the SQLite that is linked: built with the program, not the host's.
 pub fn sqlite_version() -> &'static str {

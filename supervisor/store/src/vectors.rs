@@ -27,6 +27,21 @@ pub struct Near {
     pub vector: Vec<f32>,
 }
 
+/// A memory that has no vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bare {
+    /// Its number.
+    pub id: u64,
+    /// What is remembered.
+    pub text: String,
+    /// Who owns the mind that it is in.
+    pub owner: String,
+    /// The name of that mind, where it has one.
+    pub name: Option<String>,
+    /// The agent whose mind it is, where it has none.
+    pub agent: Option<String>,
+}
+
 impl Change {
     /// Keeps vectors of length 1 for memories, in the place of those before; a memory that is gone gets none.
     #[must_use]
@@ -49,13 +64,17 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn without_vector(&self, model: String, after: u64, most: usize) -> Result<Vec<(u64, String)>, StoreError> {
+    pub async fn without_vector(&self, model: String, after: u64, most: usize) -> Result<Vec<Bare>, StoreError> {
         self.read(move |db| {
             let mut statement = db.prepare_cached(
-                "SELECT m.id, m.content FROM memories m LEFT JOIN memory_vectors v ON v.memory = m.id
+                "SELECT m.id, m.content, of.owner, of.name, of.agent_id
+                 FROM memories m JOIN minds of ON of.id = m.mind LEFT JOIN memory_vectors v ON v.memory = m.id
                  WHERE m.id > ?1 AND v.model IS NOT ?2 ORDER BY m.id LIMIT ?3",
             )?;
-            let rows = statement.query_map((row::int(after), model, most as i64), |r| Ok((row::uint(r.get(0)?), r.get(1)?)))?;
+            let rows = statement.query_map((row::int(after), model, most as i64), |r| {
+                let (id, text) = (row::uint(r.get(0)?), r.get(1)?);
+                Ok(Bare { id, text, owner: r.get(2)?, name: r.get(3)?, agent: r.get(4)? })
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await

@@ -318,8 +318,11 @@ async fn what_is_near_is_found_without_its_words() {
     }
     let bare = store.without_vector("p/m".into(), 0, 10).await.expect("bare");
     assert_eq!(bare.len(), 3);
+    assert!(bare.iter().all(|one| one.owner == key.owner), "{bare:?}");
+    let of = |key: &MindKey| (key.name.as_ref().map(ToString::to_string), key.name.is_none().then(|| key.agent.to_string()));
+    assert_eq!((bare[0].name.clone(), bare[0].agent.clone()), of(&key));
     let vectors =
-        vec![(bare[0].0, vec![0.6, 0.8]), (bare[1].0, vec![-0.8, 0.6]), (bare[2].0, vec![0.6, 0.8]), (9999, vec![1.0, 0.0])];
+        vec![(bare[0].id, vec![0.6, 0.8]), (bare[1].id, vec![-0.8, 0.6]), (bare[2].id, vec![0.6, 0.8]), (9999, vec![1.0, 0.0])];
     store.commit(Change::new().keep_vectors("p/m", vectors)).await.expect("vectors");
     assert!(store.without_vector("p/m".into(), 0, 10).await.expect("bare").is_empty());
 
@@ -331,10 +334,10 @@ async fn what_is_near_is_found_without_its_words() {
     let both = Recall { query: Some("when does the baker open".into()), ..near("p/m", vec![0.6, 0.8]) };
     assert_eq!(said(store.recall(key.clone(), both).await.expect("recall")).len(), 2, "words and nearness are joined");
     // Another model's vectors take their place, one by one.
-    assert_eq!(store.without_vector("p/new".into(), bare[0].0, 10).await.expect("bare").len(), 2);
-    store.commit(Change::new().keep_vectors("p/new", vec![(bare[0].0, vec![1.0])])).await.expect("vectors");
+    assert_eq!(store.without_vector("p/new".into(), bare[0].id, 10).await.expect("bare").len(), 2);
+    store.commit(Change::new().keep_vectors("p/new", vec![(bare[0].id, vec![1.0])])).await.expect("vectors");
     assert!(store.recall(key.clone(), near("p/m", vec![0.6, 0.8])).await.expect("recall").is_empty(), "the old vector is gone");
-    store.commit(Change::new().forget(key.clone(), bare[0].0)).await.expect("forget");
+    store.commit(Change::new().forget(key.clone(), bare[0].id)).await.expect("forget");
     assert!(store.recall(key, near("p/new", vec![1.0])).await.expect("recall").is_empty());
 }
 

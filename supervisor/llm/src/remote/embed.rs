@@ -8,7 +8,10 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Remote, http, redacted, retry};
-use crate::{Embedder, LlmError, embed::MOST_TEXTS};
+use crate::{
+    Embedder, LlmError,
+    embed::{Embedded, MOST_TEXTS},
+};
 
 /// Longest wait for vectors, further tries included. Whoever asks can do without.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,7 +44,7 @@ impl Embedding {
         Ok(Self { remote, model: model.to_owned(), name })
     }
 
-    async fn ask(&self, parts: &[String], body: &Value, texts: usize) -> Result<Vec<Vec<f32>>, LlmError> {
+    async fn ask(&self, parts: &[String], body: &Value, texts: &[String]) -> Result<Embedded, LlmError> {
         let remote = &self.remote;
         let url = remote.url(parts.iter().map(String::as_str), None)?;
         let (key, request) = remote.signed(remote.client.post(url))?;
@@ -49,7 +52,9 @@ impl Embedding {
         let asked = async {
             let response = request.header(header::CONTENT_TYPE, "application/json").body(bytes).send().await;
             let answer = http::json(response.map_err(|error| http::network(&error))?, &remote.endpoint.timing).await?;
-            remote.interface().embedded(&answer, texts)
+            let vectors = remote.interface().embedded(&answer, texts.len())?;
+            let guess = || texts.iter().map(|text| text.len() as u64 / 4 + 1).sum();
+            Ok(Embedded { vectors, tokens: remote.interface().embedding_tokens(&answer).unwrap_or_else(guess) })
         };
         asked.await.map_err(|error| redacted(error, key.as_ref()))
     }
@@ -61,9 +66,9 @@ impl Embedder for Embedding {
         &self.name
     }
 
-    async fn embed(&self, texts: &[String]) -> Result<Vec<Vec<f32>>, LlmError> {
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, LlmError> {
         if texts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Embedded { vectors: Vec::new(), tokens: 0 });
         }
         let question = self.remote.interface().embedding(&self.model, texts).filter(|_| texts.len() <= MOST_TEXTS);
         let Some((parts, body)) = question else {
@@ -72,8 +77,8 @@ impl Embedder for Embedding {
         let asked = async {
             let mut attempt = 1;
             loop {
-                let error = match self.ask(&parts, &body, texts.len()).await {
-                    Ok(vectors) => return Ok(vectors),
+                let error = match self.ask(&parts, &body, texts).await {
+                    Ok(embedded) => return Ok(embedded),
                     Err(error) => error,
                 };
                 let Some(wait) = retry::wait(&self.remote.endpoint.timing, attempt, &error) else { return Err(error) };

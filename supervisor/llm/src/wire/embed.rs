@@ -45,6 +45,16 @@ impl Interface {
         }
         Ok(found)
     }
+
+    /// The tokens that an answer says it took.
+    pub(crate) fn embedding_tokens(self, answer: &Value) -> Option<u64> {
+        let place = match self {
+            Self::Gemini => "/usageMetadata/promptTokenCount",
+            Self::Ollama => "/prompt_eval_count",
+            Self::Chat | Self::Responses | Self::Anthropic => "/usage/prompt_tokens",
+        };
+        answer.pointer(place).and_then(Value::as_u64)
+    }
 }
 
 /// A vector of length 1.
@@ -86,6 +96,10 @@ mod tests {
             assert_eq!(interface.embedded(&answer, 2), Ok(vec![vec![0.6, 0.8], vec![0.0, 1.0]]), "{interface:?}");
         }
         assert!(Interface::Anthropic.embedding("m", &texts).is_none());
+        assert_eq!(Interface::Chat.embedding_tokens(&json!({"usage": {"prompt_tokens": 7, "total_tokens": 7}})), Some(7));
+        assert_eq!(Interface::Ollama.embedding_tokens(&json!({"prompt_eval_count": 8})), Some(8));
+        assert_eq!(Interface::Gemini.embedding_tokens(&json!({"usageMetadata": {"promptTokenCount": 9}})), Some(9));
+        assert_eq!(Interface::Gemini.embedding_tokens(&json!({})), None);
     }
 
     #[test]

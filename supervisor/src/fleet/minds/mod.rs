@@ -4,8 +4,9 @@ mod doors;
 mod ended;
 pub(crate) mod vectors;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use aether_llm::{Embedded, Embedder, LlmError};
 use aether_memory::{Identity, Letters, Memories, Neighbour, Neighbours, Plans};
 use aether_protocol::{AgentId, AgentInfo, Program};
 use aether_runtime::{CallOutcome, Goal, HandsError, Offered, Site, Toolset};
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{ListFilter, core::Core};
+use crate::govern::apart;
 
 pub(crate) use doors::fill;
 pub(crate) use ended::ended;
@@ -30,7 +32,8 @@ pub(crate) fn mind_of(info: &AgentInfo) -> MindKey {
     MindKey { owner: info.owner.clone(), agent: info.id.clone(), name }
 }
 
-fn identity(core: &Core, info: &AgentInfo) -> Identity {
+fn identity(core: &Arc<Core>, info: &AgentInfo) -> Identity {
+    let counted = |embedder| -> Arc<dyn Embedder> { Arc::new(Counted { embedder, core: core.clone(), id: info.id.clone() }) };
     Identity {
         store: core.store.clone(),
         agent: info.id.clone(),
@@ -38,7 +41,33 @@ fn identity(core: &Core, info: &AgentInfo) -> Identity {
         mind: mind_of(info),
         // What a named memory keeps outlives its agent, also an ephemeral one.
         ephemeral: info.spec.ephemeral && mind_of(info).name.is_none(),
-        embedder: core.providers.embedder(),
+        embedder: core.providers.embedder().map(counted),
+    }
+}
+
+/// Makes vectors for one agent, which pays for them.
+struct Counted {
+    embedder: Arc<dyn Embedder>,
+    core: Arc<Core>,
+    id: AgentId,
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Counted").field(&self.embedder).field(&self.id).finish()
+    }
+}
+
+#[async_trait]
+impl Embedder for Counted {
+    fn name(&self) -> &str {
+        self.embedder.name()
+    }
+
+    async fn embed(&self, texts: &[String]) -> Result<Embedded, LlmError> {
+        let embedded = self.embedder.embed(texts).await?;
+        apart::embedded(&self.core, &self.id, self.name(), embedded.tokens).await;
+        Ok(embedded)
     }
 }
 

@@ -1,12 +1,17 @@
 //! Vectors for what agents remember, made beside everything else: a memory is found by its words until it has one.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use aether_llm::{LlmError, embed::MOST_TEXTS};
+use aether_llm::{Embedded, LlmError, embed::MOST_TEXTS};
 use aether_memory::EMBEDDED;
-use aether_store::Change;
+use aether_protocol::{AgentId, AgentName};
+use aether_store::{Bare, Change};
 
-use crate::fleet::core::Core;
+use super::mind_of;
+use crate::{
+    fleet::{ListFilter, core::Core},
+    govern::apart,
+};
 
 /// How often is looked for memories without a vector.
 const LOOK: Duration = Duration::from_secs(5);
@@ -31,14 +36,15 @@ pub(crate) async fn keep(core: Arc<Core>) {
                 continue;
             }
         };
-        let Some(&(last, _)) = bare.last() else {
+        let Some(last) = bare.last().map(|one| one.id) else {
             pause = LOOK;
             continue;
         };
-        let texts: Vec<String> = bare.iter().map(|(_, text)| text.chars().take(EMBEDDED).collect()).collect();
+        let texts: Vec<String> = bare.iter().map(|one| one.text.chars().take(EMBEDDED).collect()).collect();
         match embedder.embed(&texts).await {
-            Ok(vectors) => {
-                let vectors = bare.into_iter().map(|(id, _)| id).zip(vectors).collect();
+            Ok(Embedded { vectors, tokens }) => {
+                count(&core, embedder.name(), &bare, tokens).await;
+                let vectors = bare.into_iter().map(|one| one.id).zip(vectors).collect();
                 // Made again from the texts when it is lost.
                 let change = Change::new().keep_vectors(embedder.name(), vectors).relaxed(true);
                 if let Err(error) = core.store.commit(change).await {
@@ -63,4 +69,31 @@ pub(crate) async fn keep(core: Arc<Core>) {
             }
         }
     }
+}
+
+/// Counts what vectors took for those whose memories they are, by the length of the texts.
+async fn count(core: &Arc<Core>, model: &str, all: &[Bare], tokens: u64) {
+    let length = |one: &Bare| one.text.len().clamp(1, 4 * EMBEDDED) as u64;
+    let total: u64 = all.iter().map(length).sum();
+    let mut shares: BTreeMap<AgentId, u64> = BTreeMap::new();
+    for one in all {
+        if let Some(agent) = payer(core, one) {
+            *shares.entry(agent).or_default() += length(one);
+        }
+    }
+    for (agent, share) in shares {
+        apart::embedded(core, &agent, model, (tokens * share).div_ceil(total)).await;
+    }
+}
+
+/// Whose memory it is: the agent's own, or of those that share a named one the newest, a live one before others.
+fn payer(core: &Core, one: &Bare) -> Option<AgentId> {
+    if let Some(agent) = &one.agent {
+        return agent.parse().ok();
+    }
+    let (all, _) = core.registry().list(&ListFilter { all: true, ..ListFilter::default() });
+    let theirs = all
+        .iter()
+        .filter(|info| info.owner == one.owner && mind_of(info).name.as_ref().map(AgentName::as_str) == one.name.as_deref());
+    theirs.min_by_key(|info| info.state.is_dead()).map(|info| info.id.clone())
 }

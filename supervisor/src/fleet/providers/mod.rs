@@ -7,7 +7,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use aether_llm::{Breakers, Chain, Embedder, Link, Price, Prices, Provider, Rule, Situation, Tier, choose, router};
+use aether_llm::{Breakers, Chain, Embedder, Link, Price, Prices, Provider, Rule, Situation, Tier, TokenUsage, choose, router};
 use aether_protocol::{AgentSpec, ApiError, ErrorCode, ModelsReport, Program, system::ProviderStatus};
 use aether_runtime::{Choice, Heuristic, Models, Wish};
 
@@ -173,6 +173,12 @@ impl Providers {
     /// Who makes vectors of what agents remember, where somebody is configured.
     pub(crate) fn embedder(&self) -> Option<Arc<dyn Embedder>> {
         self.embedder.clone()
+    }
+
+    /// What so many tokens cost that `PROVIDER/MODEL` reads, millionths of a US dollar; `None` without a price.
+    pub(crate) fn cost(&self, model: &str, tokens: u64) -> Option<u64> {
+        let model = model.split_once('/').map_or(model, |(_, model)| model);
+        self.prices.cost(model, &TokenUsage { input: tokens, ..TokenUsage::default() })
     }
 
     /// For people, without asking anybody.
