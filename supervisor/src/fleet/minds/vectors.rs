@@ -1,10 +1,14 @@
 //! Vectors for what agents remember, made beside everything else: a memory is found by its words until it has one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aether_llm::{Embedded, LlmError, embed::MOST_TEXTS};
 use aether_memory::EMBEDDED;
-use aether_protocol::{AgentId, AgentName};
+use aether_protocol::AgentId;
 use aether_store::{Bare, Change};
 
 use super::mind_of;
@@ -73,27 +77,42 @@ pub(crate) async fn keep(core: Arc<Core>) {
 
 /// Counts what vectors took for those whose memories they are, by the length of the texts.
 async fn count(core: &Arc<Core>, model: &str, all: &[Bare], tokens: u64) {
-    let length = |one: &Bare| one.text.len().clamp(1, 4 * EMBEDDED) as u64;
-    let total: u64 = all.iter().map(length).sum();
+    let sharing = sharing(core, all);
     let mut shares: BTreeMap<AgentId, u64> = BTreeMap::new();
+    let mut total = 0;
     for one in all {
-        if let Some(agent) = payer(core, one) {
-            *shares.entry(agent).or_default() += length(one);
+        let length = one.text.len().clamp(1, 4 * EMBEDDED) as u64;
+        total += length;
+        let own = one.agent.as_ref().and_then(|agent| agent.parse().ok());
+        if let Some(agent) = own.or_else(|| sharing.get(&(one.owner.as_str(), one.name.as_deref()?)).cloned()) {
+            *shares.entry(agent).or_default() += length;
         }
     }
-    for (agent, share) in shares {
-        apart::embedded(core, &agent, model, (tokens * share).div_ceil(total)).await;
+    for (agent, length) in shares {
+        let share = (u128::from(tokens) * u128::from(length)).div_ceil(u128::from(total));
+        apart::embedded(core, &agent, model, u64::try_from(share).unwrap_or(u64::MAX)).await;
     }
 }
 
-/// Whose memory it is: the agent's own, or of those that share a named one the newest, a live one before others.
-fn payer(core: &Core, one: &Bare) -> Option<AgentId> {
-    if let Some(agent) = &one.agent {
-        return agent.parse().ok();
+/// Who pays for named memories, by owner and name: the newest of those that share it, a live one before others.
+fn sharing<'a>(core: &Core, all: &'a [Bare]) -> BTreeMap<(&'a str, &'a str), AgentId> {
+    let named: BTreeSet<_> = all.iter().filter_map(|one| Some((one.owner.as_str(), one.name.as_deref()?))).collect();
+    if named.is_empty() {
+        return BTreeMap::new();
     }
-    let (all, _) = core.registry().list(&ListFilter { all: true, ..ListFilter::default() });
-    let theirs = all
-        .iter()
-        .filter(|info| info.owner == one.owner && mind_of(info).name.as_ref().map(AgentName::as_str) == one.name.as_deref());
-    theirs.min_by_key(|info| info.state.is_dead()).map(|info| info.id.clone())
+    let (agents, _) = core.registry().list(&ListFilter { all: true, ..ListFilter::default() });
+    let mut found = BTreeMap::new();
+    // Newest first, and the live ones before.
+    for dead in [false, true] {
+        for info in agents.iter().filter(|info| info.state.is_dead() == dead) {
+            let mind = mind_of(info);
+            let is_its = |(owner, name): &&(&str, &str)| {
+                *owner == mind.owner && mind.name.as_ref().is_some_and(|known| known.as_str() == *name)
+            };
+            if let Some(key) = named.iter().find(is_its) {
+                found.entry(*key).or_insert_with(|| info.id.clone());
+            }
+        }
+    }
+    found
 }
