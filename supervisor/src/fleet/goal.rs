@@ -21,7 +21,7 @@ use aether_store::{AgentField, AuditEntry, Change, NewCall, NewStep, StepRecord,
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::govern::AgentGovernor;
+use crate::govern::{AgentGovernor, meter};
 
 use super::{
     OutputStream,
@@ -226,7 +226,15 @@ impl Journal for StoreJournal {
         let tools = intent.calls.iter().map(|call| used(&self.id, intent.step, &call.tool, &call.args));
         let change = tools.fold(Change::new(), Change::audit);
         let step = NewStep { step: intent.step, thought: intent.thought.clone(), usage, calls: calls.collect() };
-        self.commit(change.begin_step(&self.id, step), update).await
+        // One change fewer for the store, and what an answer cost is on record with it.
+        let spent = meter::unsaved(&self.core, &self.id);
+        let change = change.begin_step(&self.id, step);
+        let change = spent.iter().cloned().fold(change, Change::spend);
+        let done = self.commit(change, update).await;
+        if let (Err(_), Some(spent)) = (&done, spent) {
+            meter::unsaved_again(&self.core, spent);
+        }
+        done
     }
 
     async fn finish_call(&self, step: u32, position: u32, outcome: &CallOutcome, update: Update) -> Result<(), JournalError> {

@@ -132,12 +132,35 @@ pub(crate) async fn adopt(core: &Arc<Core>, id: &AgentId) -> Result<(), ApiError
 
 /// Counts what was used, at once, and looks whether that was too much. `on`: the model that the service asked.
 pub(crate) fn spend(core: &Arc<Core>, id: &AgentId, more: Spent, on: Option<ModelSpend>) {
+    spend_in_step(core, id, more, on);
+    keep(core, std::slice::from_ref(id));
+}
+
+/// As [`spend`], but the store gets it with the step that the answer is: [`unsaved`].
+pub(super) fn spend_in_step(core: &Arc<Core>, id: &AgentId, more: Spent, on: Option<ModelSpend>) {
     if let Some(tally) = lock(&core.meter.state).agents.get_mut(id) {
         tally.asked.extend(on);
     }
     note(core, id, more);
-    keep(core, std::slice::from_ref(id));
     check(core, id);
+}
+
+/// What the store does not have yet of an agent, for a change that will have it.
+pub(crate) fn unsaved(core: &Core, id: &AgentId) -> Option<NewSpent> {
+    let above = core.registry().above(id);
+    let mut state = lock(&core.meter.state);
+    let day = state.day.clone();
+    let tally = state.agents.get_mut(id).filter(|tally| tally.unsaved != Spent::default())?;
+    let (more, models) = (std::mem::take(&mut tally.unsaved), std::mem::take(&mut tally.asked));
+    Some(NewSpent { agent: id.clone(), above, owner: tally.owner.clone(), day, more, models })
+}
+
+/// The change failed that was to have it.
+pub(crate) fn unsaved_again(core: &Core, new: NewSpent) {
+    if let Some(tally) = lock(&core.meter.state).agents.get_mut(&new.agent) {
+        tally.unsaved = tally.unsaved.plus(new.more);
+        tally.asked.extend(new.models);
+    }
 }
 
 fn note(core: &Core, id: &AgentId, more: Spent) {
@@ -184,24 +207,11 @@ pub(crate) fn lent_by(core: &Core, id: &AgentId) -> Spent {
 
 /// Gives the store what it does not have yet. Nothing waits for it: what a power cut takes back is a second of counting.
 fn keep(core: &Core, ids: &[AgentId]) {
-    let above: Vec<_> = ids.iter().map(|id| core.registry().above(id)).collect();
-    let change = {
-        let mut state = lock(&core.meter.state);
-        let (day, mut change) = (state.day.clone(), Change::new().relaxed(true));
-        let mut any = false;
-        for (id, above) in ids.iter().zip(above) {
-            if let Some(tally) = state.agents.get_mut(id).filter(|tally| tally.unsaved != Spent::default()) {
-                let (more, models) = (std::mem::take(&mut tally.unsaved), std::mem::take(&mut tally.asked));
-                let (agent, owner, day) = (id.clone(), tally.owner.clone(), day.clone());
-                change = change.spend(NewSpent { agent, above, owner, day, more, models });
-                any = true;
-            }
-        }
-        if !any {
-            return;
-        }
-        change
-    };
+    let mut all = ids.iter().filter_map(|id| unsaved(core, id)).peekable();
+    if all.peek().is_none() {
+        return;
+    }
+    let change = all.fold(Change::new().relaxed(true), Change::spend);
     if let Err(error) = core.store.submit(change) {
         tracing::error!(%error, "what agents used could not be counted");
     }

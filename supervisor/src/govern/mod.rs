@@ -158,7 +158,7 @@ impl Governor for AgentGovernor {
             steps: u64::from(spent.step).saturating_sub(known),
             ..Spent::default()
         };
-        meter::spend(&self.core, &self.id, more, Some(apart::on(spent, "")));
+        meter::spend_in_step(&self.core, &self.id, more, Some(apart::on(spent, "")));
         Ok(())
     }
 

@@ -11,6 +11,7 @@ pub use embed::Embedding;
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use reqwest::{Client, Url, header};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -188,11 +189,11 @@ impl Remote {
         Ok((Some(key), request.header(name, value)))
     }
 
-    async fn ask(&self, model: &str, body: &[u8], on_delta: &mut (dyn FnMut(Delta) + Send)) -> Result<Completion, LlmError> {
+    async fn ask(&self, model: &str, body: &Bytes, on_delta: &mut (dyn FnMut(Delta) + Send)) -> Result<Completion, LlmError> {
         let (parts, query) = self.interface().question(model);
         let url = self.url(parts.iter().map(String::as_str), query)?;
         let (key, request) = self.signed(self.client.post(url))?;
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_vec());
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         let asked = async {
             let sent = timeout(self.endpoint.timing.idle, request.send()).await;
             let response = sent.map_err(|_| LlmError::Timeout(self.endpoint.timing.idle))?.map_err(|e| http::network(&e))?;
@@ -201,16 +202,16 @@ impl Remote {
         asked.await.map_err(|error| redacted(error, key.as_ref()))
     }
 
-    fn body(&self, request: &CompletionRequest, model: &str) -> Result<Vec<u8>, LlmError> {
-        let body = serde_json::to_vec(&self.interface().body(request, model));
-        body.map_err(|error| LlmError::Invalid(format!("the question cannot be written: {error}")))
+    fn body(&self, request: &CompletionRequest, model: &str) -> Result<Bytes, LlmError> {
+        let body = self.interface().body(request, model);
+        body.map(Bytes::from).map_err(|error| LlmError::Invalid(format!("the question cannot be written: {error}")))
     }
 
     /// Asks until there is an answer, or asking again does not help.
     async fn ask_patiently(
         &self,
         model: &str,
-        body: &[u8],
+        body: &Bytes,
         on_delta: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Completion, LlmError> {
         let mut attempt = 1;

@@ -1,5 +1,6 @@
 //! Anthropic's `messages`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +12,7 @@ use crate::{CompletionRequest, Image, LlmError, Message, StopReason, TokenUsage}
 /// Tokens to write when nobody says how many: the interface wants a number, and every model of today writes as many.
 const MAX_TOKENS: u32 = 8192;
 
-pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
+pub(super) fn request(request: &CompletionRequest, model: &str) -> serde_json::Result<Vec<u8>> {
     let mut messages: Vec<(&str, Vec<Value>)> = Vec::new();
     for message in &request.messages {
         let (role, blocks) = blocks(message);
@@ -35,21 +36,36 @@ pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
         mark(&mut block);
         body["system"] = json!([block]);
     }
-    if !request.tools.is_empty() {
-        let tools = request.tools.iter();
-        let mut tools: Vec<Value> = tools
-            .map(|tool| json!({"name": tool.name, "description": tool.description, "input_schema": tool.parameters}))
-            .collect();
-        if let Some(last) = tools.last_mut() {
-            mark(last);
-        }
-        body["tools"] = tools.into();
+    let tools = request.tools.iter();
+    let mut tools: Vec<_> = tools
+        .map(|tool| Tool {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.parameters,
+            cache_control: None,
+        })
+        .collect();
+    if let Some(last) = tools.last_mut() {
+        last.cache_control = Some(kept());
     }
-    body
+    shape::written(&body, &tools)
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    name: &'a str,
+    description: &'a str,
+    input_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_control: Option<Value>,
+}
+
+fn kept() -> Value {
+    json!({"type": "ephemeral"})
 }
 
 fn mark(block: &mut Value) {
-    block["cache_control"] = json!({"type": "ephemeral"});
+    block["cache_control"] = kept();
 }
 
 fn blocks(message: &Message) -> (&'static str, Vec<Value>) {

@@ -8,17 +8,14 @@ use super::{
 };
 use crate::{CompletionRequest, Image, LlmError, Message, StopReason, TokenUsage};
 
-pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
+pub(super) fn request(request: &CompletionRequest, model: &str) -> serde_json::Result<Vec<u8>> {
     let messages = shape::images_apart(&request.messages);
     let messages: Vec<Value> = messages.iter().map(|m| message(m)).collect();
     let mut body = json!({"model": model, "messages": messages, "stream": true, "stream_options": {"include_usage": true}});
-    if !request.tools.is_empty() {
-        body["tools"] = shape::functions(&request.tools).into();
-    }
     if let Some(most) = request.max_tokens {
         body["max_completion_tokens"] = most.into();
     }
-    body
+    shape::written(&body, &shape::functions(&request.tools))
 }
 
 fn message(message: &Message) -> Value {

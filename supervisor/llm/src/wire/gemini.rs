@@ -3,6 +3,7 @@
 //! A call comes with the signature of the thought behind it, and newer models refuse a conversation that brings it back without.
 //! So the id of a call is the provider's id, or one made up after `~`, then `|`, then the signature.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -15,7 +16,7 @@ use crate::{CompletionRequest, Image, LlmError, Message, StopReason, TokenUsage,
 /// Stands for the signature of a call that another provider made; the interface takes it for that.
 const FOREIGN: &str = "skip_thought_signature_validator";
 
-pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
+pub(super) fn request(request: &CompletionRequest, model: &str) -> serde_json::Result<Vec<u8>> {
     let signs = !["gemini-1", "gemini-2"].iter().any(|old| model.starts_with(old));
     let mut contents: Vec<(&str, Vec<Value>)> = Vec::new();
     for message in &request.messages {
@@ -32,17 +33,29 @@ pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
     if !rules.is_empty() {
         body["systemInstruction"] = json!({"parts": [{"text": rules}]});
     }
-    if !request.tools.is_empty() {
-        let tools = request
-            .tools
-            .iter()
-            .map(|tool| json!({"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters}));
-        body["tools"] = json!([{"functionDeclarations": tools.collect::<Vec<_>>()}]);
-    }
     if let Some(most) = request.max_tokens {
         body["generationConfig"] = json!({"maxOutputTokens": most});
     }
-    body
+    let tools = request.tools.iter();
+    let function_declarations: Vec<_> = tools
+        .map(|tool| Function { name: &tool.name, description: &tool.description, parameters_json_schema: &tool.parameters })
+        .collect();
+    let all = (!function_declarations.is_empty()).then_some(Tools { function_declarations });
+    shape::written(&body, all.as_slice())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tools<'a> {
+    function_declarations: Vec<Function<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Function<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters_json_schema: &'a Value,
 }
 
 fn parts(message: &Message, signs: bool) -> (&'static str, Vec<Value>) {

@@ -85,7 +85,10 @@ impl Interface {
     }
 
     /// The body of a question.
-    pub(crate) fn body(self, request: &CompletionRequest, model: &str) -> Value {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn body(self, request: &CompletionRequest, model: &str) -> serde_json::Result<Vec<u8>> {
         match self {
             Self::Chat => chat::request(request, model),
             Self::Responses => responses::request(request, model),

@@ -1,14 +1,15 @@
 //! OpenAI's `responses`. Nothing is kept at the provider (`store: false`): the conversation goes along each time, as with the others.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     Answer, Say, problem,
     shape::{self, count, str_at},
 };
-use crate::{CompletionRequest, Image, LlmError, Message, StopReason, TokenUsage};
+use crate::{CompletionRequest, Image, LlmError, Message, StopReason, TokenUsage, ToolSpec};
 
-pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
+pub(super) fn request(request: &CompletionRequest, model: &str) -> serde_json::Result<Vec<u8>> {
     let messages = shape::images_apart(&request.messages);
     let mut input = Vec::new();
     for m in &messages {
@@ -19,18 +20,20 @@ pub(super) fn request(request: &CompletionRequest, model: &str) -> Value {
     if !rules.is_empty() {
         body["instructions"] = rules.into();
     }
-    if !request.tools.is_empty() {
-        let tool = request.tools.iter().map(|tool| {
-            // Strict schemas allow no optional arguments.
-            json!({"type": "function", "name": tool.name, "description": tool.description, "parameters": tool.parameters,
-                "strict": false})
-        });
-        body["tools"] = tool.collect();
-    }
     if let Some(most) = request.max_tokens {
         body["max_output_tokens"] = most.into();
     }
-    body
+    // Strict schemas allow no optional arguments.
+    let tools: Vec<_> = request.tools.iter().map(|tool| Function { tool, strict: false }).collect();
+    shape::written(&body, &tools)
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+struct Function<'a> {
+    #[serde(flatten)]
+    tool: &'a ToolSpec,
+    strict: bool,
 }
 
 fn message(message: &Message, input: &mut Vec<Value>) {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{CompletionRequest, Image, Message, ToolSpec};
@@ -54,13 +55,28 @@ pub(super) fn rules(request: &CompletionRequest) -> String {
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
+/// A tool as OpenAI's chat and Ollama want it.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+pub(super) struct Function<'a> {
+    function: &'a ToolSpec,
+}
+
 /// Tools as OpenAI's chat and Ollama want them.
-pub(super) fn functions(tools: &[Arc<ToolSpec>]) -> Vec<Value> {
-    let function = |tool: &Arc<ToolSpec>| {
-        json!({"type": "function",
-            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}})
-    };
-    tools.iter().map(function).collect()
+pub(super) fn functions(tools: &[Arc<ToolSpec>]) -> Vec<Function<'_>> {
+    tools.iter().map(|function| Function { function }).collect()
+}
+
+/// The text of a question. Tools are written as they are: a copy of all their schemas would be most of what a question costs.
+pub(super) fn written<T: Serialize>(rest: &Value, tools: &[T]) -> serde_json::Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Whole<'a, T> {
+        #[serde(flatten)]
+        rest: &'a Value,
+        #[serde(skip_serializing_if = "<[T]>::is_empty")]
+        tools: &'a [T],
+    }
+    serde_json::to_vec(&Whole { rest, tools })
 }
 
 /// The conversation with the images of results in a message of their own, after the results of the same turn: for interfaces whose
