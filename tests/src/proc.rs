@@ -45,9 +45,13 @@ pub fn cgroup(pid: u32) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
 }
 
-/// How many descriptors it has open.
+/// How many descriptors it has open. A daemon's database has a few that come with the first use of each of its connections and while its
+/// log is folded: they count once they are more than that.
 pub fn descriptors(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+    const OF_A_DATABASE: usize = 12;
+    let list = descriptor_list(pid);
+    let base = list.iter().filter(|path| path.contains("/aether.db")).count();
+    list.len() - base.min(OF_A_DATABASE)
 }
 
 /// What its descriptors are, for messages.
