@@ -113,6 +113,11 @@ fn a_list_of_tools_holds_and_can_be_changed_between_steps() {
     assert_eq!(steered.text(), "held: tools read_file; model openai/m-1, step 1 of 1\n");
     let odd = daemon.aether(["steer", "held", "--tools", "../x"]);
     assert!(odd.code == 2 && odd.stderr.contains("is not the name of a tool"), "{odd}");
+    for verb in [&["steer", "held"][..], &["run", "--rm", "--goal", "be careful"]] {
+        let odd = daemon.aether([verb, &["--tools", "bash,raed_file"]].concat());
+        let told = "there is no tool raed_file\nhint: the tools are browse_web, ";
+        assert!(odd.code == 2 && odd.stderr.contains(told), "{odd}");
+    }
 
     // What was changed holds after a restart as well.
     daemon.kill9();

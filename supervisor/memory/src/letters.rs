@@ -155,7 +155,7 @@ struct Share {
     content: String,
 }
 
-static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+pub(crate) static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
     use Effect::{Changes, None as Nothing_};
     vec![
         Offered::new::<Nothing>("list_agents", "Lists the agents that you can write to.", Nothing_),

@@ -15,3 +15,8 @@ pub use identity::{EMBEDDED, Identity, near};
 pub use letters::{Letters, Neighbour, Neighbours};
 pub use plans::Plans;
 pub use remembering::Memories;
+
+/// Every tool that is here.
+pub fn offered() -> impl Iterator<Item = &'static aether_runtime::Offered> {
+    [&remembering::OFFERED, &plans::OFFERED, &letters::OFFERED].into_iter().flat_map(|offered| offered.iter())
+}

@@ -82,7 +82,7 @@ impl From<Status> for NodeStatus {
 struct Nothing {}
 
 // Each leaves the same plan when it is made again after a restart, but two of them must not run side by side.
-static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+pub(crate) static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
     let create = "Makes a plan for the goal, in the place of the one before. You see it at every step; keep it up to date.";
     vec![
         Offered::new::<Create>("create_plan", create, Effect::Changes),

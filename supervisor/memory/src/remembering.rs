@@ -128,7 +128,7 @@ struct GetFeedback {
     limit: Option<u32>,
 }
 
-static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+pub(crate) static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
     vec![
         Offered::new::<Remember>("remember", "Keeps something for later, also for later runs.", Effect::Changes),
         Offered::new::<RecallArgs>("recall", "Looks for what you remembered.", Effect::None),

@@ -35,6 +35,9 @@ pub(crate) async fn create(
     let owner = bond.as_ref().map_or(caller.owner.as_str(), Bond::owner).to_owned();
     let caller = &Caller { owner, ..caller.clone() };
     spec.check()?;
+    if let Program::Goal(wish) = &spec.program {
+        goal::check_tools(wish.tools.as_deref().unwrap_or_default())?;
+    }
     check_host(&spec, &core.host)?;
     core.store.has_room().map_err(|error| store_error(&error))?;
     let model = core.providers.model_of(&spec)?;

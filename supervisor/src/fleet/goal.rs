@@ -1,15 +1,16 @@
 //! The loop of the built-in agent, tied to its sandbox and to the store.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use aether_protocol::{
-    AgentEvent, AgentId, AgentState, ExitInfo, GoalSpec, NetworkMode, Program,
+    AgentEvent, AgentId, AgentState, ApiError, ExitInfo, GoalSpec, NetworkMode, Program,
     event::{AgentLog, ProcessStateChange},
 };
 use aether_runtime::{
@@ -34,7 +35,7 @@ use super::{
     lasting, launch, minds,
     secret_use::asking,
     steer,
-    web::Web,
+    web::{self, Web},
 };
 
 /// How often a loop that lost its journal or its sandbox's init for a moment is run again without having got further.
@@ -81,6 +82,21 @@ pub(crate) fn start(core: &Arc<Core>, id: &AgentId, live: &Arc<Live>, spec: &Goa
             end::end(&core, &id, exit).await;
         }
     });
+}
+
+/// Checks that there are tools of these names.
+pub(crate) fn check_tools(tools: &[String]) -> Result<(), ApiError> {
+    static ALL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let ours = aether_memory::offered().chain(web::OFFERED.iter()).chain(children::OFFERED.iter());
+        let built_in = tools::specs().into_iter().map(|spec| spec.name.clone());
+        built_in.chain(ours.map(|offered| offered.spec.name.clone())).collect()
+    });
+    let unknown: Vec<&str> = tools.iter().map(String::as_str).filter(|name| !ALL.contains(tools::canonical(name))).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<&str> = ALL.iter().map(String::as_str).collect();
+    Err(ApiError::invalid(format!("there is no tool {}", unknown.join(", ")), format!("the tools are {}", all.join(", "))))
 }
 
 /// How the loop of a goal ended that was cut off before its end was recorded: its journal may have that.

@@ -72,7 +72,9 @@ async fn steer(core: &Arc<Core>, id: &AgentId, steering: Steering) -> Result<Age
     }
     let mut loses = false;
     if let Some(tools) = steering.tools {
-        check_tools(tools.as_deref().unwrap_or_default())?;
+        let names = tools.as_deref().unwrap_or_default();
+        check_tools(names)?;
+        super::goal::check_tools(names)?;
         let before = std::mem::replace(&mut goal.tools, tools);
         loses =
             goal.tools.as_ref().is_some_and(|above| before.is_none_or(|before| before.iter().any(|tool| !above.contains(tool))));

@@ -214,7 +214,7 @@ fn shown(page: &Page, source: bool) -> CallOutcome {
     outcome.from_outside(page.url.as_str())
 }
 
-static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+pub(super) static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
     let what =
         "Fetches a web page by GET and gives its text. It goes through the sandbox's network and is refused where that is.";
     vec![Offered::new::<Args>(NAME, what, Effect::None)]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::govern::budget;
 
-pub(crate) use tools::Children;
+pub(crate) use tools::{Children, OFFERED};
 
 /// The owners who may start agents under those of others.
 const EVERYBODYS: &[&str] = &["root", "operator"];

@@ -70,7 +70,7 @@ const SPAWN: &str = "spawn_agent";
 const WAIT: &str = "wait_for_agents";
 const STOP: &str = "stop_agent";
 
-static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
+pub(crate) static OFFERED: LazyLock<Vec<Offered>> = LazyLock::new(|| {
     let spawn = "Starts an agent that works for you, beside you. It gets no more than you have, a part of your budget, and ends with \
         you. Its result comes as a message; wait_for_agents waits for it.";
     vec![
