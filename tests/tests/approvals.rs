@@ -44,6 +44,9 @@ fn a_held_call_is_shown_waits_on_after_a_restart_and_is_made_once() {
     let shown = daemon.aether(["approvals", "show", &id]).ok();
     assert!(shown.text().contains("+one") && shown.text().contains("rule 1"), "{shown}");
 
+    let listed = daemon.aether(["ps"]).ok();
+    assert!(listed.text().contains("asks you"), "{listed}");
+
     // Other work goes on, and the call waits on when the service comes back.
     daemon.aether(["run", "--rm", "--goal", "some other goal"]).ok();
     daemon.kill9();

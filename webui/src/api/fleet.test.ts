@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { moodOf, wordOf } from '@/lib/mood';
 import { agent } from '@/test-agents';
 import { Fleet, describeAction, mergeBySeq } from './fleet';
 import type { AgentEvent, Event } from './generated';
@@ -36,6 +37,23 @@ describe('the fleet', () => {
     expect(first).not.toHaveBeenCalled();
     fleet.flush();
     expect(first).toHaveBeenCalledTimes(1);
+    expect(second).not.toHaveBeenCalled();
+  });
+
+  it('shows who asks, also after the service described them anew, and wakes only those that it is about', () => {
+    const fleet = new Fleet();
+    const second = vi.fn();
+    fleet.subscribe(`agent:${two.id}`, second);
+    fleet.ask(new Set([one.id]));
+    fleet.replaceAll([one, two]);
+    second.mockClear();
+    const looks = () => [one, two].map((each) => wordOf(fleet.get(each.id)!));
+    expect(looks()).toEqual(['Asks you', wordOf(two)]);
+    expect(moodOf(fleet.get(one.id)!)).toBe('waiting');
+    fleet.put(one);
+    expect(looks()[0]).toBe('Asks you');
+    fleet.ask(new Set());
+    expect(looks()).toEqual([wordOf(one), wordOf(two)]);
     expect(second).not.toHaveBeenCalled();
   });
 

@@ -26,6 +26,9 @@ export type Topic =
 /** Ten minutes at one sample every two seconds. */
 const SAMPLES_KEPT = 300;
 
+/** An agent, and whether it waits for a person's word about a call or a connection. */
+export type Shown = AgentInfo & { asks?: boolean };
+
 /** The one normalised picture of all agents, fed by numbered events. */
 export class Fleet {
   /** Number of the newest event seen; 0 before the first. */
@@ -37,7 +40,8 @@ export class Fleet {
   /** Agents whose details events do not carry and should be asked for again. */
   readonly outdated = new Set<string>();
 
-  readonly #agents = new Map<string, AgentInfo>();
+  readonly #agents = new Map<string, Shown>();
+  #asking: ReadonlySet<string> = new Set();
   readonly #ids = new Map<number, string>();
   readonly #samples = new Map<string, readonly Sample[]>();
   readonly #timelines = new Map<string, readonly Event[]>();
@@ -97,6 +101,17 @@ export class Fleet {
   /** Takes one agent as the service describes it now. */
   put(agent: AgentInfo) {
     this.#put(agent);
+    this.flush();
+  }
+
+  /** These agents, and no others, wait for a person's word. */
+  ask(ids: ReadonlySet<string>) {
+    const before = this.#asking;
+    this.#asking = ids;
+    for (const id of new Set([...before, ...ids])) {
+      const agent = this.#agents.get(id);
+      if (agent && before.has(id) !== ids.has(id)) this.#put(agent);
+    }
     this.flush();
   }
 
@@ -267,8 +282,9 @@ export class Fleet {
     this.#put({ ...agent, ...part });
   }
 
-  #put(agent: AgentInfo) {
-    this.#agents.set(agent.id, agent);
+  #put(agent: Shown) {
+    const asks = this.#asking.has(agent.id);
+    this.#agents.set(agent.id, (agent.asks ?? false) === asks ? agent : { ...agent, asks });
     this.#ids.set(agent.number, agent.id);
     this.#all = null;
     this.#touch(`agent:${agent.id}`, 'list');

@@ -16,6 +16,7 @@ fleet.onEvent = (event) => {
   approvals.apply(event);
   drafts.apply(event);
 };
+approvals.subscribe(() => fleet.ask(new Set(approvals.all().map((approval) => approval.agentId))));
 // Each connection may follow a silence: what began to wait meanwhile is asked for.
 kernel.subscribe(() => {
   if (kernel.link.phase === 'open') void approvals.refresh();

@@ -1,3 +1,4 @@
+import type { Shown } from '@/api/fleet';
 import type { AgentInfo } from '@/api/generated';
 
 /** What a person needs to know of an agent at a glance. */
@@ -5,7 +6,7 @@ export type Mood = 'working' | 'waiting' | 'paused' | 'queued' | 'failed' | 'don
 
 export const LIVE_MOODS: readonly Mood[] = ['working', 'waiting', 'paused', 'queued'];
 
-export function moodOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'heldBy'>): Mood {
+export function moodOf(agent: Pick<Shown, 'state' | 'phase' | 'exit' | 'heldBy' | 'asks'>): Mood {
   switch (agent.state) {
     case 'queued':
       return 'queued';
@@ -17,7 +18,7 @@ export function moodOf(agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'held
     case 'dead':
       return failed(agent) ? 'failed' : 'done';
     default:
-      return agent.phase === 'waiting' || agent.heldBy ? 'waiting' : 'working';
+      return agent.phase === 'waiting' || agent.heldBy || agent.asks ? 'waiting' : 'working';
   }
 }
 
@@ -40,7 +41,7 @@ const PHASES: Record<AgentInfo['phase'], string> = {
 
 /** State and phase in one or two words. */
 export function wordOf(
-  agent: Pick<AgentInfo, 'state' | 'phase' | 'exit' | 'queuePosition' | 'heldBy'>,
+  agent: Pick<Shown, 'state' | 'phase' | 'exit' | 'queuePosition' | 'heldBy' | 'asks'>,
 ): string {
   switch (agent.state) {
     case 'queued':
@@ -58,7 +59,8 @@ export function wordOf(
     case 'dead':
       return endWord(agent);
     case 'running':
-      return agent.heldBy ? `Held by ${agent.heldBy}` : PHASES[agent.phase];
+      if (agent.heldBy) return `Held by ${agent.heldBy}`;
+      return agent.asks ? 'Asks you' : PHASES[agent.phase];
   }
 }
 

@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
 };
 
-use aether_protocol::{AgentInfo, AgentPhase, AgentState, EnforcementMode, Profile, Timestamp};
+use aether_protocol::{AgentId, AgentInfo, AgentPhase, AgentState, Approval, EnforcementMode, Profile, Timestamp};
 use clap::Args;
 
 use super::Context;
@@ -51,10 +51,11 @@ impl Ps {
             }
             return Ok(0);
         }
+        let asking = asking(context, &infos).await;
         let mut table = Table::new(&["NAME", "?ID", "STATE", "PHASE", "?>UPTIME", "?>CPU", "?>MEM", "ISOLATION", "WHAT"]);
         let now = Timestamp::now();
         for (info, depth) in infos.iter().zip(depths) {
-            table.row(row(info, depth, &now));
+            table.row(row(info, depth, asking.contains(&info.id), &now));
         }
         out.write_all(table.render(Style::stdout(), terminal::output_columns()).as_bytes())?;
         Ok(0)
@@ -88,7 +89,16 @@ fn family(infos: &mut Vec<AgentInfo>) -> Vec<usize> {
     depths
 }
 
-fn row(info: &AgentInfo, depth: usize, now: &Timestamp) -> Vec<Cell> {
+/// Those who wait for a person's word about a call or a connection. Who may not see what waits sees the list all the same.
+async fn asking(context: &Context, infos: &[AgentInfo]) -> BTreeSet<AgentId> {
+    if !infos.iter().any(|info| info.state.is_live()) {
+        return BTreeSet::new();
+    }
+    let waiting: Result<Vec<Approval>, Failure> = context.client.get("/api/v1/approvals").await.and_then(|answer| answer.data());
+    waiting.unwrap_or_default().into_iter().map(|approval| approval.agent_id).collect()
+}
+
+fn row(info: &AgentInfo, depth: usize, asks: bool, now: &Timestamp) -> Vec<Cell> {
     let uptime = info.started_at.as_ref().and_then(|at| units::between(at, info.ended_at.as_ref().unwrap_or(now)));
     let live = info.usage.as_ref().filter(|_| info.state.is_live());
     let state = match (&info.exit, info.queue_position) {
@@ -102,6 +112,7 @@ fn row(info: &AgentInfo, depth: usize, now: &Timestamp) -> Vec<Cell> {
         Cell::new(state_tone(info), state),
         match &info.held_by {
             Some(by) => Cell::new(Tone::Warning, format!("held by {by}")),
+            None if asks => Cell::new(Tone::Warning, "asks you"),
             None => Cell::new(phase_tone(info.phase), lower(&info.phase)),
         },
         uptime.map_or_else(|| "-".to_owned(), units::span).into(),
