@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::{
-    fs,
     io::Write as _,
     net::TcpStream,
     sync::{Arc, Mutex},
