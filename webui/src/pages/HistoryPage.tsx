@@ -178,7 +178,9 @@ const Row = memo(function Row({ id }: { id: string }) {
         <span className="figures text-12">
           {agent.startedAt ? <Lasting from={agent.startedAt} to={agent.endedAt} /> : 'never ran'}
         </span>
-        <span className="text-12 text-muted">{agent.endedAt && <Ago at={agent.endedAt} />}</span>
+        <span className="text-12 text-muted before:mr-2 before:content-['·'] md:before:content-none">
+          {agent.endedAt && <Ago at={agent.endedAt} />}
+        </span>
       </span>
     </div>
   );

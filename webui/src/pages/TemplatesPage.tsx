@@ -116,9 +116,9 @@ function Entry({ template }: { template: Template }) {
                 type="button"
                 onClick={() => start(goal)}
                 title={goal}
-                className="line-clamp-2 w-full rounded-sm px-2 py-1 text-left text-12 text-muted hover:bg-raised hover:text-text"
+                className="w-full rounded-sm px-2 py-1 text-left text-12 text-muted hover:bg-raised hover:text-text"
               >
-                {goal}
+                <span className="line-clamp-2">{goal}</span>
               </button>
             </li>
           ))}

@@ -25,8 +25,8 @@ export function ErrorNotice({ error, action }: { error: Words; action?: ReactNod
 
 /** Errors come as they stand in a log line; on a page they start with a capital and end with a stop. */
 export function sentence(text: string): string {
-  // An address stays as it is.
-  const first = /^\w+:\/\//.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  // An address stays as it is, and so does a command.
+  const first = /^(\w+:\/\/|aether )/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?:]$/.test(first) ? first : `${first}.`;
 }
 
