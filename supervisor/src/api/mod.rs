@@ -121,9 +121,10 @@ impl ApiState {
 
 /// The whole surface, behind the edge's checks.
 pub fn router(state: ApiState) -> Router {
-    let (documented, document) = openapi::routes(&state).split_for_parts();
+    // The document that comes with them is in the program as text.
+    let (documented, _) = openapi::routes(&state).split_for_parts();
     documented
-        .merge(openapi::route(document))
+        .merge(openapi::route())
         .fallback(ui::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), edge::pass))

@@ -107,7 +107,9 @@ async fn the_document_lists_every_route() {
     let served = Served::start().await;
     let reply = served.tcp("GET /api/v1/openapi.json", &[], b"").await;
     let body = &reply.body[reply.body.find('{').unwrap()..=reply.body.rfind('}').unwrap()];
-    assert!(reply.status == 200 && body.contains(r#""openapi":"3.1.0""#));
+    assert!(
+        reply.status == 200 && reply.header("content-type") == Some("application/json") && body.contains(r#""openapi": "3.1.0""#)
+    );
     for path in ["/api/v1/agents/{ref}/exec", "/kernel", "/api/v1/attach/{target}", "/api/v1/events", "/health", "/signin"] {
         assert!(body.contains(&format!("\"{path}\"")), "{path}");
     }
