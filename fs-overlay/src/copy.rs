@@ -98,7 +98,7 @@ impl<'a> Copier<'a> {
         if !metadata.is_file() || metadata.mode() & 0o4 == 0 {
             return Ok(());
         }
-        let content = self.content(&mut file, from)?;
+        let content = self.content(&mut file, metadata.len(), from)?;
         if content.windows(PRIVATE_KEY.len()).any(|part| part == PRIVATE_KEY) {
             return Ok(());
         }
@@ -106,8 +106,10 @@ impl<'a> Copier<'a> {
         set_mode(to, (metadata.mode() & 0o755) | 0o444)
     }
 
-    fn content(&mut self, file: &mut File, from: &Path) -> Result<Vec<u8>, BaseError> {
-        let mut content = Vec::new();
+    /// `expected`: its length, which may have changed.
+    fn content(&mut self, file: &mut File, expected: u64, from: &Path) -> Result<Vec<u8>, BaseError> {
+        // Without it the file would be read in steps that begin with 32 bytes.
+        let mut content = Vec::with_capacity(usize::try_from(expected.min(self.left)).unwrap_or(0));
         let count = file.take(self.left + 1).read_to_end(&mut content).map_err(at("read", from))? as u64;
         self.left = self.left.checked_sub(count).ok_or(BaseError::TooLarge { limit: MAX_BYTES, path: from.to_owned() })?;
         Ok(content)

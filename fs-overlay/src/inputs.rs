@@ -106,7 +106,7 @@ impl Look {
     /// Where a link leads to, and with `follow` what is there.
     fn link(&mut self, path: &Path, follow: bool) {
         self.field(fs::read_link(path).unwrap_or_default().as_os_str().as_bytes());
-        let Some(target) = path.canonicalize().ok().filter(|_| follow) else { return };
+        let Some(target) = follow.then(|| path.canonicalize().ok()).flatten() else { return };
         self.path(&target);
         self.passed.extend(target.ancestors().skip(1).map(Path::to_owned));
     }
