@@ -19,11 +19,13 @@ export function ApprovalToasts() {
       ? []
       : all.filter((each) => each.agentId !== here && !dismissed.has(keyOf(each)));
   const shown = waiting.slice(0, SHOWN);
+  // What somebody writes to an agent stands at the bottom of its page.
+  const above = pathname.startsWith('/agents/') ? 'bottom-36 sm:bottom-20' : 'bottom-20 sm:bottom-4';
   return (
     <section
       aria-label="Waiting for your answer"
       aria-live="polite"
-      className="pointer-events-none fixed inset-x-3 bottom-20 z-30 flex flex-col items-end gap-2 sm:right-4 sm:bottom-4 sm:left-auto sm:w-96"
+      className={`pointer-events-none fixed inset-x-3 z-30 flex flex-col items-end gap-2 sm:right-4 sm:left-auto sm:w-96 ${above}`}
     >
       {shown.map((each, i) => (
         <div
