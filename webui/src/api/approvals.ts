@@ -55,9 +55,13 @@ export class Approvals {
         this.#answer(event.id);
         break;
       case 'process.exit':
-      case 'process.reaped':
-        for (const each of this.#all) if (each.agentId === event.agentId) this.#drop(each.id);
+      case 'process.reaped': {
+        const gone = this.#all.filter((each) => each.agentId === event.agentId);
+        // Most ends are of agents that asked for nothing: nobody is woken.
+        if (gone.length === 0) return;
+        for (const each of gone) this.#drop(each.id);
         break;
+      }
       default:
         return;
     }

@@ -108,11 +108,13 @@ export class Fleet {
   ask(ids: ReadonlySet<string>) {
     const before = this.#asking;
     this.#asking = ids;
-    for (const id of new Set([...before, ...ids])) {
+    const changed = [...before, ...ids].filter((id) => before.has(id) !== ids.has(id));
+    for (const id of changed) {
       const agent = this.#agents.get(id);
-      if (agent && before.has(id) !== ids.has(id)) this.#put(agent);
+      if (agent) this.#put(agent);
     }
-    this.flush();
+    // Most news of approvals is of the same agents, and comes in the midst of a batch.
+    if (changed.length > 0) this.flush();
   }
 
   /** Forgets an agent at once, when this page removed it and need not wait for the event. */
